@@ -1,0 +1,59 @@
+"""The deployable form of a version: a folder of plain files and `manifest.json`, addressed by its digest."""
+
+import enum
+
+import msgspec
+
+from podium.core import signature
+
+
+class Engine(enum.StrEnum):
+    """What executes the model file."""
+
+    ONNX = "onnx"
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a bundle."""
+
+    path: str
+    digest: str
+    bytes: int
+
+
+class Parity(msgspec.Struct, frozen=True, kw_only=True):
+    """The proof that the exported form answers as the original does, measured on real rows."""
+
+    rows: int
+    max_abs_error: float
+    tolerance: float
+    recipe: str
+    """Which export recipe gave this form, for example `double-preprocessing+float32-trees`."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bundle is. Its canonical bytes name every file by digest; the bundle's digest is the manifest's."""
+
+    format: int = 1
+    project: str
+    model: str
+    engine: Engine
+    signature: signature.Signature
+    threshold: float | None
+    files: tuple[File, ...]
+    parity: Parity
+    run: str
+    dataset: str
+    source: str
+    created_us: int
+
+    def file(self, path: str) -> File:
+        return next(file for file in self.files if file.path == path)
+
+
+MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+GOLDEN = "golden.arrow"
+"""Golden rows: the features and `expected` (float64 score of the original), Arrow IPC file."""
+REFERENCE = "reference.json"
+"""A `reference.Reference`: training distributions against which drift is measured."""

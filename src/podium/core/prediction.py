@@ -1,0 +1,56 @@
+"""One scored row, as the prediction log keeps it."""
+
+import msgspec
+
+COLUMNS = (
+    "prediction_id",
+    "request_id",
+    "at",
+    "endpoint",
+    "model",
+    "version",
+    "digest",
+    "role",
+    "rollout",
+    "key",
+    "score",
+    "threshold",
+    "decision",
+)
+"""The columns of a log segment before the features, which follow under the prefix below, in the signature's order.
+
+Types: prediction_id, request_id, endpoint, model, digest, role, key: string; at: timestamp[us, UTC]; version, rollout:
+int64; score, threshold: float64; decision: bool (null without threshold).
+"""
+FEATURE_PREFIX = "f."
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """One prediction, with its features as they were sent."""
+
+    prediction_id: str
+    request_id: str
+    at_us: int
+    endpoint: str
+    model: str
+    version: int
+    digest: str
+    role: str
+    rollout: int
+    key: str
+    score: float
+    threshold: float | None
+    decision: bool | None
+    features: dict[str, bool | int | float | str | None]
+    outcome: float | None = None
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """A prediction computed again from its stored features and its version's bundle."""
+
+    prediction_id: str
+    version: int
+    digest: str
+    logged: float
+    replayed: float
+    identical: bool

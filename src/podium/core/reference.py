@@ -1,0 +1,34 @@
+"""What a model saw in training: per feature bins and counts, and its scores; drift is measured against this."""
+
+import msgspec
+
+
+class NumericReference(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts per bin. `edges` (ascending, length bins − 1) are quantiles; bin i holds edges[i−1] < x ≤ edges[i]."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    nulls: int
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    deviation: float | None
+
+
+class CategoryReference(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts per category (the 200 most frequent, then `other`). Booleans count as `true` and `false`."""
+
+    counts: dict[str, int]
+    other: int
+    nulls: int
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """The reference of a version: features from the training split, scores and metrics from the test split."""
+
+    rows: int
+    numeric: dict[str, NumericReference]
+    categorical: dict[str, CategoryReference]
+    score: NumericReference
+    metrics: dict[str, float]
+    cost_per_row: float | None

@@ -1,0 +1,88 @@
+"""One execution of a training pipeline."""
+
+import enum
+from typing import Any
+
+import msgspec
+
+from podium.core import signature
+
+
+class RunState(enum.StrEnum):
+    REQUESTED = "requested"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """An estimate with its confidence interval, and on how many rows it rests."""
+
+    value: float
+    low: float
+    high: float
+    rows: int
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the run ran on: enough to build it again."""
+
+    python: str
+    platform: str
+    packages: tuple[str, ...]
+    """`name==version`, sorted."""
+    lock_digest: str | None = None
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True):
+    """Which code ran: the source snapshot, and the git commit and uncommitted difference where there was one."""
+
+    source_digest: str
+    commit: str | None = None
+    diff_digest: str | None = None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What training produced. Written as `result.json` by the training process."""
+
+    signature: signature.Signature
+    metrics: dict[str, dict[str, Interval]]
+    """By split part, then by metric: `metrics["test"]["auc"]`."""
+    slices: dict[str, dict[str, dict[str, Interval]]] = {}
+    """By slice column, value, metric; on the test split."""
+    threshold: float | None = None
+    baseline_cost: dict[str, float] = {}
+    """Cost per row on the test split of: the model, acting never, acting always."""
+    feature_latency_us: float = 0.0
+    """Median time to score one row with the exported form, in microseconds."""
+    rows: dict[str, int] = {}
+    files: dict[str, str] = {}
+    """Artifacts by name → blob digest (model.onnx, golden.arrow, reference.json, …)."""
+    parity: dict[str, Any] = {}
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A run and everything needed to repeat it."""
+
+    id: str
+    project: str
+    model: str
+    number: int
+    state: RunState
+    dataset: str
+    """Digest of the training data."""
+    spec_digest: str
+    params: dict[str, bool | int | float | str]
+    seed: int
+    code: Code
+    reason: str
+    """Why it was started: a person's words, or the trigger."""
+    created_us: int
+    created_by: str
+    started_us: int | None = None
+    finished_us: int | None = None
+    environment: Environment | None = None
+    result: Result | None = None
+    error: str | None = None
+    job: str | None = None

@@ -1,0 +1,3 @@
+"""The version of Podium that is running."""
+
+VERSION = "0.1.0"
