@@ -34,7 +34,7 @@ class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     columns: tuple[Column, ...]
     source: str
-    """Where it came from, in words; for training sets made from production, the log and outcomes up to which instant."""
+    """Where it came from, in words; for training sets from production: the log and outcomes up to which instant."""
     created_us: int
     created_by: str
     parents: tuple[str, ...] = ()

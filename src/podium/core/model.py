@@ -2,7 +2,7 @@
 
 import msgspec
 
-from podium.core import project
+from podium.core.project import Project
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -11,7 +11,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     project: str
     name: str
-    spec: project.Project
+    spec: Project
     spec_digest: str
     source_digest: str
     """The blob (a .tar.gz of the project folder's tracked files) with the training code."""

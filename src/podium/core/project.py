@@ -94,7 +94,7 @@ class ShadowPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class CanaryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[release.canary]`: the share of units (by hash of the row's key) that the challenger decides, and for how long."""
+    """`[release.canary]`: the share of units (by hash of the row's key) that the challenger decides; for how long."""
 
     weight: float = 0.2
     min_duration: str = "7d"
@@ -149,7 +149,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     project: str
     train: str
-    """`module:function`: called with (features, target, context), returns a fitted scikit-learn-compatible estimator."""
+    """`module:function`: called with (features, target, context), returns a fitted estimator or pipeline."""
     model: ModelPart
     data: DataPart
     features: FeaturesPart
