@@ -1,0 +1,80 @@
+"""Access is decided here, at the edge: who calls, what the route asks for, and whether the roles allow it."""
+
+from typing import Any
+
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+
+from podium.core import access, digest
+from podium.core.errors import Refused
+from podium.manage.access import actions as people
+from podium.store import answers
+from podium.store.store import Store
+
+COOKIE = "podium"
+_MAX_KEY = 128
+
+
+def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse a caller without the permission that the route declares; deny by default."""
+    if handler.opt.get("public"):
+        return
+    permission = handler.opt.get("permission")
+    store: Store = connection.app.state.store
+    project = str(connection.path_params.get("project", access.EVERYWHERE))
+    caller = authenticate(store, secret_of(connection), project)
+    if not isinstance(permission, access.Permission) or not caller.may(permission):
+        roles = ", ".join(sorted(caller.roles)) or "no role"
+        raise Refused(
+            f"{caller.name} ({roles} in this project) may not do this: it needs the permission {permission!s}.",
+            fix="Ask an administrator for a role that grants it.",
+        )
+    connection.state.caller = caller
+
+
+def secret_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The token of a request: the bearer header of programs, or the cookie of a signed-in browser."""
+    header = connection.headers.get("Authorization", "")
+    if header.startswith("Bearer "):
+        return header.removeprefix("Bearer ").strip()
+    if connection.scope.get("method") in {"GET", "HEAD"}:
+        return connection.cookies.get(COOKIE, "")
+    return ""
+
+
+def authenticate(store: Store, secret: str, project: str) -> access.Caller:
+    """Who this secret stands for, with the roles held in the project."""
+    if not secret:
+        raise NotAuthorizedException("Send your token: Authorization: Bearer pod_…")
+    found = people.authenticate(store, secret, project)
+    if found is None:
+        raise NotAuthorizedException("This token is unknown, expired or revoked.")
+    return found
+
+
+async def replay_answer(request: Request[Any, Any, Any]) -> Response[Any] | None:
+    """Answer a repeated request (same `Idempotency-Key`) as it was answered before, without doing it again."""
+    caller: access.Caller | None = getattr(request.state, "caller", None)
+    key = request.headers.get("Idempotency-Key")
+    if caller is None or key is None or request.method in {"GET", "HEAD"}:
+        return None
+    if not 0 < len(key) <= _MAX_KEY:
+        return None
+    body = await request.body()
+    target = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+    caller = access.Caller(
+        name=caller.name,
+        roles=caller.roles,
+        project=caller.project,
+        idempotency_key=key,
+        request_digest=digest.of_bytes(target + body),
+    )
+    request.state.caller = caller
+    store: Store = request.app.state.store
+    with store.read() as connection:
+        known = answers.recall(connection, caller)
+    if known is None:
+        return None
+    return Response(known, status_code=200, media_type="application/json", headers={"Idempotency-Replayed": "true"})

@@ -1,0 +1,84 @@
+"""The only place that knows status codes: Podium's errors as RFC 9457 problem details."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from podium.core import errors
+
+STATUS: dict[type[errors.PodiumError], int] = {
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Refused: 403,
+    errors.Invalid: 422,
+    errors.Unavailable: 503,
+}
+TITLES = {
+    400: "Bad request",
+    401: "Not signed in",
+    403: "Refused",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    415: "Wrong content type",
+    422: "Invalid",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Unavailable",
+}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457, with Podium's `field` and `fix`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+    fix: str | None = None
+
+
+def respond(problem: Problem) -> Response[Any]:
+    headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
+    if problem.status == 503:
+        headers["Retry-After"] = "1"
+    return Response(
+        msgspec.json.encode(problem), status_code=problem.status, media_type="application/problem+json", headers=headers
+    )
+
+
+def from_podium(_request: Request[Any, Any, Any], error: errors.PodiumError) -> Response[Any]:
+    status = STATUS[type(error)]
+    return respond(
+        Problem(
+            type=f"urn:podium:{error.kind}",
+            title=TITLES[status],
+            status=status,
+            detail=error.message,
+            field=error.field,
+            fix=error.fix,
+        )
+    )
+
+
+def from_http(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    status = error.status_code
+    detail = error.detail
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        parts = [
+            f"{part.get('key', 'body')}: {part.get('message', '')}" for part in error.extra if isinstance(part, dict)
+        ]
+        detail = "; ".join(parts) or detail
+    return respond(
+        Problem(type=f"urn:podium:http-{status}", title=TITLES.get(status, "Error"), status=status, detail=detail)
+    )
+
+
+HANDLERS: dict[Any, Any] = {
+    **dict.fromkeys(errors.ALL, from_podium),
+    HTTPException: from_http,
+}

@@ -1,0 +1,65 @@
+"""Settings are read here, once: from the environment, then from `podium.server.toml`, then the defaults."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from podium.core import name
+from podium.core.config import Config
+from podium.core.errors import Invalid
+
+FILE = "podium.server.toml"
+PREFIX = "PODIUM_"
+
+
+def load(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Config:
+    """The settings in force. Raises `Invalid` that names an unknown or ill-typed setting."""
+    given = dict(os.environ if environment is None else environment)  # noqa: TID251 - the one home of the environment
+    known = {field.name for field in msgspec.structs.fields(Config)}
+    values: dict[str, object] = _from_file((folder or Path.cwd()) / FILE, known)
+    for key in known:
+        if f"{PREFIX}{key.upper()}" in given:
+            values[key] = given[f"{PREFIX}{key.upper()}"]
+    try:
+        return msgspec.convert(values, Config, strict=False)
+    except msgspec.ValidationError as problem:
+        raise Invalid(
+            f"A setting is wrong: {problem}.", field="settings", fix="See docs/reference/settings.md."
+        ) from None
+
+
+def object_store_options(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The object store's credentials and address, as its own tools name them (`AWS_…`)."""
+    given = dict(os.environ if environment is None else environment)  # noqa: TID251 - the one home of the environment
+    options = {key: value for key, value in given.items() if key.startswith("AWS_")}
+    if options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        options["AWS_ALLOW_HTTP"] = "true"
+    return options
+
+
+def as_environment(config: Config) -> dict[str, str]:
+    """The environment that gives a child process these settings; inherits the rest."""
+    values = msgspec.structs.asdict(config)
+    inherited = dict(os.environ)  # noqa: TID251 - the one home of the environment
+    return inherited | {f"{PREFIX}{key.upper()}": str(value) for key, value in values.items()}
+
+
+def database_url(config: Config) -> str:
+    """The database's URL, or the file in `home`."""
+    return config.database or f"sqlite:///{Path(config.home).resolve() / 'podium.db'}"
+
+
+def _from_file(path: Path, known: set[str]) -> dict[str, object]:
+    if not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as problem:
+        raise Invalid(f"{FILE} is not TOML: {problem}.", field=FILE) from None
+    for key in values:
+        if key not in known:
+            raise Invalid(f"{FILE} has no setting of that name.", field=key, fix=name.nearest(key, known))
+    return values
