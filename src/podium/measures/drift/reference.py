@@ -1,0 +1,107 @@
+"""What training saw of a column, in the form against which drift is measured."""
+
+import collections
+from typing import TypeAlias
+
+import numpy
+import numpy.typing
+
+from podium.core import reference
+from podium.core.errors import Invalid
+from podium.measures import rows
+
+Objects: TypeAlias = numpy.typing.NDArray[numpy.object_]
+"""A one-dimensional array of text, booleans and None (null), one value a row."""
+TOP = 200
+
+
+def numeric(values: rows.Numbers, bins: int = 10) -> reference.NumericReference:
+    """Bin a numeric column (float64, shape [n], NaN = null) at its quantiles, each bin about as full as the others.
+
+    Columns with few different values get fewer bins; a column with one value gets a bin below it, one for it and one
+    above it, so that leaving it shows. The mean, extremes and sample deviation are in the column's unit, over values
+    that are not null. `Invalid` on infinity, another shape or fewer than 2 bins.
+
+    >>> made = numeric(numpy.array([1.0, 2.0, 3.0, 4.0, numpy.nan]), bins=2)
+    >>> made.edges, made.counts, made.nulls, made.mean
+    ((2.0,), (2, 2), 1, 2.5)
+    >>> numeric(numpy.array([7.0, 7.0])).counts
+    (0, 2, 0)
+    """
+    if bins < 2:
+        raise Invalid("At least two bins are needed.", field="bins")
+    known = present(values)
+    nulls = int(values.size - known.size)
+    if not known.size:
+        return reference.NumericReference(
+            edges=(), counts=(0,), nulls=nulls, minimum=None, maximum=None, mean=None, deviation=None
+        )
+    edges = _edges(known, bins)
+    return reference.NumericReference(
+        edges=tuple(edges.tolist()),
+        counts=tuple(count(known, edges).tolist()),
+        nulls=nulls,
+        minimum=float(known.min()),
+        maximum=float(known.max()),
+        mean=float(known.mean()),
+        deviation=float(known.std(ddof=1)) if known.size > 1 else None,
+    )
+
+
+def categorical(values: Objects, top: int = TOP) -> reference.CategoryReference:
+    """Count the categories of a column (objects, shape [n], None = null): the `top` most frequent, the rest as other.
+
+    Booleans count as `true` and `false`. Of equally frequent categories the alphabetically first are kept.
+
+    >>> categorical(numpy.array(["a", "b", "a", None, "c"], dtype=object), top=2)
+    CategoryReference(counts={'a': 2, 'b': 1}, other=1, nulls=1)
+    """
+    counts, nulls = tally(values)
+    kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return reference.CategoryReference(
+        counts=dict(kept[:top]), other=sum(number for _, number in kept[top:]), nulls=nulls
+    )
+
+
+def present(values: rows.Numbers) -> rows.Numbers:
+    """The values that are not NaN, shape [≤ n]; `Invalid` on infinity or another shape than [n].
+
+    >>> present(numpy.array([1.0, numpy.nan])).tolist()
+    [1.0]
+    """
+    if values.ndim != 1:
+        raise Invalid(f"One value a row is needed, not {values.ndim} dimensions.", field="values")
+    return rows.numbers(values[~numpy.isnan(values)], "values")
+
+
+def count(known: rows.Numbers, edges: rows.Numbers) -> numpy.typing.NDArray[numpy.int64]:
+    """How many values (shape [n], none NaN) lie in each bin edges[i−1] < x ≤ edges[i], shape [edges + 1].
+
+    >>> count(numpy.array([1.0, 2.0, 3.0]), numpy.array([2.0])).tolist()
+    [2, 1]
+    """
+    places = numpy.searchsorted(edges, known, side="left")
+    return numpy.bincount(places, minlength=edges.size + 1).astype(numpy.int64)
+
+
+def tally(values: Objects) -> tuple[dict[str, int], int]:
+    """How often each category occurs (booleans as `true` and `false`), and how many rows are null.
+
+    >>> tally(numpy.array(["a", True, None], dtype=object))
+    ({'a': 1, 'true': 1}, 1)
+    """
+    counts = collections.Counter(values.tolist())
+    nulls = counts.pop(None, 0)
+    return {_word(value): number for value, number in counts.items()}, nulls
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool | numpy.bool_) else str(value)
+
+
+def _edges(known: rows.Numbers, bins: int) -> rows.Numbers:
+    if known.min() == known.max():
+        return numpy.array([numpy.nextafter(known[0], -numpy.inf), known[0]])
+    inner = numpy.quantile(known, numpy.arange(1, bins) / bins, method="inverted_cdf")
+    edges = numpy.unique(inner)
+    return numpy.asarray(edges[edges < known.max()], dtype=numpy.float64)
