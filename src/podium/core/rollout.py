@@ -64,3 +64,17 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
 
     def rollout(self) -> Rollout:
         return msgspec.json.decode(self.body, type=Rollout)
+
+
+class InForce(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rollout document an endpoint serves from."""
+
+    endpoint: str
+    number: int
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """The control plane's Ed25519 public key (32 bytes, base64 in JSON), by which rollouts and approvals are verified."""
+
+    key_id: str
+    public_key: bytes
