@@ -1,0 +1,38 @@
+# Everything a person needs: demo, test, check, bench. The first use fetches uv into .venv when it is missing.
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
+RUN := .venv/bin/
+
+.PHONY: demo test check bench faults setup format clean
+
+setup: .venv/.synced
+
+.venv/.synced: pyproject.toml uv.lock
+	@command -v uv >/dev/null 2>&1 || [ -x .venv/bin/uv ] || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet uv; }
+	@UV=$$(command -v uv || echo .venv/bin/uv); $$UV sync --all-extras --frozen --inexact --python $(PYTHON)
+	@touch $@
+
+demo: setup
+	$(RUN)podium demo
+
+test: setup
+	$(RUN)pytest -q
+
+check: setup
+	$(RUN)ruff format --check .
+	$(RUN)ruff check .
+	$(RUN)mypy
+	$(RUN)lint-imports
+
+bench: setup
+	$(RUN)python -m benches
+
+faults: setup
+	$(RUN)pytest -q -m "slow or not slow" tests/faults
+
+format: setup
+	$(RUN)ruff check --fix .
+	$(RUN)ruff format .
+
+clean:
+	rm -rf .venv .podium .mypy_cache .ruff_cache .pytest_cache dist

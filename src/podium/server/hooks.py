@@ -1,0 +1,35 @@
+"""What follows what: each event kind, and the job that it starts in the same transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from podium.core import event
+from podium.jobs import queue
+from podium.store.transaction import Hook, Transaction
+
+
+def _start(kind: str, argument: str, *, priority: int = 0) -> Hook:
+    def hook(tx: Transaction, made: event.Event) -> None:
+        args: dict[str, Any] = {argument: made.subject.id}
+        queue.enqueue(tx, kind, args, project=made.project, unique_key=f"{kind}:{made.id}", priority=priority)
+
+    return hook
+
+
+def _when_passed(hook: Hook) -> Hook:
+    def checked(tx: Transaction, made: event.Event) -> None:
+        if made.detail.get("passed") is True:
+            hook(tx, made)
+
+    return checked
+
+
+FOLLOW: Mapping[str, Sequence[Hook]] = {
+    "run.requested": (_start("build.train", "run"),),
+    "run.finished": (_start("deploy.package", "run"),),
+    "version.registered": (_start("manage.gates", "version", priority=5),),
+    "version.gates-evaluated": (_when_passed(_start("deploy.release", "version", priority=5)),),
+    "version.approved": (_start("deploy.advance", "version", priority=10),),
+    "version.rejected": (_start("deploy.recheck", "version", priority=10),),
+    "approval.voided": (_start("deploy.recheck", "version", priority=10),),
+}

@@ -1,0 +1,34 @@
+"""The composition root: the one place that joins the steps of the cycle, forward, by events and jobs."""
+
+import os
+from pathlib import Path
+
+from podium.bundle import signing
+from podium.core import ids
+from podium.core.config import Config
+from podium.server import hooks, settings
+from podium.store import clock as clocks
+from podium.store import migrate
+from podium.store.blobs import Blobs
+from podium.store.database import Database
+from podium.store.store import Store
+
+
+def open_store(config: Config) -> Store:
+    """The store that a configuration names, migrated, with what follows each event joined to it."""
+    home = Path(config.home).resolve()
+    database = Database(settings.database_url(config))
+    migrate.upgrade(database)
+    key = signing.load_or_make(home / "keys" / "control-plane.key")
+    system = clocks.system()
+    return Store(
+        database=database,
+        blobs=Blobs(config.blobs or str(home / "blobs"), settings.object_store_options()),
+        clock=clocks.choose(config.clock),
+        lease_clock=system,
+        new_id=lambda prefix: ids.make(prefix, system(), os.urandom(8)),
+        signer=lambda body: signing.sign(key, body),
+        public_key=signing.public(key),
+        key_id=signing.key_id(signing.public(key)),
+        hooks=hooks.FOLLOW,
+    )
