@@ -1,0 +1,134 @@
+"""A column's summary on its reference's bins: small, and mergeable, so that a window is the merge of its days."""
+
+import collections
+
+import msgspec
+import numpy
+
+from podium.core import reference
+from podium.core.errors import Invalid
+from podium.measures import rows
+from podium.measures.drift import reference as references
+from podium.measures.quality import out_of_range
+
+NAMED = 50
+"""How many new categories keep their name in a summary."""
+
+
+class NumericSketch(msgspec.Struct, frozen=True, kw_only=True):
+    """A numeric column: counts on the reference's bins, nulls, sums, extremes, and rows outside training's range."""
+
+    counts: tuple[int, ...]
+    nulls: int
+    total: float
+    squares: float
+    minimum: float | None
+    maximum: float | None
+    below: int
+    above: int
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts) + self.nulls
+
+    @property
+    def mean(self) -> float | None:
+        known = sum(self.counts)
+        return self.total / known if known else None
+
+
+class CategorySketch(msgspec.Struct, frozen=True, kw_only=True):
+    """A text or boolean column: counts of the reference's categories, of others by name (50 at most), and nulls."""
+
+    counts: dict[str, int]
+    unseen: dict[str, int]
+    unnamed: int
+    """Rows with another category, beyond those named."""
+    nulls: int
+
+    @property
+    def new(self) -> int:
+        return sum(self.unseen.values()) + self.unnamed
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values()) + self.new + self.nulls
+
+
+def numeric(values: rows.Numbers, before: reference.NumericReference) -> NumericSketch:
+    """Summarise values (float64, shape [n], NaN = null); `Invalid` on infinity or another shape.
+
+    >>> before = references.numeric(numpy.array([1.0, 2.0, 3.0, 4.0]), bins=2)
+    >>> numeric(numpy.array([1.0, 9.0, numpy.nan]), before).counts
+    (1, 1)
+    """
+    known = references.present(values)
+    below, above = out_of_range.counts(values, before)
+    return NumericSketch(
+        counts=tuple(references.count(known, numpy.array(before.edges, dtype=numpy.float64)).tolist()),
+        nulls=int(values.size - known.size),
+        total=float(known.sum()),
+        squares=float((known * known).sum()),
+        minimum=float(known.min()) if known.size else None,
+        maximum=float(known.max()) if known.size else None,
+        below=below,
+        above=above,
+    )
+
+
+def categorical(values: references.Objects, before: reference.CategoryReference) -> CategorySketch:
+    """Summarise categories (objects, shape [n], None = null).
+
+    >>> before = references.categorical(numpy.array(["a", "b"], dtype=object))
+    >>> made = categorical(numpy.array(["a", "z", None], dtype=object), before)
+    >>> made.counts, made.unseen, made.nulls
+    ({'a': 1}, {'z': 1}, 1)
+    """
+    counts, nulls = references.tally(values)
+    known = {word: number for word, number in counts.items() if word in before.counts}
+    named, unnamed = _name({word: number for word, number in counts.items() if word not in before.counts})
+    return CategorySketch(counts=known, unseen=named, unnamed=unnamed, nulls=nulls)
+
+
+def merge_numeric(one: NumericSketch, two: NumericSketch) -> NumericSketch:
+    """The summary of both sets of rows; `Invalid` when they lie on different bins.
+
+    >>> before = references.numeric(numpy.array([1.0, 2.0]))
+    >>> half = numeric(numpy.array([1.0]), before)
+    >>> merge_numeric(half, half) == numeric(numpy.array([1.0, 1.0]), before)
+    True
+    """
+    if len(one.counts) != len(two.counts):
+        raise Invalid("These summaries lie on different bins.", field="counts")
+    return NumericSketch(
+        counts=tuple(a + b for a, b in zip(one.counts, two.counts, strict=True)),
+        nulls=one.nulls + two.nulls,
+        total=one.total + two.total,
+        squares=one.squares + two.squares,
+        minimum=min((each.minimum for each in (one, two) if each.minimum is not None), default=None),
+        maximum=max((each.maximum for each in (one, two) if each.maximum is not None), default=None),
+        below=one.below + two.below,
+        above=one.above + two.above,
+    )
+
+
+def merge_categorical(one: CategorySketch, two: CategorySketch) -> CategorySketch:
+    """The summary of both sets of rows; all counts are exact, names of new categories are kept for the 50 largest.
+
+    >>> before = references.categorical(numpy.array(["a"], dtype=object))
+    >>> half = categorical(numpy.array(["a", "z"], dtype=object), before)
+    >>> merge_categorical(half, half).new
+    2
+    """
+    named, more = _name(dict(collections.Counter(one.unseen) + collections.Counter(two.unseen)))
+    return CategorySketch(
+        counts=dict(collections.Counter(one.counts) + collections.Counter(two.counts)),
+        unseen=named,
+        unnamed=one.unnamed + two.unnamed + more,
+        nulls=one.nulls + two.nulls,
+    )
+
+
+def _name(counts: dict[str, int]) -> tuple[dict[str, int], int]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return dict(ordered[:NAMED]), sum(number for _, number in ordered[NAMED:])
