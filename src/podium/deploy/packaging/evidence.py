@@ -1,0 +1,24 @@
+"""What a run and its proof say, under the names that gates see."""
+
+from typing import Any
+
+import msgspec
+
+from podium.core import bundle, run
+
+
+def contents(result: run.Result, parity: bundle.Parity) -> dict[str, dict[str, Any]]:
+    """The evidence of a version by name: metrics, slices, parity, latency, cost, rows."""
+    return {
+        "metrics": msgspec.to_builtins(result.metrics),
+        "slices": msgspec.to_builtins(result.slices),
+        "parity": msgspec.to_builtins(parity),
+        "latency": {"one_row_us": result.feature_latency_us},
+        "cost": dict(result.baseline_cost),
+        "rows": dict(result.rows),
+    }
+
+
+def of_champion(number: int, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What gates may compare with: the champion's number, its metrics and cost, from its own evidence."""
+    return {"version": number, "metrics": known.get("metrics", {}), "cost": known.get("cost", {})}

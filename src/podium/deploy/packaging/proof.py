@@ -1,0 +1,55 @@
+"""Make a bundle of a run's artifacts, and prove in this process that it answers as the original model did."""
+
+from pathlib import Path
+
+import msgspec
+
+from podium.bundle import read, runtime, write
+from podium.core import bundle, run
+from podium.core.errors import Refused
+
+FILES = (bundle.MODEL, bundle.GOLDEN, bundle.REFERENCE)
+
+
+class Proven(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle, and its largest difference on the golden rows; `refusal` says why it may not be registered, if so."""
+
+    digest: str
+    manifest: bundle.Manifest
+    difference: float
+    refusal: str | None = None
+
+
+def describe(item: run.Run, result: run.Result) -> bundle.Manifest:
+    """The manifest of a run's bundle, its files still to be named. The same run always gives the same one."""
+    try:
+        parity = msgspec.convert(result.parity, bundle.Parity)
+    except msgspec.ValidationError:
+        raise Refused("The run holds no proof that its exported form answers as the model.", field="run") from None
+    return bundle.Manifest(
+        project=item.project,
+        model=item.model,
+        engine=bundle.Engine.ONNX,
+        signature=result.signature,
+        threshold=result.threshold,
+        files=(),
+        parity=parity,
+        run=item.id,
+        dataset=item.dataset,
+        source=item.code.source_digest,
+        created_us=item.finished_us or item.created_us,
+    )
+
+
+def prove(folder: Path, manifest: bundle.Manifest, files: dict[str, bytes]) -> Proven:
+    """Write the bundle, verify every byte of it, and compare its answers on the golden rows with those expected."""
+    name, _ = write.write(folder, manifest, files)
+    sealed = read.verify(folder, name)
+    parity = sealed.parity
+    difference = runtime.check_golden(folder, sealed)
+    refusal = None
+    if not parity.max_abs_error <= parity.tolerance:
+        refusal = f"Training measured a difference of {parity.max_abs_error:.3g}; {parity.tolerance:.3g} is allowed."
+    if not difference <= parity.tolerance:
+        refusal = f"It differs on its golden rows by {difference:.3g}; {parity.tolerance:.3g} is allowed."
+    return Proven(digest=name, manifest=sealed, difference=difference, refusal=refusal)

@@ -1,0 +1,187 @@
+"""Releases: start one, judge it, let it go on, stop it."""
+
+import msgspec
+
+from podium.core import access, endpoint, release, version
+from podium.core.errors import Conflict, Refused
+from podium.core.release import Stage
+from podium.core.version import VersionState
+from podium.deploy.endpoints import actions as endpoint_actions
+from podium.deploy.endpoints import store as endpoints
+from podium.deploy.releases import rules, stages
+from podium.deploy.releases import store as rows
+from podium.manage.registry import store as registry
+from podium.store.store import Store
+from podium.store.transaction import Transaction
+
+SUPERSEDED = "superseded"
+
+
+class NewRelease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which version goes to which endpoint, and why."""
+
+    endpoint: str
+    version: int
+    reason: str
+
+
+def start(store: Store, caller: access.Caller, wanted: NewRelease) -> release.Release:
+    """Begin to bring a version to an endpoint: in shadow, or awaiting approval where nothing decides yet.
+
+    A release still in shadow is superseded. Raises `Conflict` while another one is further on, `Refused` for a version
+    that did not pass its gates or was rejected.
+    """
+    with store.write(caller) as tx:
+        return tx.done(begin(store, tx, wanted))
+
+
+def begin(store: Store, tx: Transaction, wanted: NewRelease) -> release.Release:
+    """Start a release within an action."""
+    place = endpoints.get(tx.connection, tx.caller.project, wanted.endpoint, lock=True)
+    coming = registry.version(tx.connection, tx.caller.project, place.model, wanted.version)
+    _check_startable(place, coming)
+    _make_room(tx, place, coming)
+    made = release.Release(
+        id=tx.new_id("release"),
+        project=place.project,
+        endpoint=place.name,
+        model=place.model,
+        version=coming.number,
+        digest=coming.digest,
+        replaces=place.champion,
+        stage=Stage.AWAITING_APPROVAL if place.champion is None else Stage.SHADOW,
+        stage_since_us=tx.now_us,
+        created_us=tx.now_us,
+        created_by=tx.caller.name,
+        reason=wanted.reason,
+    )
+    rows.add(tx.connection, made)
+    stages.record(tx, "release.started", made, stage=made.stage, reason=made.reason)
+    if made.stage is Stage.SHADOW:
+        stages.serve(store, tx, place, made)
+        return made
+    return _go_on_if_approved(store, tx, place, made)
+
+
+def _check_startable(place: endpoint.Endpoint, coming: version.Version) -> None:
+    if coming.number == place.champion:
+        raise Conflict(f"Version {coming.number} decides at {place.name} already.", field="version")
+    if coming.state is VersionState.REJECTED:
+        raise Refused(f"Version {coming.number} is rejected.", field="version", fix="Build a new version.")
+    if coming.gates_passed is not True:
+        raise Refused(
+            f"Version {coming.number} has not passed its gates.",
+            field="version",
+            fix="See which gate failed on the version's page.",
+        )
+
+
+def _make_room(tx: Transaction, place: endpoint.Endpoint, coming: version.Version) -> None:
+    standing = rows.open_of(tx.connection, place.project, place.name)
+    if standing is None:
+        return
+    if standing.version == coming.number or standing.stage is not Stage.SHADOW:
+        raise Conflict(
+            f"The release of version {standing.version} to {place.name} is at {standing.stage}.",
+            field="endpoint",
+            fix="Wait for it to end, or stop it.",
+        )
+    stages.stop(tx, standing, f"{SUPERSEDED} by version {coming.number}")
+
+
+def judge(store: Store, caller: access.Caller, identifier: str, comparison: release.Comparison) -> release.Release:
+    """Keep what a comparison of challenger and champion says, and do what follows from it by the project's rules.
+
+    Raises `Conflict` when the release has ended.
+    """
+    with store.write(caller) as tx:
+        return tx.done(judge_in(store, tx, identifier, comparison))
+
+
+def judge_in(store: Store, tx: Transaction, identifier: str, comparison: release.Comparison) -> release.Release:
+    """Judge a release within an action."""
+    place, item = opened(tx, identifier)
+    part = registry.model(tx.connection, item.project, item.model).spec.release
+    move = rules.after_judgement(item, comparison, part, tx.now_us)
+    judged = msgspec.structs.replace(item, comparison=comparison, note=move.why)
+    rows.change(tx.connection, judged)
+    stages.record(
+        tx, "release.judged", judged, stage=judged.stage, verdict=comparison.verdict, to=move.to, why=move.why
+    )
+    if move.to is None:
+        return judged
+    if move.to is Stage.AWAITING_APPROVAL:
+        return _go_on_if_approved(store, tx, place, stages.change(tx, judged, move.to, move.why))
+    if move.to is Stage.CHAMPION:
+        return stages.crown(store, tx, place, judged, move.why)
+    return end(store, tx, place, judged, move)
+
+
+def end(
+    store: Store, tx: Transaction, place: endpoint.Endpoint, item: release.Release, move: rules.Move
+) -> release.Release:
+    """Stop a release or roll its canary back, and leave the champion alone in force."""
+    if move.to is Stage.ROLLED_BACK:
+        ended = stages.change(tx, item, Stage.ROLLED_BACK, move.why)
+        stages.record(tx, "release.rolled-back", ended, why=move.why)
+    else:
+        ended = stages.stop(tx, item, move.why)
+    if place.champion is not None:
+        stages.serve(store, tx, place, None)
+    return ended
+
+
+def advance(store: Store, caller: access.Caller, identifier: str) -> release.Release:
+    """Let a release go on: awaiting approval, once the approvals hold; in canary, once its time is over.
+
+    Raises `Refused` while the rules do not yet let it, `Conflict` where only a comparison can move it.
+    """
+    with store.write(caller) as tx:
+        place, item = opened(tx, identifier)
+        if item.stage is Stage.AWAITING_APPROVAL:
+            return tx.done(stages.let_decide(store, tx, place, item))
+        if item.stage is Stage.CANARY and item.comparison is not None:
+            part = registry.model(tx.connection, item.project, item.model).spec.release
+            move = rules.after_judgement(item, item.comparison, part, tx.now_us)
+            if move.to is Stage.CHAMPION:
+                return tx.done(stages.crown(store, tx, place, item, move.why))
+            raise Refused(move.why, field="release")
+        raise Conflict(
+            f"A release at {item.stage} goes on when its window's comparison says so.",
+            field="release",
+            fix="Close a window of the endpoint, or stop the release.",
+        )
+
+
+def stop(store: Store, caller: access.Caller, identifier: str, reason: str) -> release.Release:
+    """End an open release; the champion goes on alone."""
+    with store.write(caller) as tx:
+        place, item = opened(tx, identifier)
+        return tx.done(end(store, tx, place, item, rules.Move(Stage.STOPPED, reason)))
+
+
+def remove_endpoint(store: Store, caller: access.Caller, named: str) -> None:
+    """Delete an endpoint where nothing decides, with the release that was on its way there."""
+    with store.write(caller) as tx:
+        place = endpoints.get(tx.connection, caller.project, named, lock=True)
+        standing = rows.open_of(tx.connection, caller.project, named)
+        if standing is not None:
+            stages.stop(tx, standing, "The endpoint was deleted.")
+        endpoint_actions.remove(store, tx, place)
+        tx.done(None)
+
+
+def opened(tx: Transaction, identifier: str) -> tuple[endpoint.Endpoint, release.Release]:
+    """An open release with its endpoint, both held until the transaction ends; `Conflict` when it has ended."""
+    named = rows.get(tx.connection, tx.caller.project, identifier).endpoint
+    place = endpoints.get(tx.connection, tx.caller.project, named, lock=True)
+    item = rows.get(tx.connection, tx.caller.project, identifier)
+    if item.stage not in release.OPEN:
+        raise Conflict(f"This release has ended: it is {item.stage}.", field="release", fix="Start a new one.")
+    return place, item
+
+
+def _go_on_if_approved(
+    store: Store, tx: Transaction, place: endpoint.Endpoint, item: release.Release
+) -> release.Release:
+    return item if stages.lacks(tx, place, item) else stages.let_decide(store, tx, place, item)

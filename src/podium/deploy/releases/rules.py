@@ -1,0 +1,78 @@
+"""What a comparison means for a release: on, back, out, or wait. Pure: no clock, no database."""
+
+from datetime import timedelta
+
+import msgspec
+
+from podium.core import project, release, time
+from podium.core.release import Stage, Verdict
+
+
+class Move(msgspec.Struct, frozen=True):
+    """Where a release goes, and why, in words; `to` is None when it stays where it is."""
+
+    to: Stage | None
+    why: str
+
+
+def after_judgement(
+    item: release.Release, comparison: release.Comparison, part: project.ReleasePart, now_us: int
+) -> Move:
+    """What follows from comparing an open release's challenger with the champion at an instant."""
+    if comparison.verdict is Verdict.WORSE:
+        to = Stage.ROLLED_BACK if item.stage is Stage.CANARY else Stage.STOPPED
+        return Move(to, f"The challenger is worse: {described(comparison)}.")
+    waited = timedelta(microseconds=now_us - item.stage_since_us)
+    if item.stage is Stage.SHADOW:
+        return _after_shadow(waited, comparison, part)
+    if item.stage is Stage.CANARY:
+        return _after_canary(waited, comparison, part)
+    return Move(None, "People have not yet said yes.")
+
+
+def _after_shadow(waited: timedelta, comparison: release.Comparison, part: project.ReleasePart) -> Move:
+    shadow = part.shadow
+    enough_rows = comparison.rows >= shadow.min_rows
+    if waited >= time.parse_duration(shadow.min_duration) and enough_rows and proven(comparison, part):
+        return Move(Stage.AWAITING_APPROVAL, f"The challenger proved itself: {described(comparison)}.")
+    if waited >= time.parse_duration(shadow.max_duration):
+        return Move(
+            Stage.STOPPED,
+            f"After {shadow.max_duration} in shadow the challenger is not proven {_required(part)}: "
+            f"{described(comparison)}.",
+        )
+    if waited < time.parse_duration(shadow.min_duration):
+        return Move(None, f"It listens for at least {shadow.min_duration}.")
+    if not enough_rows:
+        return Move(None, f"It is judged on at least {shadow.min_rows:,} rows; there are {comparison.rows:,}.")
+    return Move(None, f"The challenger is not yet proven {_required(part)}: {described(comparison)}.")
+
+
+def _after_canary(waited: timedelta, comparison: release.Comparison, part: project.ReleasePart) -> Move:
+    if waited < time.parse_duration(part.canary.min_duration):
+        return Move(None, f"It decides a part for at least {part.canary.min_duration}.")
+    if comparison.verdict is Verdict.NOT_ENOUGH_DATA:
+        return Move(None, "There is not enough data to see how the canary does.")
+    return Move(Stage.CHAMPION, f"The canary is not worse: {described(comparison)}.")
+
+
+def proven(comparison: release.Comparison, part: project.ReleasePart) -> bool:
+    """Whether the verdict is the one that the project file requires of a challenger."""
+    if comparison.verdict is Verdict.NOT_WORSE:
+        return part.require == "not-worse"
+    return comparison.verdict is Verdict.BETTER
+
+
+def _required(part: project.ReleasePart) -> str:
+    return "better" if part.require == "better" else "not worse"
+
+
+def described(comparison: release.Comparison) -> str:
+    """A comparison in words: the metric, the difference with its interval, the rows."""
+    if comparison.verdict is Verdict.NOT_ENOUGH_DATA:
+        return f"{comparison.metric} on {comparison.rows:,} rows, which is not enough to say"
+    return (
+        f"{comparison.metric} {comparison.difference:+.5g} "
+        f"({comparison.confidence:.0%} interval {comparison.low:+.5g} to {comparison.high:+.5g}) "
+        f"on {comparison.rows:,} rows; above 0 favours the challenger"
+    )

@@ -1,0 +1,91 @@
+"""Jobs of releases: start one by the project file's plan, let it go on after approval, check what may still serve."""
+
+from typing import Any
+
+from podium.core import endpoint, version
+from podium.core.errors import Conflict, Refused
+from podium.core.release import Stage
+from podium.deploy.endpoints import actions as endpoint_actions
+from podium.deploy.endpoints import store as endpoints
+from podium.deploy.releases import actions, rollback, stages
+from podium.deploy.releases import store as rows
+from podium.jobs.context import JobContext
+from podium.manage.registry import store as registry
+from podium.store.transaction import Transaction
+
+_PAGE = 200
+
+
+def release(context: JobContext) -> dict[str, Any] | None:
+    """`deploy.release`: start the release of the version that passed its gates, if the project file says so."""
+    coming = _version(context)
+    with context.store.read() as connection:
+        part = registry.model(connection, coming.project, coming.model).spec.release
+    if not part.automatic:
+        return {"release": None, "why": "The project file leaves it to people to start a release."}
+    result: dict[str, Any] = {}
+    try:
+        with context.finishing(result=result) as tx:
+            _endpoint(
+                tx,
+                coming,
+                endpoint_actions.NewEndpoint(name=part.endpoint, environment=part.environment, model=coming.model),
+            )
+            wanted = actions.NewRelease(endpoint=part.endpoint, version=coming.number, reason="It passed its gates.")
+            started = actions.begin(context.store, tx, wanted)
+            result.update(release=started.id, stage=started.stage)
+    except (Conflict, Refused) as problem:
+        return {"release": None, "why": str(problem)}
+    return None
+
+
+def _endpoint(tx: Transaction, coming: version.Version, wanted: endpoint_actions.NewEndpoint) -> endpoint.Endpoint:
+    place = endpoints.find(tx.connection, coming.project, wanted.name)
+    if place is None:
+        return endpoint_actions.make(tx, wanted)
+    if place.model != coming.model:
+        raise Refused(f"The endpoint {place.name} serves another model.", field="release.endpoint")
+    return place
+
+
+class _NothingWaits(Exception):
+    """Leaves the transaction without a change."""
+
+
+def advance(context: JobContext) -> dict[str, Any] | None:
+    """`deploy.advance`: let the releases that awaited this version's approval go on."""
+    coming = _version(context)
+    with context.store.read() as connection:
+        waiting = rows.list_all(connection, coming.project, digest=coming.digest, open_only=True)
+    result: dict[str, Any] = {"advanced": []}
+    try:
+        with context.finishing(result=result) as tx:
+            for item in waiting:
+                place, standing = actions.opened(tx, item.id)
+                if standing.stage is Stage.AWAITING_APPROVAL and not stages.lacks(tx, place, standing):
+                    result["advanced"].append(stages.let_decide(context.store, tx, place, standing).id)
+            if not result["advanced"]:
+                raise _NothingWaits
+    except (_NothingWaits, Conflict):
+        return {"advanced": []}
+    return None
+
+
+def recheck(context: JobContext) -> dict[str, Any]:
+    """`deploy.recheck`: withdraw, at every endpoint of the project, what is rejected or no longer approved."""
+    withdrawn = []
+    after = ""
+    while True:
+        with context.store.read() as connection:
+            page = endpoints.list_all(connection, context.caller.project, after=after, limit=_PAGE)
+        if not page:
+            return {"withdrawn": withdrawn}
+        for place in page:
+            published = rollback.withdraw_unapproved(context.store, context.caller, place.name)
+            withdrawn += [] if published is None else [{"endpoint": place.name, "rollout": published.number}]
+        after = page[-1].name
+
+
+def _version(context: JobContext) -> version.Version:
+    with context.store.read() as connection:
+        return registry.by_digest(connection, context.caller.project, str(context.job.args["version"]))

@@ -1,0 +1,106 @@
+"""What a comparison means for a release."""
+
+from datetime import timedelta
+
+import pytest
+
+from podium.core import project, release, time
+from podium.core.release import Stage, Verdict
+from podium.deploy.releases import rules
+
+PART = project.ReleasePart(
+    endpoint="delay",
+    shadow=project.ShadowPart(min_duration="7d", max_duration="21d", min_rows=1000),
+    canary=project.CanaryPart(weight=0.2, min_duration="7d"),
+)
+LENIENT = project.ReleasePart(endpoint="delay", require="not-worse")
+
+
+def item(stage: Stage) -> release.Release:
+    return release.Release(
+        id="release-1",
+        project="flights",
+        endpoint="delay",
+        model="delay",
+        version=2,
+        digest="sha256:" + "0" * 64,
+        replaces=1,
+        stage=stage,
+        stage_since_us=0,
+        created_us=0,
+        created_by="ada",
+        reason="better data",
+    )
+
+
+def comparison(verdict: Verdict, rows: int = 5000) -> release.Comparison:
+    return release.Comparison(
+        verdict=verdict, metric="log_loss", rows=rows, difference=0.012, low=0.004, high=0.02, confidence=0.95
+    )
+
+
+def after(
+    stage: Stage, verdict: Verdict, *, days: float, rows: int = 5000, part: project.ReleasePart = PART
+) -> rules.Move:
+    now_us = timedelta(days=days) // timedelta(microseconds=1)
+    return rules.after_judgement(item(stage), comparison(verdict, rows), part, now_us)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "days", "rows", "part", "to"),
+    [
+        (Verdict.BETTER, 7, 1000, PART, Stage.AWAITING_APPROVAL),
+        (Verdict.BETTER, 6.99, 1000, PART, None),
+        (Verdict.BETTER, 7, 999, PART, None),
+        (Verdict.BETTER, 21, 999, PART, Stage.STOPPED),
+        (Verdict.BETTER, 30, 1000, PART, Stage.AWAITING_APPROVAL),
+        (Verdict.NOT_WORSE, 8, 5000, PART, None),
+        (Verdict.NOT_WORSE, 8, 5000, LENIENT, Stage.AWAITING_APPROVAL),
+        (Verdict.NOT_WORSE, 21, 5000, PART, Stage.STOPPED),
+        (Verdict.NOT_ENOUGH_DATA, 8, 5000, LENIENT, None),
+        (Verdict.NOT_ENOUGH_DATA, 21, 10, LENIENT, Stage.STOPPED),
+        (Verdict.WORSE, 0.1, 10, PART, Stage.STOPPED),
+    ],
+)
+def test_a_shadow_goes_on_only_when_proven_in_time(
+    verdict: Verdict, days: float, rows: int, part: project.ReleasePart, to: Stage | None
+) -> None:
+    assert after(Stage.SHADOW, verdict, days=days, rows=rows, part=part).to is to
+
+
+@pytest.mark.parametrize(
+    ("verdict", "days", "to"),
+    [
+        (Verdict.NOT_WORSE, 7, Stage.CHAMPION),
+        (Verdict.BETTER, 7, Stage.CHAMPION),
+        (Verdict.BETTER, 6.9, None),
+        (Verdict.NOT_ENOUGH_DATA, 70, None),
+        (Verdict.WORSE, 0, Stage.ROLLED_BACK),
+    ],
+)
+def test_a_canary_becomes_champion_when_its_time_is_over_and_it_is_not_worse(
+    verdict: Verdict, days: float, to: Stage | None
+) -> None:
+    assert after(Stage.CANARY, verdict, days=days).to is to
+
+
+def test_a_challenger_found_worse_while_it_awaits_approval_is_stopped() -> None:
+    assert after(Stage.AWAITING_APPROVAL, Verdict.WORSE, days=1).to is Stage.STOPPED
+    assert after(Stage.AWAITING_APPROVAL, Verdict.BETTER, days=100).to is None
+
+
+def test_the_reason_names_the_figures() -> None:
+    why = after(Stage.SHADOW, Verdict.WORSE, days=1).why
+    assert "log_loss +0.012 (95% interval +0.004 to +0.02) on 5,000 rows" in why
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("stage", sorted(release.OPEN))
+@pytest.mark.parametrize("days", [0, 10, 100])
+def test_every_move_is_one_that_the_plan_allows(stage: Stage, verdict: Verdict, days: int) -> None:
+    to = after(stage, verdict, days=days).to
+    assert to is None or to in release.NEXT[stage]
+
+
+def test_durations_are_read_as_the_project_file_writes_them() -> None:
+    assert time.parse_duration(PART.shadow.max_duration) == timedelta(days=21)
