@@ -1,0 +1,163 @@
+"""The processes of a platform: `server`, `worker`, `scorer`, and `up`, which runs all three and keeps them running."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import msgspec
+import typer
+
+from podium.cli import console, supervise
+from podium.client import credentials
+from podium.core import access
+from podium.core.config import Config
+from podium.server import settings
+
+LOCAL_USER = "local"
+LOCAL_ROLES = (access.Role.SCIENTIST, access.Role.ENGINEER, access.Role.AUDITOR, access.Role.ADMIN)
+
+
+def server(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "",
+    port: Annotated[int, typer.Option(help="The port; 0 chooses a free one.")] = -1,
+) -> None:
+    """Run the control plane.
+
+    Example: podium server --port 8400
+    """
+    from podium.server import app, routes, serve, wiring
+
+    config = _changed(settings.load(), host=host or None, port=port if port >= 0 else None)
+    _log(config)
+    listener = serve.bind(config.host, config.port)
+    store = wiring.open_store(config)
+    console.err.print(f"Podium serves on http://{config.host}:{listener.getsockname()[1]}")
+    serve.run(app.build(store, routes.ALL), listener, config.log_level)
+
+
+def worker(
+    name: Annotated[str, typer.Option(help="This worker's name; by default host and process number.")] = "",
+) -> None:
+    """Run jobs: training, packaging, gates, windows, releases.
+
+    Example: podium worker
+    """
+    from podium.jobs.worker import Worker
+    from podium.server import handlers, wiring
+
+    config = settings.load()
+    _log(config)
+    store = wiring.open_store(config)
+    stop = threading.Event()
+    _on_signal(stop)
+    made = Worker(
+        store=store,
+        handlers=handlers.ALL,
+        limits=handlers.LIMITS,
+        name=name or f"{socket.gethostname()}-{os.getpid()}",
+        lease_seconds=config.lease_seconds,
+        threads=config.workers,
+    )
+    console.err.print(f"Podium worker {made.name} is ready")
+    made.run(stop)
+    store.database.close()
+
+
+def scorer(
+    project: Annotated[str, typer.Option("--project", "-p", help="The project whose endpoints are served.")],
+    folder: Annotated[Path | None, typer.Option(help="Where bundles, rollouts and the log are kept.")] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "",
+    port: Annotated[int, typer.Option(help="The port; 0 chooses a free one.")] = -1,
+    name: Annotated[str, typer.Option(help="This scorer's name; stable across restarts.")] = "scorer",
+) -> None:
+    """Serve predictions. Goes on serving from its cache when the control plane is away.
+
+    Example: podium scorer --project flights --port 8401
+    """
+    from podium.cli import scorer_process
+
+    config = _changed(settings.load(), host=host or None, scorer_port=port if port >= 0 else None)
+    _log(config)
+    scorer_process.run(config, project=project, folder=folder or Path(config.home) / "scorers" / name, name=name)
+
+
+def up(
+    project: Annotated[str, typer.Option("--project", "-p", help="The project whose endpoints are served.")] = "",
+) -> None:
+    """Run the whole platform here: control plane, worker and scorer, each started again if it dies.
+
+    Example: podium up --project flights
+    """
+    from podium.cli.session import project_here
+    from podium.server import serve
+
+    config = settings.load()
+    for port in (config.port, config.scorer_port):
+        serve.bind(config.host, port).close()
+    chosen = project or project_here() or "default"
+    token = prepare(config)
+    supervisor = supervise.Supervisor(parts(config, chosen, token), say=lambda text: console.err.print(f"! {text}"))
+    stop = threading.Event()
+    _on_signal(stop)
+    supervisor.start()
+    console.err.print(f"Podium: http://{config.host}:{config.port}   scoring: http://{config.host}:{config.scorer_port}")
+    console.err.print("Commands in this folder find it by themselves. Ctrl-C stops it.")
+    stop.wait()
+    supervisor.stop()
+
+
+def prepare(config: Config) -> str:
+    """Make the store and the local user; leave credentials for commands in this folder. The scorer's token."""
+    from podium.manage.access import actions as people
+    from podium.server import wiring
+
+    store = wiring.open_store(config)
+    secret = people.personal_token(store, LOCAL_USER, LOCAL_ROLES, note="podium up")
+    credentials.save(Path(config.home), credentials.Credentials(url=f"http://{config.host}:{config.port}", token=secret))
+    scorer_secret = people.personal_token(store, "scorer", (access.Role.SCORER,), note="podium up")
+    store.database.close()
+    return scorer_secret
+
+
+def parts(config: Config, project: str, scorer_token: str, *, logs: Path | None = None) -> list[supervise.Part]:
+    """The three processes of a platform on one machine."""
+    plane = settings.as_environment(config)
+    scoring = settings.as_environment(
+        _changed(config, url=f"http://{config.host}:{config.port}", token=scorer_token)
+    )
+    log = {name: logs / f"{name}.log" if logs else None for name in ("server", "worker", "scorer")}
+    return [
+        supervise.Part(name="server", arguments=("server",), environment=plane, log=log["server"]),
+        supervise.Part(name="worker", arguments=("worker",), environment=plane, log=log["worker"]),
+        supervise.Part(
+            name="scorer", arguments=("scorer", "--project", project), environment=scoring, log=log["scorer"]
+        ),
+    ]
+
+
+def _changed(config: Config, **values: object) -> Config:
+    return msgspec.structs.replace(config, **{key: value for key, value in values.items() if value is not None})
+
+
+def _log(config: Config) -> None:
+    logging.basicConfig(
+        level=config.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    for noisy in ("alembic", "httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _on_signal(stop: threading.Event) -> None:
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+
+
