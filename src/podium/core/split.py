@@ -14,7 +14,7 @@ By time: rows are cut where the sorted times pass the fraction, and rows of one 
 import datetime
 import decimal
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -152,7 +152,7 @@ def _code(place: int, test: int, validation: int) -> int:
 
 def _comparable(times: Iterable[Any]) -> numpy.typing.NDArray[Any]:
     """Times as one sortable array: microseconds for instants and dates, numbers and text as they are."""
-    values: Sequence[Any] = times if isinstance(times, numpy.ndarray) else list(times)
+    values: Any = times if isinstance(times, numpy.ndarray) else list(times)
     if any(text_of(value) == "" for value in values):
         raise Invalid("A row has no time.", field="data.time", fix="Leave such rows out, or split by hash.")
     if all(isinstance(value, datetime.datetime) for value in values):
