@@ -125,11 +125,13 @@ def prepare(config: Config) -> str:
     return scorer_secret
 
 
-def parts(config: Config, project: str, scorer_token: str, *, logs: Path | None = None) -> list[supervise.Part]:
-    """The three processes of a platform on one machine."""
+def parts(
+    config: Config, project: str, scorer_token: str, *, logs: Path | None = None, admin_token: str = ""
+) -> list[supervise.Part]:
+    """The three processes of a platform on one machine. `admin_token`: lets its holder drain the scorer."""
     plane = settings.as_environment(config)
     scoring = settings.as_environment(
-        _changed(config, url=f"http://{config.host}:{config.port}", token=scorer_token)
+        _changed(config, url=f"http://{config.host}:{config.port}", token=scorer_token, admin_token=admin_token)
     )
     log = {name: logs / f"{name}.log" if logs else None for name in ("server", "worker", "scorer")}
     return [

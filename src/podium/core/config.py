@@ -20,6 +20,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     clock: str = "system"
     """`system`, or `file:<path>` holding the microseconds since 1970 (rehearsals)."""
+    admin_token: str = ""
+    """Lets its holder drain a scorer; empty: nobody may."""
     workers: int = 1
     lease_seconds: float = 30.0
     log_level: str = "info"

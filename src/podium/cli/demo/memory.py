@@ -1,0 +1,51 @@
+"""How much memory a family of processes holds, sampled from the kernel."""
+
+import os
+import threading
+from pathlib import Path
+
+_EVERY_S = 0.5
+_KB = 1024
+
+
+class MemoryWatch:
+    """Samples the resident memory of this process and all its descendants; `peak_mb` is the largest sum seen.
+
+    Shared pages are counted once a process, so the figure errs upwards.
+    """
+
+    def __init__(self) -> None:
+        self.peak_mb = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="memory-watch")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(_EVERY_S):
+            self.peak_mb = max(self.peak_mb, family_mb(os.getpid()))
+
+
+def family_mb(root: int) -> float:
+    """Resident megabytes of a process and its descendants; 0 where the kernel has no /proc."""
+    children: dict[int, list[int]] = {}
+    resident: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            status = dict(line.split(":", 1) for line in (entry / "status").read_text().splitlines() if ":" in line)
+        except (OSError, ValueError):
+            continue
+        pid = int(entry.name)
+        children.setdefault(int(status["PPid"]), []).append(pid)
+        resident[pid] = int(status.get("VmRSS", "0 kB").split()[0])
+    total, queue = 0, [root]
+    while queue:
+        pid = queue.pop()
+        total += resident.get(pid, 0)
+        queue.extend(children.get(pid, []))
+    return total / _KB
