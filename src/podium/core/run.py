@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from podium.core import signature
+from podium.core.project import Project
 
 
 class RunState(enum.StrEnum):
@@ -86,3 +87,39 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     result: Result | None = None
     error: str | None = None
     job: str | None = None
+    log: str | None = None
+    """The blob with what the training code printed (its last MiB), once it ended."""
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller asks to be trained: which model, from which data, by which code."""
+
+    model: str
+    dataset: str
+    """Digest of a dataset version of the project."""
+    spec: Project
+    code: Code
+    reason: str = ""
+    seed: int | None = None
+    """Instead of the project file's."""
+    params: dict[str, bool | int | float | str] = {}
+    """Over the project file's."""
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing in which two runs differ, or one metric of both: as it is in the first and in the second."""
+
+    name: str
+    first: Any
+    second: Any
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Two runs side by side."""
+
+    first: str
+    second: str
+    inputs: tuple[Difference, ...]
+    """Dataset, code, spec, seed, parameters and environment: those that differ."""
+    metrics: tuple[Difference, ...]
+    """Every metric of the test split, as intervals."""
