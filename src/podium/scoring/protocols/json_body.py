@@ -1,0 +1,93 @@
+"""The one JSON parser of the scorer's front door: what it lets through has one meaning only.
+
+Refused, always as the caller's mistake and without echoing it: duplicate keys, NaN and Infinity, numbers beyond
+float64 or int64, lone surrogates, invalid UTF-8, more than `DEPTH` levels.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from podium.core.errors import Invalid
+
+DEPTH = 32
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_LARGEST = 2**63 - 1
+_LEAST = -(2**63)
+_FIX = "Send one JSON document (RFC 8259), UTF-8."
+
+
+class Malformed(Invalid):
+    """The bytes are not the JSON that is asked for (the transport answers 400)."""
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object in those bytes, else `Malformed`."""
+    bare = _STRING.sub(b"", body)
+    _check_depth(bare)
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        raise Malformed(
+            "The body is not valid JSON (also refused: NaN, Infinity, numbers out of range, broken Unicode).",
+            field="body",
+            fix=_FIX,
+        ) from None
+    if not isinstance(value, dict):
+        raise Malformed("The body is not a JSON object.", field="body", fix=_FIX)
+    if _keys(value, bare.count(b"{")) != bare.count(b":"):
+        raise Malformed("A key comes twice in one object.", field="body", fix="Send each key once.")
+    if _LONG_NUMBER.search(bare):
+        _check_integers(value)
+    return value
+
+
+def _check_depth(bare: bytes) -> None:
+    """Cancel innermost pairs, one level a pass: what is left after `DEPTH` passes is deeper (or not balanced)."""
+    brackets = bare.translate(None, _NOT_BRACKETS)
+    for _ in range(DEPTH):
+        if not brackets:
+            return
+        brackets = re.sub(rb"(?:\[\]|\{\})+", b"", brackets)
+    if brackets:
+        raise Malformed(f"The JSON is nested deeper than {DEPTH} levels, or its brackets do not match.", field="body")
+
+
+def _keys(value: Any, objects: int) -> int:
+    """How many keys the decoded objects have. A list is searched in full only when its first element is no scalar."""
+    seen, keys = _count(value, thorough=False)
+    if seen != objects:
+        _, keys = _count(value, thorough=True)
+    return keys
+
+
+def _count(value: Any, *, thorough: bool) -> tuple[int, int]:
+    objects = keys = 0
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is dict:
+            objects += 1
+            keys += len(item)
+            waiting.extend(part for part in item.values() if type(part) in _CONTAINERS)
+        elif item and (thorough or type(item[0]) in _CONTAINERS):
+            waiting.extend(part for part in item if type(part) in _CONTAINERS)
+    return objects, keys
+
+
+_CONTAINERS = frozenset({dict, list})
+
+
+def _check_integers(value: Any) -> None:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is dict:
+            waiting.extend(item.values())
+        elif type(item) is list:
+            waiting.extend(item)
+        elif type(item) is int and not _LEAST <= item <= _LARGEST:
+            raise Malformed("An integer lies beyond 64 bits.", field="body", fix="Send a number within range.")

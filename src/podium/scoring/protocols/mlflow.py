@@ -1,0 +1,149 @@
+"""MLflow's scoring protocol: `dataframe_split`, `dataframe_records`, `instances`, `inputs`, or CSV in; predictions out.
+
+https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
+"""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from podium.core.errors import Invalid
+from podium.core.signature import FieldType, Signature
+from podium.scoring import request
+from podium.scoring.protocols.json_body import Malformed
+
+FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_FIX = "Send one of dataframe_split, dataframe_records, instances, inputs."
+
+
+def read(body: Mapping[str, Any], request_id: str, signature: Signature) -> request.Rows:
+    """The rows of an invocation, else `Invalid` naming the field. Columns that are no feature are ignored."""
+    forms = [form for form in FORMS if form in body]
+    if len(forms) != 1:
+        raise Invalid("The body holds none or several of the four forms of rows.", field="body", fix=_FIX)
+    if not isinstance(body.get("params") or {}, dict):
+        raise Invalid("The params are not an object.", field="params")
+    form = forms[0]
+    count, columns = _READERS[form](body[form], form, [field.name for field in signature.features])
+    return request.Rows(request_id=request_id, count=count, columns=columns)
+
+
+def read_csv(body: bytes, request_id: str, signature: Signature) -> request.Rows:
+    """The rows of a CSV body with a header line. An empty cell is null."""
+    try:
+        lines = list(csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        raise Malformed("The body is not valid CSV in UTF-8.", field="body") from None
+    if not lines or len(set(lines[0])) != len(lines[0]):
+        raise Invalid("The CSV needs a header line that names each column once.", field="body")
+    header, records = lines[0], [line for line in lines[1:] if line]
+    if any(len(line) != len(header) for line in records):
+        raise Invalid("A CSV line has not as many cells as the header.", field="body")
+    columns: dict[str, list[Any]] = {}
+    for position, name in enumerate(header):
+        feature = signature.feature(name)
+        kind = FieldType.TEXT if feature is None else feature.type
+        columns[name] = [_cell(line[position], kind, name) for line in records]
+    return request.Rows(request_id=request_id, count=len(records), columns=columns)
+
+
+def _cell(cell: str, kind: FieldType, name: str) -> Any:
+    if cell == "":
+        return None
+    if kind is FieldType.TEXT:
+        return cell
+    if kind is FieldType.BOOLEAN and cell.lower() in ("true", "false"):
+        return cell.lower() == "true"
+    try:
+        return int(cell) if kind is FieldType.INTEGER else float(cell)
+    except ValueError:
+        raise Invalid("A CSV cell does not fit the feature's type.", field=name) from None
+
+
+def _split(value: Any, where: str, _features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:
+    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+        raise Invalid("It is an object with `columns` and `data`.", field=where)
+    names, data = value.get("columns"), value["data"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Invalid("It is a list of column names.", field=f"{where}.columns")
+    if len(set(names)) != len(names):
+        raise Invalid("A column comes twice.", field=f"{where}.columns")
+    return _transpose(data, names, f"{where}.data")
+
+
+def _transpose(data: list[Any], names: Sequence[str], where: str) -> tuple[int, dict[str, list[Any]]]:
+    width = len(names)
+    for index, row in enumerate(data):
+        if not isinstance(row, list) or len(row) != width:
+            raise Invalid(f"Row {index} is not a list with one value for each column.", field=where)
+    return len(data), {name: [row[position] for row in data] for position, name in enumerate(names)}
+
+
+def _records(value: Any, where: str, _features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:
+    if not isinstance(value, list):
+        raise Invalid("It is a list of rows.", field=where)
+    for index, row in enumerate(value):
+        if not isinstance(row, dict):
+            raise Invalid(f"Row {index} is not an object.", field=where)
+    names = dict.fromkeys(name for row in value for name in row)
+    columns: dict[str, list[Any]] = {}
+    for name in names:
+        if all(name in row for row in value):
+            columns[name] = [row[name] for row in value]
+        elif name in _features:
+            raise Invalid("Some rows lack this feature.", field=name, fix="Send it in each row; null when unknown.")
+    return len(value), columns
+
+
+def _instances(value: Any, where: str, features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:
+    """TensorFlow Serving's row form: objects by feature name, or lists in the signature's order."""
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return _transpose(value, features, where)
+    return _records(value, where, features)
+
+
+def _inputs(value: Any, where: str, features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:
+    """TensorFlow Serving's column form: an object of lists by feature name; lists of rows as `instances`."""
+    if not isinstance(value, dict):
+        return _instances(value, where, features)
+    count = -1
+    columns: dict[str, list[Any]] = {}
+    for name, data in value.items():
+        if not isinstance(data, list):
+            raise Invalid("Each column is a list.", field=where)
+        count = len(data) if count < 0 else count
+        if len(data) != count:
+            raise Invalid("The columns are not equally long.", field=where)
+        nested = data and all(isinstance(row, list) and len(row) == 1 for row in data)
+        columns[name] = [row[0] for row in data] if nested else data
+    return max(count, 0), columns
+
+
+_Reader = Callable[[Any, str, Sequence[str]], tuple[int, dict[str, list[Any]]]]
+_READERS: dict[str, _Reader] = {
+    "dataframe_split": _split,
+    "dataframe_records": _records,
+    "instances": _instances,
+    "inputs": _inputs,
+}
+
+
+def write(scored: request.Scored) -> bytes:
+    """The answer to an invocation: a record for each row."""
+    scores = scored.scores.tolist()
+    return msgspec.json.encode(
+        {
+            "predictions": [
+                {
+                    "score": scores[row],
+                    "decision": scored.decisions[row],
+                    "prediction_id": scored.prediction_ids[row],
+                    "version": scored.versions[row],
+                }
+                for row in range(len(scores))
+            ]
+        }
+    )
