@@ -81,7 +81,7 @@ def from_lists(signature: Signature, lists: Mapping[str, Sequence[Any]]) -> Colu
 
 
 def from_numpy(signature: Signature, arrays: Mapping[str, npt.NDArray[Any]]) -> Columns:
-    """Columns of one-dimensional NumPy arrays (bool, integer, float, string or object)."""
+    """Columns of one-dimensional NumPy arrays (bool, integer, float, string or object); a boolean may be 0 or 1."""
     columns: Columns = {}
     rows: int | None = None
     for field in signature.features:
@@ -225,7 +225,7 @@ def _from_array(field: Field, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return _text(field, array.tolist())
     if kind == "O":
         return _from_values(field, [value.item() if isinstance(value, np.generic) else value for value in array])
-    if kind not in ("b" if field.type is FieldType.BOOLEAN else "iuf"):
+    if kind not in ("biuf" if field.type is FieldType.BOOLEAN else "iuf"):
         raise _wrong(field, 0)
     if field.type is FieldType.INTEGER and kind in "iu" and len(array):
         _bounded(field, int(array.min()), int(array.max()), array)
@@ -246,8 +246,8 @@ def _from_arrow(field: Field, array: pa.Array | pa.ChunkedArray) -> npt.NDArray[
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
             raise _wrong(field, 0)
         return _text(field, array.to_pylist())
-    good = pa.types.is_boolean(kind) if field.type is FieldType.BOOLEAN else _is_numeric(kind)
-    if not (good or pa.types.is_null(kind)):
+    good = _is_numeric(kind) or pa.types.is_null(kind)
+    if not (good or (field.type is FieldType.BOOLEAN and pa.types.is_boolean(kind))):
         raise _wrong(field, 0)
     if field.type is FieldType.INTEGER and pa.types.is_integer(kind) and len(array) > array.null_count:
         ends = pc.min_max(array).as_py()

@@ -1,0 +1,111 @@
+"""From a fitted estimator to an ONNX file that is proven, on real rows, to give the same answers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from podium.bundle import columns, layout, runtime
+from podium.bundle.export import exact, frame, general, graph
+from podium.core import bundle
+from podium.core.errors import Invalid, Refused
+from podium.core.signature import Signature, Task
+
+TOLERANCE = 1e-6
+_BATCHES = (1, 7, 50)
+_BATCH_ROWS = 1050
+RECIPES = (exact, general)
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """The model file, the proof that it answers alike, and the original's scores of the rows [n]."""
+
+    model: bytes
+    parity: bundle.Parity
+    expected: npt.NDArray[np.float64]
+
+
+def expected_scores(estimator: Any, signature: Signature, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """What the original answers: the probability of the larger class, or the value. [n]"""
+    given = rows[list(_names(estimator, signature))]
+    scores = estimator.predict_proba(given)[:, 1] if signature.task is Task.BINARY else estimator.predict(given)
+    return np.asarray(scores, dtype=np.float64).reshape(-1)
+
+
+def export(estimator: Any, signature: Signature, rows: pd.DataFrame, tolerance: float = TOLERANCE) -> Exported:
+    """The first recipe's form whose every row is within tolerance; `Refused` with the worst row's error if none is.
+
+    `rows` are real rows as the estimator takes them. The tolerance is absolute for a probability, and relative to the
+    spread of the original's answers (interquartile range / 1.349) for a regression.
+    """
+    if len(rows) == 0:
+        raise Invalid("An export needs rows on which to compare the answers.", field="rows")
+    names = _names(estimator, signature)
+    expected = expected_scores(estimator, signature, rows)
+    if not np.isfinite(expected).all():
+        raise Refused("The model answers some rows with something that is not a number.", field="score")
+    allowed = tolerance if signature.task is Task.BINARY else tolerance * _spread(expected)
+    table = frame.table(signature, rows)
+    tried: list[str] = []
+    for recipe in RECIPES:
+        try:
+            model = recipe.build(estimator, layout.of(signature), names, binary=signature.task is Task.BINARY)
+            data, found = _settled(model, signature, table)
+        except graph.Unsupported as problem:
+            tried.append(f"{recipe.RECIPE}: cannot express {problem}")
+            continue
+        error = np.abs(found - expected)
+        worst = int(np.where(np.isnan(error), np.inf, error).argmax())
+        if error[worst] <= allowed:
+            proof = bundle.Parity(
+                rows=len(rows), max_abs_error=float(error[worst]), tolerance=allowed, recipe=recipe.RECIPE
+            )
+            return Exported(data, proof, expected)
+        tried.append(f"{recipe.RECIPE}: row {worst} differs by {error[worst]:.3g}, allowed {allowed:.3g}")
+    raise Refused(
+        f"No export of this model answers as the original does ({'; '.join(tried)}).",
+        field="model",
+        fix="Use steps that Podium exports (see the guide), or put skl2onnx.sklapi.CastTransformer before the trees.",
+    )
+
+
+def _settled(model: Any, signature: Signature, table: columns.Columns) -> tuple[bytes, npt.NDArray[np.float64]]:
+    """The model's bytes and scores, set to one row a call if its sums depend on the batch."""
+    described = layout.of(signature)
+    data = graph.finish(model, described)
+    try:
+        scorer = runtime.Scorer(data)
+        found = scorer.predict(table)
+    except Refused as problem:
+        raise graph.Unsupported("a model that the engine loads") from problem
+    if not _same_in_any_batch(scorer, table):
+        data = graph.finish(model, msgspec.structs.replace(described, rows_at_once=1))
+        found = runtime.Scorer(data).predict(table)
+    return data, found
+
+
+def _same_in_any_batch(scorer: runtime.Scorer, table: columns.Columns) -> bool:
+    rows = min(columns.count(table), _BATCH_ROWS)
+    sample = columns.take(table, slice(0, rows))
+    whole = scorer.predict(sample)
+    for size in _BATCHES:
+        parts = [scorer.predict(columns.take(sample, slice(at, at + size))) for at in range(0, rows, size)]
+        if np.concatenate(parts).tobytes() != whole.tobytes():
+            return False
+    return True
+
+
+def _names(estimator: Any, signature: Signature) -> Sequence[str]:
+    """The columns that the estimator was fitted on, in its order; else the signature's."""
+    fitted = getattr(estimator, "feature_names_in_", None)
+    names = [field.name for field in signature.features]
+    return names if fitted is None else [str(name) for name in fitted]
+
+
+def _spread(expected: npt.NDArray[np.float64]) -> float:
+    """Of the middle half of the answers, as a standard deviation (a few wild rows do not widen the tolerance)."""
+    low, high = np.quantile(expected, (0.25, 0.75))
+    return float(high - low) / 1.349 or float(expected.std()) or 1.0
