@@ -1,4 +1,4 @@
-"""The whole platform in this process: for notebooks, tests and a first look. The same server, over a loopback socket."""
+"""The whole platform in this process: for notebooks, tests and a first look. The same server, over loopback."""
 
 import secrets
 import threading
@@ -6,7 +6,6 @@ from pathlib import Path
 
 from podium.client.client import Client
 from podium.client.transport import Transport
-from podium.core import access
 from podium.core.config import Config
 from podium.jobs.worker import Worker
 from podium.manage.access import actions as people
@@ -44,5 +43,3 @@ def local(folder: str | Path = ".podium", project: str = "default", *, user: str
 
     port = listener.getsockname()[1]
     return Client(Transport(f"http://127.0.0.1:{port}", secret, patience=_START_S, on_close=close), project)
-
-

@@ -39,7 +39,9 @@ def say(text: str) -> None:
         out.print(text)
 
 
-def table(value: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", empty: str = "") -> None:
+def table(
+    value: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", empty: str = ""
+) -> None:
     """A table for people, or the value itself with `--json`."""
     if is_json():
         print_json(value)

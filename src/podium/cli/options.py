@@ -17,5 +17,6 @@ Json = Annotated[
     bool, typer.Option("--json", callback=_json, is_eager=True, help="Print one JSON document instead of a table.")
 ]
 Project = Annotated[
-    str, typer.Option("--project", "-p", help="The project; by default the one named in podium.toml here, else default.")
+    str,
+    typer.Option("--project", "-p", help="The project; by default the one named in podium.toml here, else default."),
 ]

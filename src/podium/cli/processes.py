@@ -106,7 +106,9 @@ def up(
     stop = threading.Event()
     _on_signal(stop)
     supervisor.start()
-    console.err.print(f"Podium: http://{config.host}:{config.port}   scoring: http://{config.host}:{config.scorer_port}")
+    console.err.print(
+        f"Podium: http://{config.host}:{config.port}   scoring: http://{config.host}:{config.scorer_port}"
+    )
     console.err.print("Commands in this folder find it by themselves. Ctrl-C stops it.")
     stop.wait()
     supervisor.stop()
@@ -119,7 +121,9 @@ def prepare(config: Config) -> str:
 
     store = wiring.open_store(config)
     secret = people.personal_token(store, LOCAL_USER, LOCAL_ROLES, note="podium up")
-    credentials.save(Path(config.home), credentials.Credentials(url=f"http://{config.host}:{config.port}", token=secret))
+    credentials.save(
+        Path(config.home), credentials.Credentials(url=f"http://{config.host}:{config.port}", token=secret)
+    )
     scorer_secret = people.personal_token(store, "scorer", (access.Role.SCORER,), note="podium up")
     store.database.close()
     return scorer_secret
@@ -161,5 +165,3 @@ def _on_signal(stop: threading.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, asked)
-
-

@@ -50,9 +50,7 @@ def train(client: Client, given: Project, *, reason: str, dataset: str | None = 
     """Ask for a training run: the inventory entry is made or brought up to date first."""
     applied = client.models.apply(given.spec, given.source)
     digest = dataset or data(client, given)
-    return client.runs.request(
-        applied, dataset=digest, reason=reason, commit=given.commit, diff=given.diff
-    )
+    return client.runs.request(applied, dataset=digest, reason=reason, commit=given.commit, diff=given.diff)
 
 
 def _resolve(folder: Path, source: str) -> str:

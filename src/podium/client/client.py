@@ -1,4 +1,4 @@
-"""The SDK: one object, a part for each noun. Everything the command line and the pages do goes through the same routes."""
+"""The SDK: one object, a part for each noun; what the command line does goes through the same routes."""
 
 from types import TracebackType
 from typing import Self

@@ -12,5 +12,7 @@ def connect(url: str, token: str, project: str = "default", *, patience: float =
     is not http or https.
     """
     if not url.startswith(("http://", "https://")):
-        raise Invalid("An address begins with http:// or https://.", field="url", fix="For example http://127.0.0.1:8400.")
+        raise Invalid(
+            "An address begins with http:// or https://.", field="url", fix="For example http://127.0.0.1:8400."
+        )
     return Client(Transport(url, token, patience=patience), project)

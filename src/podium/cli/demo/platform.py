@@ -20,7 +20,8 @@ from podium.core import access
 from podium.core.config import Config
 from podium.core.errors import Conflict, Unavailable
 from podium.manage.access import actions as people
-from podium.server import settings, wiring
+from podium.manage.access import store as users
+from podium.server import wiring
 from podium.store import clock as clocks
 
 _MARK = "demo.mark"
@@ -62,7 +63,7 @@ class Platform:
         self.set_clock(now)
         store = wiring.open_store(self.config)
         with store.read() as connection:
-            if people.any_user(connection):
+            if users.list_users(connection, limit=1):
                 raise Conflict("The database is not empty.", field="database", fix="Give the demo an empty one.")
         for person in cast.ALL:
             self.tokens[person.name] = people.personal_token(store, person.name, person.roles, note="demo")
@@ -154,5 +155,3 @@ def _free_ports() -> tuple[int, int]:
         one.bind(("127.0.0.1", 0))
         two.bind(("127.0.0.1", 0))
         return one.getsockname()[1], two.getsockname()[1]
-
-

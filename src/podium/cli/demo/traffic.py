@@ -1,5 +1,6 @@
 """A year of flights as it happened: each is scored at its scheduled departure, its outcome sent when it is known."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -100,12 +101,18 @@ class Traffic:
         hours = self._time[low:high] // HOUR_US
         edges = np.flatnonzero(np.diff(hours)) + 1
         bounds = [low, *(low + edges).tolist(), high]
-        yield from zip(bounds[:-1], bounds[1:], strict=True) if high > low else ()
+        if high > low:
+            yield from itertools.pairwise(bounds)
 
     def _score(self, first: int, last: int) -> None:
         count = last - first
         inputs: list[dict[str, Any]] = [
-            {"name": name, "datatype": _TENSOR[kind], "shape": [count], "data": self._features[name][first:last].to_pylist()}
+            {
+                "name": name,
+                "datatype": _TENSOR[kind],
+                "shape": [count],
+                "data": self._features[name][first:last].to_pylist(),
+            }
             for name, kind in self._types.items()
         ]
         inputs.append({"name": self._key, "datatype": "BYTES", "shape": [count], "data": self._keys[first:last]})

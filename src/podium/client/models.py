@@ -1,0 +1,38 @@
+"""Models: the inventory."""
+
+from podium.client.part import Part
+from podium.client.transport import Transport
+from podium.core import model, project
+
+
+class Models(Part):
+    """Inventory entries."""
+
+    def __init__(self, transport: Transport, project: str) -> None:
+        super().__init__(transport, project)
+        self._blobs = f"{self._base}/blobs"
+
+    def apply(self, spec: project.Project, source: bytes) -> model.Model:
+        """Make the entry that a project file describes, or bring it up to date.
+
+        `source`: the training code, as `podium.build.archive.pack` gives it.
+        """
+        kept = self._transport.upload("POST", self._blobs, dict[str, object], source, "application/gzip")
+        body = {"spec": spec, "source_digest": kept["digest"]}
+        return self._transport.post(f"{self._base}/models", model.Model, body)
+
+    def list(self) -> list[model.Model]:
+        """Models by name."""
+        return self._transport.get(f"{self._base}/models", list[model.Model])
+
+    def get(self, name: str) -> model.Model:
+        """One model."""
+        return self._transport.get(f"{self._base}/models/{name}", model.Model)
+
+    def retire(self, name: str) -> model.Model:
+        """Take a model out of use; `unretire` undoes it."""
+        return self._transport.post(f"{self._base}/models/{name}/retire", model.Model)
+
+    def unretire(self, name: str) -> model.Model:
+        """Bring a retired model back."""
+        return self._transport.post(f"{self._base}/models/{name}/unretire", model.Model)

@@ -1,0 +1,54 @@
+"""Predictions: look one up, replay it, read many."""
+
+from datetime import datetime
+
+import msgspec
+
+from podium.client.part import Part
+from podium.core import prediction
+
+
+class Replays(msgspec.Struct, frozen=True, kw_only=True):
+    """How many predictions were replayed, how many came out identical, and each that did not."""
+
+    replayed: int
+    identical: int
+    different: list[prediction.Replay]
+
+
+class Predictions(Part):
+    """Scored rows."""
+
+    def get(self, identifier: str) -> list[prediction.Prediction]:
+        """The log's rows under an id: what decided first, then shadows, with the outcome if it is known."""
+        return self._transport.get(f"{self._base}/predictions/{identifier}", list[prediction.Prediction])
+
+    def replay(self, identifier: str) -> prediction.Replay:
+        """Compute a prediction again from its stored features and its version's bundle."""
+        return self._transport.post(f"{self._base}/predictions/{identifier}/replay", prediction.Replay)
+
+    def replay_sample(self, endpoint: str, number: int = 100, *, seed: int = 0) -> Replays:
+        """Compute a random sample again; `seed` chooses which."""
+        body = {"endpoint": endpoint, "number": number, "seed": seed}
+        return self._transport.post(f"{self._base}/replays", Replays, body)
+
+    def arrow(
+        self,
+        endpoint: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        columns: tuple[str, ...] = (),
+        roles: tuple[str, ...] = (),
+        limit: int = 1_000_000,
+    ) -> bytes:
+        """Predictions with their outcomes, oldest first, as an Arrow IPC stream."""
+        path = f"{self._base}/endpoints/{endpoint}/predictions"
+        query = {
+            "from": None if start is None else start.isoformat(),
+            "to": None if end is None else end.isoformat(),
+            "columns": ",".join(columns) or None,
+            "roles": ",".join(roles) or None,
+            "limit": limit,
+        }
+        return self._transport.send("GET", path, query=query).content
