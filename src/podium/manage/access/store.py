@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Column, Connection, ForeignKey, Index, String, T
 
 from podium.core import access
 from podium.core.errors import NotFound
-from podium.store import schema
+from podium.store import events, schema
 
 users = Table(
     "users",
@@ -60,8 +60,9 @@ def list_users(connection: Connection, *, after: str = "", limit: int = 100) -> 
 
 
 def lock_users(connection: Connection) -> bool:
-    """Hold all users until the transaction ends; whether there are any."""
-    return bool(connection.execute(select(users.c.name).with_for_update()).all())
+    """Hold changes of users until the transaction ends; whether there are any users."""
+    connection.execute(select(events.head.c.id).with_for_update())
+    return connection.execute(select(users.c.name).limit(1)).first() is not None
 
 
 def add_user(connection: Connection, item: access.User) -> None:
