@@ -40,3 +40,41 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     state: CheckState
     low: float | None = None
     high: float | None = None
+
+
+class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """A window that was closed: what it held for the champion's version, and how its checks came out."""
+
+    id: str
+    project: str
+    endpoint: str
+    model: str
+    version: int | None
+    """The champion when it was closed; None where nothing decided."""
+    start_us: int
+    end_us: int
+    closed_us: int
+    rows: int
+    matured: int
+    """Rows whose outcome was known at the end of the window."""
+    checks: int
+    broken: int
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """One version's day at an endpoint, in numbers; `losses` are means over the rows whose outcome is known."""
+
+    endpoint: str
+    version: int
+    day: str
+    rows: int
+    matured: int
+    mean_score: float | None
+    positive_rate: float | None
+    losses: dict[str, float]
+    """log_loss, brier and cost_per_row, or mae and mean_squared_error."""
+    auc: float | None
+    missing: dict[str, int]
+    """Nulls by feature, of those that have any."""
+    means: dict[str, float]
+    """By numeric feature."""

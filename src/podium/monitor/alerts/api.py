@@ -1,0 +1,60 @@
+"""Routes of alerts."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import get, post
+from litestar.params import Parameter
+
+from podium.core import alert
+from podium.core.access import Caller, Permission
+from podium.monitor.alerts import actions
+from podium.monitor.alerts import store as rows
+from podium.store.store import Store
+
+_ALERTS = "/api/v1/projects/{project:str}/alerts"
+_READ = {"permission": Permission.READ}
+_MONITOR = {"permission": Permission.MONITOR}
+Limit = Annotated[int, Parameter(ge=1, le=1000)]
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person's words."""
+
+    note: Annotated[str, msgspec.Meta(max_length=4000)] = ""
+
+
+@get(_ALERTS, opt=_READ, sync_to_thread=True)
+def list_alerts(
+    store: Store,
+    caller: Caller,
+    endpoint: str | None = None,
+    state: alert.AlertState | None = None,
+    after: str | None = None,
+    limit: Limit = 100,
+) -> list[alert.Alert]:
+    """Alerts, newest first; `after` is the last id of the page before."""
+    with store.read() as connection:
+        return rows.list_all(connection, caller.project, endpoint=endpoint, state=state, before=after, limit=limit)
+
+
+@get(_ALERTS + "/{alert_id:str}", opt=_READ, sync_to_thread=True)
+def get_alert(store: Store, caller: Caller, alert_id: str) -> alert.Alert:
+    """One alert."""
+    with store.read() as connection:
+        return rows.get(connection, caller.project, alert_id)
+
+
+@post(_ALERTS + "/{alert_id:str}/acknowledge", opt=_MONITOR, status_code=200, sync_to_thread=True)
+def acknowledge_alert(store: Store, caller: Caller, alert_id: str, data: Note) -> alert.Alert:
+    """Say that one has seen it and deals with it."""
+    return actions.acknowledge(store, caller, alert_id, data.note)
+
+
+@post(_ALERTS + "/{alert_id:str}/resolve", opt=_MONITOR, status_code=200, sync_to_thread=True)
+def resolve_alert(store: Store, caller: Caller, alert_id: str, data: Note) -> alert.Alert:
+    """Close it."""
+    return actions.resolve(store, caller, alert_id, data.note)
+
+
+routes = [list_alerts, get_alert, acknowledge_alert, resolve_alert]

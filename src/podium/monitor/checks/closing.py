@@ -1,0 +1,177 @@
+"""Closing a window: its checks and alerts in one transaction, once."""
+
+import msgspec
+import pyarrow
+
+from podium.core import access, check, endpoint, event, model, reference, time, window
+from podium.core import bundle as bundles
+from podium.deploy.packaging import manifest
+from podium.manage.registry import store as registry
+from podium.monitor.alerts import actions as alerts
+from podium.monitor.checks import evaluate, summaries
+from podium.monitor.checks import store as rows
+from podium.monitor.intake import window as log
+from podium.store.store import Store
+from podium.store.transaction import Transaction
+
+_NARROW = ("version", "score", "threshold", "decision")
+
+
+def span_of(owner: model.Model, end_us: int) -> window.Window:
+    """The window of a model that ends at an instant."""
+    length = time.parse_duration(owner.spec.monitor.window, "monitor.window")
+    return window.before(time.from_us(end_us), length)
+
+
+def close(
+    store: Store, caller: access.Caller, place: endpoint.Endpoint, owner: model.Model, end_us: int
+) -> check.ClosedWindow:
+    """Check the champion's window and act on its alerts; a window that was closed before is only read."""
+    with store.read() as connection:
+        known = rows.find_window(connection, caller.project, place.name, end_us)
+    if known is not None:
+        return known
+    span = span_of(owner, end_us)
+    if place.champion is None:
+        return _keep(store, caller, place, span, (0, 0), [])
+    subject = summaries.Subject(
+        project=caller.project,
+        endpoint=place.name,
+        model=owner,
+        version=place.champion,
+        reference=reference_of(store, owner, place.champion),
+    )
+    scored = _scored(store, subject, span)
+    summary = summaries.of_window(store, subject, span, scored)
+    known_rows = summaries.usable(scored)
+    findings = [
+        *evaluate.of_columns(summary, subject.reference, owner.spec.monitor),
+        *evaluate.of_outcomes(_labelled(known_rows), subject.reference, owner.spec),
+    ]
+    return _keep(store, caller, place, span, (summary.rows, known_rows.num_rows), findings, owner)
+
+
+def reference_of(store: Store, owner: model.Model, version: int) -> reference.Reference:
+    """What a version saw in training, from its bundle."""
+    with store.read() as connection:
+        digest = registry.version(connection, owner.project, owner.name, version).digest
+    described = manifest.read(store.blobs, digest)
+    return msgspec.json.decode(store.blobs.get(described.file(bundles.REFERENCE).digest), type=reference.Reference)
+
+
+def _scored(store: Store, subject: summaries.Subject, span: window.Window) -> pyarrow.Table:
+    query = log.Query(
+        model=subject.model.name,
+        endpoint=subject.endpoint,
+        from_us=span.start_us,
+        to_us=span.end_us,
+        as_of_us=span.end_us,
+        versions=(subject.version,),
+        columns=_NARROW,
+    )
+    return log.read_window(store, subject.project, query)
+
+
+def _labelled(known: pyarrow.Table) -> evaluate.Labelled:
+    decision, threshold = known.column("decision"), known.column("threshold").drop_null()
+    return evaluate.Labelled(
+        target=summaries.numbers(known.column("outcome")),
+        score=summaries.numbers(known.column("score")),
+        act=None if decision.null_count else decision.to_numpy().astype(bool),
+        threshold=threshold[-1].as_py() if len(threshold) else None,
+    )
+
+
+def _keep(  # noqa: PLR0913 - a window and what it found
+    store: Store,
+    caller: access.Caller,
+    place: endpoint.Endpoint,
+    span: window.Window,
+    counts: tuple[int, int],
+    findings: list[evaluate.Finding],
+    owner: model.Model | None = None,
+) -> check.ClosedWindow:
+    with store.write(caller) as tx:
+        made = _checks(tx, place, span, findings)
+        closed = check.ClosedWindow(
+            id=tx.new_id("window"),
+            project=caller.project,
+            endpoint=place.name,
+            model=place.model,
+            version=place.champion,
+            start_us=span.start_us,
+            end_us=span.end_us,
+            closed_us=tx.now_us,
+            rows=counts[0],
+            matured=counts[1],
+            checks=len(made),
+            broken=sum(each.state is check.CheckState.BROKEN for each in made),
+        )
+        rows.add_window(tx.connection, closed)
+        if place.champion is not None and owner is not None:
+            alerts.apply(tx, _alerting(tx, place.champion, place, span, made, owner.spec.monitor.persistence))
+        rows.add_checks(tx.connection, made)
+        tx.record(
+            "window.closed",
+            event.Subject("window", closed.id),
+            permission=access.Permission.MONITOR,
+            parents=[event.Subject("endpoint", place.name)],
+            detail={
+                "endpoint": place.name,
+                "version": place.champion,
+                "window": {"start_us": span.start_us, "end_us": span.end_us},
+                "rows": closed.rows,
+                "matured": closed.matured,
+                "checks": closed.checks,
+                "broken": closed.broken,
+            },
+        )
+        return tx.done(closed)
+
+
+def _checks(
+    tx: Transaction, place: endpoint.Endpoint, span: window.Window, findings: list[evaluate.Finding]
+) -> list[check.Check]:
+    return [
+        check.Check(
+            id=tx.new_id("check"),
+            project=place.project,
+            endpoint=place.name,
+            version=place.champion or 0,
+            window=span,
+            kind=each.kind,
+            measure=each.measure,
+            column=each.column,
+            value=each.value,
+            reference=each.reference,
+            limit=each.limit,
+            rows=each.rows,
+            state=state,
+            low=each.low,
+            high=each.high,
+        )
+        for each, state in zip(findings, evaluate.states(findings), strict=True)
+    ]
+
+
+def _alerting(
+    tx: Transaction,
+    version: int,
+    place: endpoint.Endpoint,
+    span: window.Window,
+    made: list[check.Check],
+    persistence: int,
+) -> alerts.Findings:
+    """Checks alert when broken in that many windows running; a kind recovers when none of its checks is broken."""
+    back = max(1, persistence) - 1
+    before = rows.broken_before(tx.connection, place.project, place.name, version, span.end_us, back) if back else []
+    broken: dict[check.CheckKind, list[check.Check]] = {}
+    for each in made:
+        again = len(before) == back and all((each.measure, each.column) in earlier for earlier in before)
+        if each.state is check.CheckState.BROKEN and again:
+            broken.setdefault(each.kind, []).append(each)
+    kinds = {each.kind for each in made}
+    well = {kind for kind in kinds if all(each.state is check.CheckState.OK for each in made if each.kind is kind)}
+    return alerts.Findings(
+        endpoint=place.name, version=version, since_us=span.start_us, broken=broken, recovered=frozenset(well)
+    )

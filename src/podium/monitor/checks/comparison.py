@@ -1,0 +1,160 @@
+"""Challenger against champion, from the log: paired on the same rows in shadow, on their own rows in canary."""
+
+import math
+
+import msgspec
+import numpy
+import pyarrow
+import pyarrow.compute
+
+from podium.core import model, release, run
+from podium.core.release import Stage, Verdict
+from podium.measures import rows as arrays
+from podium.measures.business import cost
+from podium.measures.performance import by_name
+from podium.measures.performance import compare as paired
+from podium.monitor.checks import summaries
+from podium.monitor.intake import window as log
+from podium.store.store import Store
+
+_NARROW = ("version", "score", "threshold", "decision")
+
+
+class _Rows(msgspec.Struct, frozen=True, kw_only=True):
+    target: arrays.Numbers
+    score: arrays.Numbers
+    act: arrays.Truths | None
+    threshold: float | None
+
+
+def compare(store: Store, project: str, owner: model.Model, item: release.Release, end_us: int) -> release.Comparison:
+    """What all matured rows since the challenger began to listen (in canary: to decide) say at an instant."""
+    canary = item.stage is Stage.CANARY
+    query = log.Query(
+        model=owner.name,
+        endpoint=item.endpoint,
+        from_us=item.stage_since_us if canary else item.created_us,
+        to_us=end_us,
+        as_of_us=end_us,
+        matured=True,
+        columns=_NARROW,
+    )
+    if query.from_us >= query.to_us:
+        return _nothing(owner, query)
+    scored = summaries.usable(log.read_window(store, project, query))
+    version = scored.column("version")
+    mine = scored.filter(pyarrow.compute.equal(version, item.version))
+    theirs = scored.filter(
+        pyarrow.compute.and_(
+            pyarrow.compute.not_equal(version, item.version), pyarrow.compute.not_equal(scored.column("role"), "shadow")
+        )
+    )
+    if canary:
+        own = mine.filter(pyarrow.compute.not_equal(mine.column("role"), "shadow"))
+        return _unpaired(owner, query, _rows(theirs), _rows(own))
+    return _paired(owner, query, *_pairs(theirs, mine))
+
+
+def _pairs(theirs: pyarrow.Table, mine: pyarrow.Table) -> tuple[_Rows, _Rows]:
+    """The rows that both scored, in the same order."""
+    common = set(theirs.column("prediction_id").to_pylist()) & set(mine.column("prediction_id").to_pylist())
+    wanted = pyarrow.array(sorted(common), pyarrow.string())
+    one, two = (
+        each.filter(pyarrow.compute.is_in(each.column("prediction_id"), wanted)).sort_by("prediction_id")
+        for each in (theirs, mine)
+    )
+    return _rows(one), _rows(two)
+
+
+def _rows(table: pyarrow.Table) -> _Rows:
+    decision, threshold = table.column("decision"), table.column("threshold").drop_null()
+    decided = not decision.null_count
+    return _Rows(
+        target=summaries.numbers(table.column("outcome")),
+        score=summaries.numbers(table.column("score")),
+        act=decision.to_numpy().astype(numpy.bool_) if decided else None,
+        threshold=threshold[-1].as_py() if len(threshold) else None,
+    )
+
+
+def _paired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows) -> release.Comparison:
+    spec = owner.spec
+    if first.target.size < max(2, spec.release.shadow.min_rows):
+        return _nothing(owner, query, first.target.size)
+    measure = by_name.find(spec.metrics.primary, spec.costs)
+    often = spec.release.shadow.min_rows if measure.losses is not None or measure.name == "auc" else None
+    found = paired.compare(
+        measure,
+        first.target,
+        paired.Scored(first.score, first.threshold),
+        paired.Scored(second.score, second.threshold),
+        spec.metrics.confidence,
+        anytime_rows=None if often is None else max(1, often),
+    )
+    if found is None:
+        return _nothing(owner, query, first.target.size)
+    margin = spec.release.margin
+    verdict = Verdict.NOT_ENOUGH_DATA
+    if found.better(margin):
+        verdict = Verdict.BETTER
+    elif found.improvement.high < -margin:
+        verdict = Verdict.WORSE
+    elif found.not_worse(margin):
+        verdict = Verdict.NOT_WORSE
+    return _said(owner, query, found.improvement, verdict, _saved(owner, first, second))
+
+
+def _unpaired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows) -> release.Comparison:
+    """Champion and canary on the rows that each decided: the canary is stopped if surely worse, else it is not worse.
+
+    The interval is that of a difference of independent estimates: half² = half₁² + half₂².
+    """
+    spec = owner.spec
+    count = min(first.target.size, second.target.size)
+    if count < max(2, spec.monitor.min_rows):
+        return _nothing(owner, query, count)
+    measure = by_name.find(spec.metrics.primary, spec.costs)
+    one, two = (
+        measure.interval(each.target, each.score, each.threshold, spec.metrics.confidence) for each in (first, second)
+    )
+    if one is None or two is None:
+        return _nothing(owner, query, count)
+    value = (two.value - one.value) * (1.0 if measure.higher_is_better else -1.0)
+    half = math.hypot((one.high - one.low) / 2, (two.high - two.low) / 2)
+    difference = run.Interval(value=value, low=value - half, high=value + half, rows=count)
+    verdict = Verdict.NOT_WORSE
+    if difference.high < -spec.release.margin:
+        verdict = Verdict.WORSE
+    elif difference.low > spec.release.margin:
+        verdict = Verdict.BETTER
+    return _said(owner, query, difference, verdict, _saved(owner, first, second))
+
+
+def _saved(owner: model.Model, first: _Rows, second: _Rows) -> float | None:
+    costs = owner.spec.costs
+    if costs is None or first.act is None or second.act is None:
+        return None
+    before, after = (cost.per_row(each.target, each.act, costs) for each in (first, second) if each.act is not None)
+    return None if before is None or after is None else before - after
+
+
+def _said(
+    owner: model.Model, query: log.Query, found: run.Interval, verdict: Verdict, saved: float | None
+) -> release.Comparison:
+    return release.Comparison(
+        verdict=verdict,
+        metric=owner.spec.metrics.primary,
+        rows=found.rows,
+        difference=found.value,
+        low=found.low,
+        high=found.high,
+        confidence=owner.spec.metrics.confidence,
+        cost_difference=saved,
+        from_us=query.from_us,
+        to_us=query.to_us,
+    )
+
+
+def _nothing(owner: model.Model, query: log.Query, count: int = 0) -> release.Comparison:
+    empty = run.Interval(value=0.0, low=0.0, high=0.0, rows=count)
+    return _said(owner, query, empty, Verdict.NOT_ENOUGH_DATA, None)

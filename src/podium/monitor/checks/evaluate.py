@@ -1,0 +1,210 @@
+"""Checks from a window's summary: what moved, how far, and whether that is more than chance. Pure."""
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy
+
+from podium.core import project, reference, run
+from podium.core.check import CheckKind, CheckState
+from podium.measures import rows as arrays
+from podium.measures.business import cost
+from podium.measures.drift import discoveries, psi
+from podium.measures.performance import by_name, interval
+from podium.measures.quality import missing_rate, new_categories
+from podium.monitor.checks.store import Summary
+
+FALSE_DISCOVERIES = 0.01
+"""At most this share of the columns called broken in a window is so by chance."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One check before it has an id: `limit` is in the unit of `value`."""
+
+    kind: CheckKind
+    measure: str
+    column: str | None
+    value: float | None
+    reference: float | None
+    limit: float
+    rows: int
+    over: bool
+    """The limit is broken, chance or not."""
+    p_value: float | None = None
+    """How likely by chance; None where the interval already says."""
+    low: float | None = None
+    high: float | None = None
+    enough: bool = True
+
+
+class Labelled(msgspec.Struct, frozen=True, kw_only=True):
+    """The window's rows whose outcome is known: float64 [n] each; `act` (bool [n]) is None without decisions."""
+
+    target: arrays.Numbers
+    score: arrays.Numbers
+    act: arrays.Truths | None
+    threshold: float | None
+
+
+def states(findings: list[Finding]) -> list[CheckState]:
+    """The state of each finding: broken only if over its limit and, among all columns at once, no chance finding.
+
+    Findings with p-values are controlled together; those of outcomes rest on their own interval.
+    """
+    tested = [place for place, each in enumerate(findings) if each.enough and each.p_value is not None]
+    believed = discoveries.discoveries([findings[place].p_value or 0.0 for place in tested], FALSE_DISCOVERIES)
+    chance = {place for place, sure in zip(tested, believed, strict=True) if not sure}
+    return [_state(each, chance=place in chance) for place, each in enumerate(findings)]
+
+
+def _state(finding: Finding, *, chance: bool) -> CheckState:
+    if not finding.enough:
+        return CheckState.NOT_ENOUGH_DATA
+    return CheckState.BROKEN if finding.over and not chance else CheckState.OK
+
+
+def of_columns(summary: Summary, before: reference.Reference, limits: project.MonitorPart) -> Iterator[Finding]:
+    """Drift, missing values and new categories of every feature, and drift of the score."""
+    enough = summary.rows >= limits.min_rows
+    for name, known in before.numeric.items():
+        seen = summary.numeric[name]
+        yield from _drift(CheckKind.DRIFT, name, known.counts, seen.counts, limits.drift_psi, enough)
+        yield from _missing(name, seen.nulls, seen.rows, known.nulls, sum(known.counts), limits, enough)
+    for name, categories in before.categorical.items():
+        words = summary.categorical[name]
+        yield from _drift(
+            CheckKind.DRIFT,
+            name,
+            (*categories.counts.values(), categories.other),
+            (*(words.counts.get(word, 0) for word in categories.counts), words.new),
+            limits.drift_psi,
+            enough,
+        )
+        total = sum(categories.counts.values()) + categories.other
+        yield from _missing(name, words.nulls, words.rows, categories.nulls, total, limits, enough)
+        if limits.new_categories > 0:
+            yield _new(name, categories, words.new, sum(words.counts.values()), limits, enough)
+    yield from _drift(CheckKind.SCORE_DRIFT, None, before.score.counts, summary.score.counts, limits.score_psi, enough)
+
+
+def of_outcomes(rows: Labelled, before: reference.Reference, spec: project.Project) -> Iterator[Finding]:
+    """The primary metric and the cost per row, each against the test split of training."""
+    confidence, limits = spec.metrics.confidence, spec.monitor
+    enough = rows.target.size >= limits.min_rows
+    expected = before.metrics.get(spec.metrics.primary)
+    if limits.performance_drop > 0 and expected is not None:
+        measure = by_name.find(spec.metrics.primary, spec.costs)
+        found = measure.interval(rows.target, rows.score, rows.threshold, confidence) if enough else None
+        sign = 1.0 if measure.higher_is_better else -1.0
+        limit = expected - sign * limits.performance_drop * abs(expected)
+        yield _outcome(CheckKind.PERFORMANCE, measure.name, found, expected, limit, sign, rows.target.size)
+    if limits.cost_rise > 0 and before.cost_per_row is not None and spec.costs is not None and rows.act is not None:
+        each = interval.mean(cost.losses(rows.target, rows.act, spec.costs), confidence) if enough else None
+        limit = before.cost_per_row + limits.cost_rise * abs(before.cost_per_row)
+        yield _outcome(CheckKind.COST, by_name.COST, each, before.cost_per_row, limit, -1.0, rows.target.size)
+
+
+def _drift(
+    kind: CheckKind,
+    column: str | None,
+    before: tuple[int, ...],
+    now: tuple[int, ...],
+    limit: float,
+    enough: bool,  # noqa: FBT001
+) -> Iterator[Finding]:
+    if limit <= 0:
+        return
+    found = psi.psi(before, now) if enough else None
+    yield Finding(
+        kind=kind,
+        measure="psi",
+        column=column,
+        value=None if found is None else max(0.0, found.value),
+        reference=0.0,
+        limit=limit,
+        rows=int(numpy.sum(now)),
+        over=found is not None and found.value > limit,
+        p_value=1.0 if found is None else found.p_value,
+        enough=found is not None,
+    )
+
+
+def _missing(  # noqa: PLR0913 - two pairs of counts and their rule
+    column: str,
+    nulls: int,
+    rows: int,
+    before_nulls: int,
+    before_known: int,
+    limits: project.MonitorPart,
+    enough: bool,  # noqa: FBT001
+) -> Iterator[Finding]:
+    expected = missing_rate.missing_rate(before_nulls, before_nulls + before_known)
+    value = missing_rate.missing_rate(nulls, rows) if enough else None
+    if limits.missing_rate <= 0 or expected is None:
+        return
+    changed = psi.psi((before_nulls, before_known), (nulls, rows - nulls))
+    limit = expected + limits.missing_rate
+    yield Finding(
+        kind=CheckKind.QUALITY,
+        measure="missing_rate",
+        column=column,
+        value=value,
+        reference=expected,
+        limit=limit,
+        rows=rows,
+        over=value is not None and value > limit,
+        p_value=1.0 if changed is None else changed.p_value,
+        enough=value is not None,
+    )
+
+
+def _new(
+    column: str,
+    before: reference.CategoryReference,
+    unseen: int,
+    known: int,
+    limits: project.MonitorPart,
+    enough: bool,  # noqa: FBT001
+) -> Finding:
+    value = new_categories.new_categories(unseen, known, before) if enough else None
+    changed = psi.psi((before.other, sum(before.counts.values())), (unseen, known))
+    return Finding(
+        kind=CheckKind.QUALITY,
+        measure="new_categories",
+        column=column,
+        value=value,
+        reference=0.0,
+        limit=limits.new_categories,
+        rows=unseen + known,
+        over=value is not None and value > limits.new_categories,
+        p_value=1.0 if changed is None else changed.p_value,
+        enough=value is not None,
+    )
+
+
+def _outcome(  # noqa: PLR0913 - an estimate and its rule
+    kind: CheckKind,
+    measure: str,
+    found: run.Interval | None,
+    expected: float,
+    limit: float,
+    sign: float,
+    rows: int,
+) -> Finding:
+    """Broken when the estimate is past the limit, and its whole interval is worse than what training promised."""
+    over = found is not None and (
+        found.value < limit and found.high < expected if sign > 0 else found.value > limit and found.low > expected
+    )
+    return Finding(
+        kind=kind,
+        measure=measure,
+        column=None,
+        value=None if found is None else found.value,
+        reference=expected,
+        limit=limit,
+        rows=rows,
+        over=over,
+        low=None if found is None else found.low,
+        high=None if found is None else found.high,
+        enough=found is not None,
+    )

@@ -1,0 +1,241 @@
+"""Rows of closed windows, their checks, and the daily summaries that windows are merged from."""
+
+import msgspec
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from podium.core import check, window
+from podium.measures.sketch import histogram, score_labels
+from podium.store import schema
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one version saw and scored on one day (or over a window) at an endpoint."""
+
+    rows: int
+    numeric: dict[str, histogram.NumericSketch]
+    categorical: dict[str, histogram.CategorySketch]
+    score: histogram.NumericSketch
+    labels: score_labels.ScoreLabels
+    as_of_us: int
+    """Outcomes known by this instant are in `labels`."""
+
+
+summaries = Table(
+    "summaries",
+    schema.metadata,
+    Column("project", String(64), primary_key=True),
+    Column("endpoint", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("day", String(10), primary_key=True),
+    Column("body", schema.Struct(Summary), nullable=False),
+)
+windows = Table(
+    "windows",
+    schema.metadata,
+    Column("id", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("version", Integer),
+    Column("start_us", schema.Instant, nullable=False),
+    Column("end_us", schema.Instant, nullable=False),
+    Column("closed_us", schema.Instant, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("matured", Integer, nullable=False),
+    Column("checks", Integer, nullable=False),
+    Column("broken", Integer, nullable=False),
+    Column("judged", Boolean, nullable=False),
+    UniqueConstraint("project", "endpoint", "end_us"),
+)
+checks = Table(
+    "checks",
+    schema.metadata,
+    Column("id", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("start_us", schema.Instant, nullable=False),
+    Column("end_us", schema.Instant, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("measure", String(64), nullable=False),
+    Column("feature", String(256)),
+    Column("value", Float),
+    Column("reference", Float),
+    Column("bound", Float, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("low", Float),
+    Column("high", Float),
+)
+Index("checks_by_window", checks.c.project, checks.c.endpoint, checks.c.end_us)
+
+
+def find_summary(connection: Connection, project: str, endpoint: str, version: int, day: str) -> Summary | None:
+    """The stored summary of a day, if any."""
+    row = connection.execute(
+        select(summaries.c.body).where(
+            summaries.c.project == project,
+            summaries.c.endpoint == endpoint,
+            summaries.c.version == version,
+            summaries.c.day == day,
+        )
+    ).first()
+    found: Summary | None = None if row is None else row.body
+    return found
+
+
+def list_summaries(
+    connection: Connection,
+    project: str,
+    endpoint: str,
+    *,
+    version: int | None = None,
+    first_day: str = "",
+    last_day: str = "9999-12-31",
+) -> list[tuple[int, str, Summary]]:
+    """Version, day and summary of days, by day, then version."""
+    query = select(summaries.c.version, summaries.c.day, summaries.c.body).where(
+        summaries.c.project == project,
+        summaries.c.endpoint == endpoint,
+        summaries.c.day >= first_day,
+        summaries.c.day <= last_day,
+    )
+    if version is not None:
+        query = query.where(summaries.c.version == version)
+    rows = connection.execute(query.order_by(summaries.c.day, summaries.c.version))
+    return [(row.version, row.day, row.body) for row in rows]
+
+
+def keep_summary(connection: Connection, project: str, endpoint: str, version: int, day: str, body: Summary) -> None:
+    """Write a day's summary in place of the one before."""
+    there = (
+        summaries.c.project == project,
+        summaries.c.endpoint == endpoint,
+        summaries.c.version == version,
+        summaries.c.day == day,
+    )
+    connection.execute(delete(summaries).where(*there))
+    connection.execute(
+        insert(summaries).values(project=project, endpoint=endpoint, version=version, day=day, body=body)
+    )
+
+
+_WINDOW = [windows.c[name] for name in check.ClosedWindow.__struct_fields__]
+
+
+def find_window(connection: Connection, project: str, endpoint: str, end_us: int) -> check.ClosedWindow | None:
+    """The closed window of an endpoint that ends at an instant, if any."""
+    row = connection.execute(
+        select(*_WINDOW).where(windows.c.project == project, windows.c.endpoint == endpoint, windows.c.end_us == end_us)
+    ).first()
+    return None if row is None else schema.to_struct(row, check.ClosedWindow)
+
+
+def list_windows(
+    connection: Connection, project: str, endpoint: str, *, before_us: int | None = None, limit: int = 100
+) -> list[check.ClosedWindow]:
+    """Closed windows, newest first."""
+    query = select(*_WINDOW).where(windows.c.project == project, windows.c.endpoint == endpoint)
+    if before_us is not None:
+        query = query.where(windows.c.end_us < before_us)
+    rows = connection.execute(query.order_by(windows.c.end_us.desc()).limit(limit))
+    return [schema.to_struct(row, check.ClosedWindow) for row in rows]
+
+
+def add_window(connection: Connection, made: check.ClosedWindow) -> None:
+    """Insert a closed window."""
+    connection.execute(insert(windows).values(**msgspec.structs.asdict(made), judged=False))
+
+
+def is_judged(connection: Connection, identifier: str) -> bool:
+    """Whether what the window says of an open release was passed on."""
+    return bool(connection.execute(select(windows.c.judged).where(windows.c.id == identifier)).scalar_one())
+
+
+def judged(connection: Connection, identifier: str) -> None:
+    """Say that it was."""
+    connection.execute(update(windows).where(windows.c.id == identifier).values(judged=True))
+
+
+def add_checks(connection: Connection, made: list[check.Check]) -> None:
+    """Insert the checks of a window."""
+    if made:
+        connection.execute(insert(checks), [{**_fields(each), "position": place} for place, each in enumerate(made)])
+
+
+def list_checks(  # noqa: PLR0913 - the filters of one list
+    connection: Connection,
+    project: str,
+    endpoint: str,
+    *,
+    end_us: int | None = None,
+    version: int | None = None,
+    kind: str | None = None,
+    since_us: int | None = None,
+    limit: int = 1000,
+) -> list[check.Check]:
+    """Checks, newest window first, in the order in which they were made."""
+    query = select(checks).where(checks.c.project == project, checks.c.endpoint == endpoint)
+    for column, wanted in ((checks.c.end_us, end_us), (checks.c.version, version), (checks.c.kind, kind)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if since_us is not None:
+        query = query.where(checks.c.end_us >= since_us)
+    rows = connection.execute(query.order_by(checks.c.end_us.desc(), checks.c.position).limit(limit))
+    return [_check(row._asdict()) for row in rows]
+
+
+def broken_before(
+    connection: Connection, project: str, endpoint: str, version: int, end_us: int, windows_back: int
+) -> list[set[tuple[str, str | None]]]:
+    """(measure, column) of the broken checks of a version's windows before an instant, newest first."""
+    ends = connection.execute(
+        select(checks.c.end_us)
+        .where(
+            checks.c.project == project,
+            checks.c.endpoint == endpoint,
+            checks.c.version == version,
+            checks.c.end_us < end_us,
+        )
+        .distinct()
+        .order_by(checks.c.end_us.desc())
+        .limit(windows_back)
+    ).scalars()
+    return [
+        {
+            (each.measure, each.column)
+            for each in list_checks(connection, project, endpoint, end_us=end, version=version)
+            if each.state is check.CheckState.BROKEN
+        }
+        for end in list(ends)
+    ]
+
+
+def _fields(each: check.Check) -> dict[str, object]:
+    fields = msgspec.structs.asdict(each)
+    span: window.Window = fields.pop("window")
+    fields |= {"start_us": span.start_us, "end_us": span.end_us}
+    fields |= {"feature": fields.pop("column"), "bound": fields.pop("limit")}
+    return fields
+
+
+def _check(fields: dict[str, object]) -> check.Check:
+    fields.pop("position")
+    fields["window"] = {"start_us": fields.pop("start_us"), "end_us": fields.pop("end_us")}
+    fields |= {"column": fields.pop("feature"), "limit": fields.pop("bound")}
+    return msgspec.convert(fields, check.Check)

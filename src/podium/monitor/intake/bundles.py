@@ -1,0 +1,44 @@
+"""Bundles of the versions that made predictions, fetched from the blobs and verified before they compute anything."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from podium.bundle import read, runtime
+from podium.core import bundle
+from podium.deploy.packaging import manifest
+from podium.store.store import Store
+
+
+class Bundles:
+    """Runtimes by bundle digest, each loaded once."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self._loaded: dict[str, runtime.Runtime] = {}
+
+    def get(self, digest: str) -> runtime.Runtime:
+        """The runtime of a bundle. Raises `NotFound` when it was never stored, `Refused` when its bytes changed."""
+        if digest not in self._loaded:
+            folder = self._folder / digest.removeprefix("sha256:")
+            self._fetch(digest, folder)
+            self._loaded[digest] = runtime.Runtime(folder, read.verify(folder, digest))
+        return self._loaded[digest]
+
+    def _fetch(self, digest: str, folder: Path) -> None:
+        described = manifest.read(self._store.blobs, digest)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / bundle.MANIFEST).write_bytes(self._store.blobs.get(digest))
+        for file in described.files:
+            target = folder / read.check_path(file.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._store.blobs.fetch(file.digest, target)
+
+
+@contextmanager
+def cache(store: Store) -> Iterator[Bundles]:
+    """A cache of bundles for the length of a job or request."""
+    with tempfile.TemporaryDirectory(prefix="podium-bundles-") as folder:
+        yield Bundles(store, Path(folder))

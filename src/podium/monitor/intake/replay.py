@@ -1,0 +1,117 @@
+"""Any prediction of the log, computed again from what was stored: its features and its version's bundle."""
+
+import msgspec
+import numpy
+import pyarrow
+import pyarrow.compute
+
+from podium.bundle import columns
+from podium.core import prediction, signature, time
+from podium.core.errors import Invalid, NotFound
+from podium.deploy.endpoints import store as endpoints
+from podium.monitor.intake import bundles, segments, window
+from podium.monitor.intake import log as logs
+from podium.monitor.intake import store as rows
+from podium.store.store import Store
+
+MOST = 1000
+
+
+def replay(store: Store, project: str, prediction_id: str, role: str | None = None) -> prediction.Replay:
+    """Compute a prediction again and compare bit for bit. Without `role`: the one that decided, else the shadow."""
+    found = _find(store, project, prediction_id, role)
+    with bundles.cache(store) as cache:
+        return _replay(found, cache)[0]
+
+
+def sample(store: Store, project: str, query: window.Query, number: int, seed: int) -> list[prediction.Replay]:
+    """Compute a random sample of a window's predictions again: the same rows for the same seed."""
+    if not 1 <= number <= MOST:
+        raise Invalid(f"From 1 to {MOST:,} predictions are replayed at once.", field="number")
+    narrow = window.read_rows(store, project, msgspec.structs.replace(query, columns=()))
+    if not narrow.num_rows:
+        raise NotFound("There are no predictions in that time.", field="from")
+    random = numpy.random.default_rng(seed)
+    chosen = numpy.sort(random.choice(narrow.num_rows, min(number, narrow.num_rows), replace=False))
+    wanted = narrow.take(pyarrow.array(chosen))
+    ids = pyarrow.compute.field("prediction_id").isin(wanted.column("prediction_id").combine_chunks())
+    whole = window.read_rows(store, project, query, ids)
+    pairs = set(zip(wanted.column("prediction_id").to_pylist(), wanted.column("role").to_pylist(), strict=True))
+    places = [place for place, pair in enumerate(_pairs(whole)) if pair in pairs]
+    with bundles.cache(store) as cache:
+        return _replay(whole.take(pyarrow.array(places, pyarrow.int64())), cache)
+
+
+def get(store: Store, project: str, prediction_id: str) -> list[prediction.Prediction]:
+    """The rows of the log under a prediction's id: the one that decided first, then its shadow; with the outcome."""
+    found = _find(store, project, prediction_id, None, every=True)
+    at_us = time.to_us(store.clock())
+    query = window.Query(
+        model=found.column("model")[0].as_py(),
+        endpoint=found.column("endpoint")[0].as_py(),
+        from_us=0,
+        to_us=at_us + 1,
+        as_of_us=at_us,
+    )
+    whole = window.with_outcomes(store, project, query, found)
+    with bundles.cache(store) as cache:
+        return [_prediction(whole.slice(place, 1), cache) for place in range(whole.num_rows)]
+
+
+def _pairs(table: pyarrow.Table) -> list[tuple[str, str]]:
+    return list(zip(table.column("prediction_id").to_pylist(), table.column("role").to_pylist(), strict=True))
+
+
+def _find(store: Store, project: str, prediction_id: str, role: str | None, *, every: bool = False) -> pyarrow.Table:
+    """The log's rows under an id, in the log of whichever model has it."""
+    with store.read() as connection:
+        models = sorted({place.model for place in endpoints.list_all(connection, project, limit=1000)})
+    chosen = pyarrow.compute.field("prediction_id") == prediction_id
+    if role is not None:
+        chosen &= pyarrow.compute.field("role") == role
+    for model in models:
+        dataset = logs.Log(store, project, model, rows.PREDICTIONS).dataset()
+        found = None if dataset is None else dataset.to_table(filter=chosen)
+        if found is not None and found.num_rows:
+            ordered = found.drop_columns(["day"]).sort_by("role")
+            return ordered if every else ordered.slice(0, 1)
+    raise NotFound(
+        "There is no prediction of that id in the log.",
+        field="prediction_id",
+        fix="It comes into the log when its segment has arrived and was compacted.",
+    )
+
+
+def _replay(found: pyarrow.Table, cache: bundles.Bundles) -> list[prediction.Replay]:
+    """Every row, by its own bundle, in the order given."""
+    answers: dict[int, prediction.Replay] = {}
+    digests = numpy.array(found.column("digest").to_pylist(), dtype=object)
+    for digest in sorted(set(digests.tolist())):
+        places = numpy.flatnonzero(digests == digest)
+        mine = found.take(pyarrow.array(places))
+        model = cache.get(digest)
+        scores = model.predict(columns.from_log(model.manifest.signature, mine))
+        logged = mine.column("score").to_numpy()
+        same = scores.view(numpy.int64) == logged.view(numpy.int64)
+        for index, place in enumerate(places.tolist()):
+            answers[place] = prediction.Replay(
+                prediction_id=mine.column("prediction_id")[index].as_py(),
+                version=mine.column("version")[index].as_py(),
+                digest=digest,
+                logged=float(logged[index]),
+                replayed=float(scores[index]),
+                identical=bool(same[index]),
+            )
+    return [answers[place] for place in range(found.num_rows)]
+
+
+def _prediction(row: pyarrow.Table, cache: bundles.Bundles) -> prediction.Prediction:
+    values = row.to_pylist()[0]
+    wanted: signature.Signature = cache.get(values["digest"]).manifest.signature
+    fields = {name: values[name] for name in segments.CORE.names if name != "at"}
+    return prediction.Prediction(
+        **fields,
+        at_us=time.to_us(values["at"]),
+        features=columns.row(wanted, columns.from_log(wanted, row), 0),
+        outcome=values["outcome"],
+    )
