@@ -53,7 +53,8 @@ def _day(endpoint: str, version: int, day: str, body: rows.Summary) -> check.Day
     binary = positives + sum(count for _, count in labels.negative)
     means = {name: labels.mean(name) for name in labels.sums}
     features = {name: sketch.mean for name, sketch in body.numeric.items()}
-    missing = {name: sketch.nulls for name, sketch in {**body.numeric, **body.categorical}.items() if sketch.nulls}
+    nulls = {name: sketch.nulls for name, sketch in body.numeric.items()}
+    nulls |= {name: sketch.nulls for name, sketch in body.categorical.items()}
     return check.Day(
         endpoint=endpoint,
         version=version,
@@ -64,6 +65,6 @@ def _day(endpoint: str, version: int, day: str, body: rows.Summary) -> check.Day
         positive_rate=positives / binary if binary else None,
         losses={name: value for name, value in means.items() if value is not None},
         auc=score_labels.auc(labels),
-        missing=missing,
+        missing={name: count for name, count in nulls.items() if count},
         means={name: value for name, value in features.items() if value is not None},
     )

@@ -46,6 +46,31 @@ def _compact(store: Store, project: str, model: str, log: str) -> int:
                 rows.committed(connection, project, model, log, batch.number, count)
 
 
+def _next(store: Store, project: str, model: str, log: str) -> rows.Batch | None:
+    now_us = time.to_us(store.clock())
+    try:
+        with store.plumbing() as connection:
+            return rows.next_batch(connection, project, model, log, most_rows=MOST_ROWS, now_us=now_us)
+    except Conflict:
+        raise _busy() from None
+
+
+def _reserve(store: Store, project: str, model: str) -> int:
+    """The number of a batch of our own, after all others were written: a table's batches stay in order."""
+    now_us = time.to_us(store.clock())
+    try:
+        with store.plumbing() as connection:
+            if rows.open_batches(connection, project, model, rows.PREDICTIONS):
+                raise _busy()
+            return rows.reserve(connection, project, model, rows.PREDICTIONS, now_us=now_us)
+    except Conflict:
+        raise _busy() from None
+
+
+def _busy() -> Unavailable:
+    return Unavailable("Another worker writes to this log.", fix="Try again.")
+
+
 def _write(store: Store, project: str, model: str, table: logs.Log, batch: rows.Batch) -> tuple[int, set[str]]:
     opened = table.open()
     if opened is not None and (opened.transaction_version(table.name) or 0) >= batch.number:
