@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn import ensemble, linear_model, model_selection, pipeline, tree
+from sklearn import calibration, ensemble, frozen, linear_model, model_selection, pipeline, tree
 
 from podium.bundle import layout
 from podium.bundle.export import preprocessing, trees
 from podium.bundle.export.graph import Graph, Unsupported, Value
 
 RECIPE = "double-preprocessing+double-model"
+Answer = tuple[str, str]
+"""A column of sums, and the operator that makes scores of them (none: they are the scores)."""
 _SEARCHES = (model_selection.GridSearchCV, model_selection.RandomizedSearchCV)
 
 
@@ -21,18 +23,26 @@ def build(estimator: Any, inputs: layout.Layout, names: Sequence[str], *, binary
 
 
 def _score(graph: Graph, model: Any, value: Value, *, binary: bool) -> str:
+    raw, link = _answer(graph, model, value, binary=binary)
+    return graph.each(link, raw) if link else raw
+
+
+def _answer(graph: Graph, model: Any, value: Value, *, binary: bool) -> Answer:
+    """What the estimator sums up, and the function that makes a score of it."""
     if isinstance(model, _SEARCHES):
-        return _score(graph, model.best_estimator_, value, binary=binary)
+        return _answer(graph, model.best_estimator_, value, binary=binary)
+    if isinstance(model, frozen.FrozenEstimator):
+        return _answer(graph, model.estimator, value, binary=binary)
     if isinstance(model, pipeline.Pipeline):
         for _, step in model.steps[:-1]:
             value = preprocessing.convert(graph, step, value)
-        return _score(graph, model.steps[-1][1], value, binary=binary)
+        return _answer(graph, model.steps[-1][1], value, binary=binary)
     if binary and list(np.asarray(model.classes_).astype(np.float64)) != [0.0, 1.0]:
         raise Unsupported("classes other than 0 and 1")
     return _last(model)(graph, model, value, binary)
 
 
-_Last = Callable[[Graph, Any, Value, bool], str]
+_Last = Callable[[Graph, Any, Value, bool], Answer]
 
 
 def _last(model: Any) -> _Last:
@@ -45,13 +55,13 @@ def _last(model: Any) -> _Last:
     raise Unsupported(f"the estimator {type(model).__name__}")
 
 
-def _forest(graph: Graph, model: Any, value: Value, binary: bool) -> str:  # noqa: FBT001
+def _forest(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
     if model.n_outputs_ != 1:
         raise Unsupported("several targets")
-    return trees.forest(graph, model, graph.matrix(value), binary=binary)
+    return trees.forest(graph, model, graph.matrix(value), binary=binary), ""
 
 
-def _boosting(graph: Graph, model: Any, value: Value, binary: bool) -> str:  # noqa: FBT001
+def _boosting(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
     if model.init is not None and model.init != "zero":
         raise Unsupported("boosting from an estimator of your own")
     if binary and model.loss != "log_loss":
@@ -59,17 +69,17 @@ def _boosting(graph: Graph, model: Any, value: Value, binary: bool) -> str:  # n
     start = float(model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32))[0, 0])  # noqa: SLF001
     grown = [trees.of_sklearn(one, one.tree_.value[:, 0, 0] * model.learning_rate) for one in model.estimators_[:, 0]]
     raw = _plus(graph, trees.add(graph, grown, graph.rounded(graph.matrix(value))), start)
-    return graph.each("Sigmoid", raw) if binary else raw
+    return raw, "Sigmoid" if binary else ""
 
 
-def _histogram(graph: Graph, model: Any, value: Value, binary: bool) -> str:  # noqa: FBT001
+def _histogram(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
     if model._preprocessor is not None:  # noqa: SLF001
         value = _own_preprocessing(graph, model._preprocessor, value)  # noqa: SLF001
     grown = [trees.of_histogram(stage[0]) for stage in model._predictors]  # noqa: SLF001
     start = float(np.ravel(model._baseline_prediction)[0])  # noqa: SLF001
     raw = _plus(graph, trees.add(graph, grown, graph.matrix(value)), start)
     link = type(model._loss.link).__name__  # noqa: SLF001
-    return _linked(graph, raw, {"LogitLink": "Sigmoid", "LogLink": "Exp", "IdentityLink": ""}, link)
+    return raw, _link({"LogitLink": "Sigmoid", "LogLink": "Exp", "IdentityLink": ""}, link)
 
 
 def _own_preprocessing(graph: Graph, step: Any, value: Value) -> Value:
@@ -81,7 +91,7 @@ def _own_preprocessing(graph: Graph, step: Any, value: Value) -> Value:
     return result
 
 
-def _lightgbm(graph: Graph, model: Any, value: Value, binary: bool) -> str:  # noqa: FBT001
+def _lightgbm(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
     dump = model.booster_.dump_model()
     if dump.get("num_tree_per_iteration") != 1 or any("leaf_coeff" in str(one)[:2000] for one in dump["tree_info"][:1]):
         raise Unsupported("LightGBM over many classes or with linear trees")
@@ -97,26 +107,74 @@ def _lightgbm(graph: Graph, model: Any, value: Value, binary: bool) -> str:  # n
         raise Unsupported("LightGBM with the root of the target")
     links = {"binary": "Sigmoid", "poisson": "Exp", "gamma": "Exp", "tweedie": "Exp"}
     links |= dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), "")
-    return _linked(graph, raw, links, objective)
+    return raw, _link(links, objective)
 
 
-def _linear(graph: Graph, model: Any, value: Value, binary: bool) -> str:  # noqa: FBT001
+def _linear(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
     weights = np.asarray(model.coef_, dtype=np.float64)
     if weights.size != len(value):
         raise Unsupported("several targets")
     total = graph.weighed(graph.matrix(value), weights.ravel())
     raw = _plus(graph, total, float(np.ravel(model.intercept_)[0]))
-    return graph.each("Sigmoid", raw) if binary else raw
+    return raw, "Sigmoid" if binary else ""
 
 
 def _plus(graph: Graph, tensor: str, number: float) -> str:
     return graph.add("Add", tensor, graph.constant(np.array([number])))
 
 
-def _linked(graph: Graph, raw: str, links: dict[str, str], link: str) -> str:
+def _link(links: dict[str, str], link: str) -> str:
     if link not in links:
         raise Unsupported("a loss that this recipe does not know")
-    return graph.each(links[link], raw) if links[link] else raw
+    return links[link]
+
+
+def _vote(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
+    if binary and model.voting != "soft":
+        raise Unsupported("a vote without probabilities")
+    votes = [_score(graph, one, value, binary=binary) for one in model.estimators_]
+    weights = model.weights or [1.0] * len(model.estimators)
+    shares = [weight for weight, (_, one) in zip(weights, model.estimators, strict=True) if one != "drop"]
+    return _mean(graph, votes, shares), ""
+
+
+def _calibrated(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
+    if not binary or model.method not in {"sigmoid", "isotonic"}:
+        raise Unsupported("a calibration other than sigmoid or isotonic")
+    votes = []
+    for one in model.calibrated_classifiers_:
+        raw, link = _answer(graph, one.estimator, value, binary=True)
+        found = graph.each(link, raw) if link and not hasattr(one.estimator, "decision_function") else raw
+        fitted = one.calibrators[0]
+        votes.append(_sigmoid(graph, found, fitted) if model.method == "sigmoid" else _isotonic(graph, found, fitted))
+    return _mean(graph, votes, [1.0] * len(votes)), ""
+
+
+def _sigmoid(graph: Graph, found: str, fitted: Any) -> str:
+    slope = graph.constant(np.array([-float(fitted.a_)]))
+    return graph.each("Sigmoid", _plus(graph, graph.add("Mul", found, slope), -float(fitted.b_)))
+
+
+def _isotonic(graph: Graph, found: str, fitted: Any) -> str:
+    """Linear between the learned points, constant beyond them."""
+    at = np.asarray(fitted.X_thresholds_, dtype=np.float64)
+    to = np.asarray(fitted.y_thresholds_, dtype=np.float64)
+    if len(at) < 2:
+        raise Unsupported("a calibration to a constant")
+    above = graph.add("Sub", found, graph.constant(at[None, :-1]))
+    inside = graph.add("Min", graph.add("Max", above, graph.constant(np.zeros(1))), graph.constant(np.diff(at)[None]))
+    return _plus(graph, graph.weighed(inside, np.diff(to) / np.diff(at)), float(to[0]))
+
+
+def _mean(graph: Graph, votes: list[str], shares: Sequence[float]) -> str:
+    total = _scaled(graph, votes[0], shares[0])
+    for vote, share in zip(votes[1:], shares[1:], strict=True):
+        total = graph.add("Add", total, _scaled(graph, vote, share))
+    return graph.add("Div", total, graph.constant(np.array([float(sum(shares))])))
+
+
+def _scaled(graph: Graph, vote: str, share: float) -> str:
+    return vote if share == 1.0 else graph.add("Mul", vote, graph.constant(np.array([float(share)])))
 
 
 _CONVERTERS: tuple[tuple[tuple[type, ...], _Last], ...] = (
@@ -133,6 +191,8 @@ _CONVERTERS: tuple[tuple[tuple[type, ...], _Last], ...] = (
         ),
         _forest,
     ),
+    ((ensemble.VotingClassifier, ensemble.VotingRegressor), _vote),
+    ((calibration.CalibratedClassifierCV,), _calibrated),
     ((ensemble.GradientBoostingClassifier, ensemble.GradientBoostingRegressor), _boosting),
     ((ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor), _histogram),
     (
