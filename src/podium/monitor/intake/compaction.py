@@ -7,6 +7,8 @@ import pyarrow.compute
 import pyarrow.dataset
 import pyarrow.parquet
 
+from podium.core import time
+from podium.core.errors import Conflict, Unavailable
 from podium.monitor.intake import log as logs
 from podium.monitor.intake import segments
 from podium.monitor.intake import store as rows
