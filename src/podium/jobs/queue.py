@@ -16,8 +16,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from podium.core import time
 from podium.core.errors import Invalid
 from podium.core.job import Job, JobState, Progress
-from podium.jobs.store import JOB, jobs
-from podium.store import schema
+from podium.jobs.store import JOB, jobs, to_job
 from podium.store.transaction import Transaction
 
 Kinds: TypeAlias = frozenset[str]
@@ -135,7 +134,7 @@ def _take(connection: Connection, job_id: str, now: Now, worker: str, until_us: 
         )
         .returning(*JOB)
     ).one()
-    return schema.to_struct(taken, Job)
+    return to_job(taken)
 
 
 def _leasable(kinds: Kinds, now: Now) -> ColumnElement[bool]:
@@ -251,7 +250,7 @@ def _fenced(connection: Connection, job: Job, values: Mapping[str, Any]) -> None
 def abandoned(connection: Connection, now: Now) -> list[Job]:
     """Jobs whose worker let the lease expire and that none may take over: no attempt is left, or cancelled."""
     over = or_(jobs.c.attempt >= jobs.c.max_attempts, jobs.c.cancel_requested.is_(True))
-    return [schema.to_struct(row, Job) for row in connection.execute(select(*JOB).where(_left(now), over))]
+    return [to_job(row) for row in connection.execute(select(*JOB).where(_left(now), over))]
 
 
 def seize(connection: Connection, job: Job, now: Now) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    Row,
     String,
     Table,
     Text,
@@ -73,6 +75,15 @@ JOB = [jobs.c[name] for name in Job.__struct_fields__]
 SCHEDULE = [schedules.c[name] for name in Schedule.__struct_fields__]
 
 
+def to_job(row: Row[Any]) -> Job:
+    """A row of the columns `JOB`, in their order."""
+    return msgspec.convert(dict(zip(Job.__struct_fields__, row, strict=True)), Job)
+
+
+def _to_schedule(row: Row[Any]) -> Schedule:
+    return msgspec.convert(dict(zip(Schedule.__struct_fields__, row, strict=True)), Schedule)
+
+
 def active(now_us: int) -> ColumnElement[bool]:
     """Running, or queued and due (also when it waits for its next attempt)."""
     return or_(
@@ -86,7 +97,7 @@ def get(connection: Connection, project: str, job_id: str, *, lock: bool = False
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise NotFound("There is no such job in this project.", field="job")
-    return schema.to_struct(row, Job)
+    return to_job(row)
 
 
 def find(  # noqa: PLR0913 - each filter has its name
@@ -110,7 +121,7 @@ def find(  # noqa: PLR0913 - each filter has its name
     if after is not None:
         query = query.where(jobs.c.id < after)
     rows = connection.execute(query.order_by(jobs.c.id.desc()).limit(limit))
-    return [schema.to_struct(row, Job) for row in rows]
+    return [to_job(row) for row in rows]
 
 
 def count_active(
@@ -131,18 +142,16 @@ def get_schedule(connection: Connection, project: str, name: str, *, lock: bool 
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise NotFound("There is no such schedule in this project.", field="schedule")
-    return schema.to_struct(row, Schedule)
+    return _to_schedule(row)
 
 
 def list_schedules(connection: Connection, project: str, *, after: str = "", limit: int = 100) -> list[Schedule]:
     """A project's schedules by name; `after` is the last name already seen."""
     query = select(*SCHEDULE).where(schedules.c.project == project, schedules.c.name > after)
-    return [
-        schema.to_struct(row, Schedule) for row in connection.execute(query.order_by(schedules.c.name).limit(limit))
-    ]
+    return [_to_schedule(row) for row in connection.execute(query.order_by(schedules.c.name).limit(limit))]
 
 
 def due_schedules(connection: Connection, now_us: int) -> list[Schedule]:
     """The enabled schedules of all projects whose next slot has come."""
     query = select(*SCHEDULE).where(schedules.c.enabled.is_(True), schedules.c.next_us <= now_us)
-    return [schema.to_struct(row, Schedule) for row in connection.execute(query.order_by(schedules.c.next_us))]
+    return [_to_schedule(row) for row in connection.execute(query.order_by(schedules.c.next_us))]
