@@ -95,7 +95,7 @@ def results(connection: Connection, project: str, version: str) -> list[GateResu
     table = gate_results.c
     query = select(table.name, table.expression, table.passed, table.problem)
     query = query.where(table.project == project, table.version == version).order_by(table.position)
-    return [schema.to_struct(row, GateResult) for row in connection.execute(query)]
+    return [GateResult(**row._asdict()) for row in connection.execute(query)]
 
 
 def set_results(connection: Connection, project: str, version: str, found: Sequence[GateResult]) -> None:

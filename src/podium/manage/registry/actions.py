@@ -164,6 +164,7 @@ def step_in(
     detail: dict[str, str] | None = None,
 ) -> Version:
     """Bring a version to its next state. Raises `Conflict` when its life cycle does not allow it."""
+    item = rows.by_digest(tx.connection, item.project, item.digest, lock=True)
     changed = msgspec.structs.replace(item, state=versions.step(item, to))
     rows.set_version(tx.connection, changed)
     restored = item.state is VersionState.RETIRED and to is VersionState.APPROVED

@@ -1,0 +1,62 @@
+"""What waits for whom."""
+
+import msgspec
+from sqlalchemy import Connection
+
+from podium.core.version import VersionState
+from podium.manage.approvals import rules
+from podium.manage.approvals import store as rows
+from podium.manage.registry import store as versions
+
+_WAITING = (VersionState.CANDIDATE, VersionState.VALIDATED, VersionState.APPROVED)
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that passed its gates, and the roles whose yes it lacks; `next` says it first."""
+
+    model: str
+    version: int
+    digest: str
+    state: VersionState
+    environment: str
+    lacks: tuple[str, ...]
+    next: str
+    since_us: int
+    excluded: tuple[str, ...]
+    """People who made it, or already said yes in another role, and so cannot."""
+    renewal: bool
+    """It was approved before; a yes expired or became void."""
+
+
+def pending(connection: Connection, project: str, now_us: int, *, limit: int = 100) -> list[Pending]:
+    """Versions that wait for a person, newest first."""
+    found: list[Pending] = []
+    states = [state.value for state in _WAITING]
+    for item in versions.list_versions(connection, project, states=states, limit=1000):
+        if item.gates_passed is not True:
+            continue
+        spec = versions.spec(connection, project, item.spec_digest)
+        environment = spec.release.environment
+        held = rows.holding(connection, project=project, digest=item.digest, environment=environment, now_us=now_us)
+        lacks = rules.lacking(spec.approvals.required, held)
+        if not lacks:
+            continue
+        author = versions.spec_author(connection, project, item.spec_digest)
+        excluded = {item.created_by, *([author] if author else []), *(one.person for one in held)}
+        found.append(
+            Pending(
+                model=item.model,
+                version=item.number,
+                digest=item.digest,
+                state=item.state,
+                environment=environment,
+                lacks=lacks,
+                next="validator" if "validator" in lacks else lacks[0],
+                since_us=max([item.created_us, *(one.created_us for one in held)]),
+                excluded=tuple(sorted(excluded)),
+                renewal=item.state is VersionState.APPROVED,
+            )
+        )
+        if len(found) == limit:
+            break
+    return found
