@@ -28,6 +28,7 @@ Columns = dict[str, npt.NDArray[Any]]
 NULL_TEXT = "\x1a"
 """Stands for null in a text column (the control character SUBSTITUTE). Sent as a value it is refused."""
 LARGEST_INTEGER = 2**53
+_FEW = 4
 
 _WANTED = {
     FieldType.NUMBER: "a finite number",
@@ -152,6 +153,8 @@ def _from_values(field: Field, values: Sequence[Any]) -> npt.NDArray[Any]:
             raise _wrong(field, index)
     if field.type is FieldType.TEXT:
         return _text(field, values)
+    if len(values) <= _FEW:
+        return np.array([_number(field, index, value) for index, value in enumerate(values)], dtype=np.float64)
     try:
         column = np.array(values, dtype=np.float64)
     except OverflowError:
@@ -159,6 +162,19 @@ def _from_values(field: Field, values: Sequence[Any]) -> npt.NDArray[Any]:
     if field.type is FieldType.INTEGER and len(values) and max(map(_size, values)) > LARGEST_INTEGER:
         raise _wrong(field, next(index for index, value in enumerate(values) if _size(value) > LARGEST_INTEGER))
     return _checked(field, column)
+
+
+def _number(field: Field, index: int, value: float | None) -> float:
+    """One value, as `_checked` would have it; for a few values this is faster."""
+    if value is None or value != value:
+        if not field.nullable:
+            raise _null(field, index)
+        return math.nan
+    if not _fits(value):
+        raise _wrong(field, index)
+    if field.type is FieldType.INTEGER and (abs(value) > LARGEST_INTEGER or value != int(value)):
+        raise _wrong(field, index)
+    return float(value) if field.type is FieldType.NUMBER else float(value) + 0.0
 
 
 def _size(value: float | None) -> float:

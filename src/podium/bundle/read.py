@@ -9,7 +9,7 @@ import msgspec
 from podium.core import bundle, digest
 from podium.core.errors import Invalid, NotFound, Refused
 
-_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _LARGEST_MANIFEST = 16 * 1024 * 1024
 FORMAT = 1
 
@@ -17,7 +17,7 @@ FORMAT = 1
 def check_path(path: str) -> str:
     """Return a file path of a bundle if it is plain and relative (`a/b.txt`, no dots first), else raise `Refused`."""
     parts = path.split("/")
-    if path == bundle.MANIFEST or len(parts) > 8 or not all(_PART.match(part) for part in parts):
+    if path == bundle.MANIFEST or len(parts) > 8 or not all(_PART.fullmatch(part) for part in parts):
         raise Refused("A manifest names a file outside its bundle, or by a name that is not plain.", field="files")
     return path
 

@@ -6,11 +6,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from podium.bundle import columns, golden, layout
-from podium.core import bundle
+from podium.core import bundle, errors
 from podium.core.errors import Refused
+
+try:
+    import onnxruntime as ort
+except ModuleNotFoundError:
+    raise errors.missing_extra("scorer", "onnxruntime") from None
 
 _ERRORS_ONLY = 3
 

@@ -6,10 +6,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from podium.bundle import layout
+from podium.core import errors
+
+try:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+except ModuleNotFoundError:
+    raise errors.missing_extra("train", "onnx") from None
 
 OPSET = 21
 ML_OPSET = 5
