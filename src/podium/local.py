@@ -26,7 +26,7 @@ def local(folder: str | Path = ".podium", project: str = "default", *, user: str
     listener = serve.bind("127.0.0.1", 0)
     server = serve.server(app.build(store, routes.ALL), "warning")
     stop = threading.Event()
-    worker = Worker(store, handlers.ALL, name=f"local-{secrets.token_hex(3)}")
+    worker = Worker(store=store, handlers=handlers.ALL, limits=handlers.LIMITS, name=f"local-{secrets.token_hex(3)}")
     threads = [
         threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="podium-server"),
         threading.Thread(target=worker.run, args=(stop,), daemon=True, name="podium-worker"),

@@ -26,7 +26,7 @@ def init(
     Example: podium init churn
     """
     name.check(model, "model")
-    module = "training.py"
+    module = "train.py"
     files = {
         folder / submit.FILE: project_file.template(model),
         folder / module: project_file.template_module(),

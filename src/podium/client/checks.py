@@ -1,20 +1,35 @@
 """Checks: what the monitor found."""
 
+from collections.abc import Sequence
+
+import msgspec
+
 from podium.client.part import Part
-from podium.core import check, job
+from podium.core import check, time
+
+
+class Requested(msgspec.Struct, frozen=True, kw_only=True):
+    """The job that closes a window."""
+
+    job: str
+    end_us: int
 
 
 class Checks(Part):
     """Measures computed over windows."""
 
-    def list(
-        self, endpoint: str, *, kind: str | None = None, state: str | None = None, limit: int = 1000
-    ) -> list[check.Check]:
+    def list(self, endpoint: str, *, kind: str | None = None, limit: int = 1000) -> Sequence[check.Check]:
         """Results, newest window first."""
-        path = f"{self._base}/endpoints/{endpoint}/checks"
-        return self._transport.get(path, list[check.Check], kind=kind, state=state, limit=limit)
+        return self._transport.get(
+            f"{self._base}/endpoints/{endpoint}/checks", list[check.Check], kind=kind, limit=limit
+        )
 
-    def close_window(self, endpoint: str, end_us: int) -> job.Job:
-        """Compute the checks of the window that ends at an instant; once, however often it is asked."""
+    def windows(self, endpoint: str) -> Sequence[check.ClosedWindow]:
+        """Closed windows, newest first."""
+        return self._transport.get(f"{self._base}/endpoints/{endpoint}/windows", list[check.ClosedWindow], limit=1000)
+
+    def close_window(self, endpoint: str, end_us: int | None = None) -> Requested:
+        """Compute the checks of the window that ends at an instant (now), once, however often it is asked."""
         path = f"{self._base}/endpoints/{endpoint}/windows"
-        return self._transport.post(path, job.Job, {"end_us": end_us}, key=f"window-{endpoint}-{end_us}")
+        end = None if end_us is None else time.from_us(end_us).isoformat()
+        return self._transport.post(path, Requested, {"end": end})

@@ -1,5 +1,7 @@
 """Datasets: upload, list, download."""
 
+from collections.abc import Sequence
+
 from podium.client.part import Part
 from podium.core import dataset
 
@@ -17,7 +19,7 @@ class Datasets(Part):
         path = f"{self._base}/datasets/{name}"
         return self._transport.upload("POST", path, dataset.DatasetVersion, parquet, PARQUET, source=source)
 
-    def list(self, name: str | None = None) -> list[dataset.DatasetVersion]:
+    def list(self, name: str | None = None) -> Sequence[dataset.DatasetVersion]:
         """Every version, newest first."""
         path = f"{self._base}/datasets" if name is None else f"{self._base}/datasets/{name}"
         return self._transport.get(path, list[dataset.DatasetVersion])

@@ -1,5 +1,7 @@
 """Endpoints: what serves, and how far scorers have come."""
 
+from collections.abc import Sequence
+
 from podium.client.part import Part
 from podium.core import endpoint, release, rollout
 
@@ -7,7 +9,7 @@ from podium.core import endpoint, release, rollout
 class Endpoints(Part):
     """Named addresses that applications score against."""
 
-    def list(self) -> list[endpoint.Endpoint]:
+    def list(self) -> Sequence[endpoint.Endpoint]:
         """Endpoints by name."""
         return self._transport.get(f"{self._base}/endpoints", list[endpoint.Endpoint])
 
@@ -20,11 +22,11 @@ class Endpoints(Part):
         """An endpoint, the rollout in force, and which scorers serve it."""
         return self._transport.get(f"{self._base}/endpoints/{name}", endpoint.Status)
 
-    def rollouts(self, name: str) -> "list[rollout.Rollout]":
+    def rollouts(self, name: str) -> Sequence[rollout.Rollout]:
         """Every rollout document, newest first."""
         return self._transport.get(f"{self._base}/endpoints/{name}/rollouts", list[rollout.Rollout], limit=1000)
 
-    def scorers(self) -> "list[endpoint.Scorer]":
+    def scorers(self) -> Sequence[endpoint.Scorer]:
         """What each scorer last said of itself."""
         return self._transport.get(f"{self._base}/scorers", list[endpoint.Scorer])
 

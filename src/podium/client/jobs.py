@@ -1,7 +1,7 @@
 """Jobs: look, wait, cancel, try again; and the schedules that make them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ class Jobs(Part):
 
     def list(
         self, *, state: str | None = None, kind: str | None = None, active: bool = False, limit: int = 100
-    ) -> list[job.Job]:
+    ) -> Sequence[job.Job]:
         """Jobs, newest first."""
         path = f"{self._base}/jobs"
         flag = "true" if active else None
@@ -74,7 +74,7 @@ class Jobs(Part):
             time.sleep(wait)
             wait = min(_SLOWEST_POLL_S, wait * 1.3)
 
-    def schedules(self) -> "list[job.Schedule]":
+    def schedules(self) -> Sequence[job.Schedule]:
         """Cron lines that make jobs."""
         return self._transport.get(f"{self._base}/schedules", list[job.Schedule])
 

@@ -14,6 +14,6 @@ class Outcomes(Part):
         path = f"{self._base}/endpoints/{endpoint}/outcomes"
         return self._transport.post(path, outcome.OutcomeBatch, batch, key=key)
 
-    def list(self, endpoint: str) -> list[outcome.OutcomeBatch]:
+    def list(self, endpoint: str) -> Sequence[outcome.OutcomeBatch]:
         """Receipts, in the order of receipt."""
         return self._transport.get(f"{self._base}/endpoints/{endpoint}/outcomes", list[outcome.OutcomeBatch])

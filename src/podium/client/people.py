@@ -1,5 +1,7 @@
 """Users, their roles, and tokens."""
 
+from collections.abc import Sequence
+
 from podium.client.transport import Transport
 from podium.core import access
 
@@ -10,7 +12,7 @@ class Users:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def list(self) -> list[access.User]:
+    def list(self) -> Sequence[access.User]:
         """Users by name."""
         return self._transport.get("/api/v1/users", list[access.User])
 
@@ -18,7 +20,7 @@ class Users:
         """Make a user, without any role."""
         return self._transport.post("/api/v1/users", access.User, {"name": name, "full_name": full_name})
 
-    def grants(self, name: str) -> "list[access.Grant]":
+    def grants(self, name: str) -> Sequence[access.Grant]:
         """A user's roles, in every project."""
         return self._transport.get(f"/api/v1/users/{name}/grants", list[access.Grant])
 
@@ -46,7 +48,7 @@ class Tokens:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def list(self) -> list[access.Token]:
+    def list(self) -> Sequence[access.Token]:
         """One's own tokens; an administrator's answer holds everybody's. Never their secrets."""
         return self._transport.get("/api/v1/tokens", list[access.Token])
 

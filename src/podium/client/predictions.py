@@ -1,25 +1,16 @@
 """Predictions: look one up, replay it, read many."""
 
+from collections.abc import Sequence
 from datetime import datetime
-
-import msgspec
 
 from podium.client.part import Part
 from podium.core import prediction
 
 
-class Replays(msgspec.Struct, frozen=True, kw_only=True):
-    """How many predictions were replayed, how many came out identical, and each that did not."""
-
-    replayed: int
-    identical: int
-    different: list[prediction.Replay]
-
-
 class Predictions(Part):
     """Scored rows."""
 
-    def get(self, identifier: str) -> list[prediction.Prediction]:
+    def get(self, identifier: str) -> Sequence[prediction.Prediction]:
         """The log's rows under an id: what decided first, then shadows, with the outcome if it is known."""
         return self._transport.get(f"{self._base}/predictions/{identifier}", list[prediction.Prediction])
 
@@ -27,10 +18,10 @@ class Predictions(Part):
         """Compute a prediction again from its stored features and its version's bundle."""
         return self._transport.post(f"{self._base}/predictions/{identifier}/replay", prediction.Replay)
 
-    def replay_sample(self, endpoint: str, number: int = 100, *, seed: int = 0) -> Replays:
+    def replay_sample(self, endpoint: str, number: int = 100, *, seed: int = 0) -> prediction.Replays:
         """Compute a random sample again; `seed` chooses which."""
         body = {"endpoint": endpoint, "number": number, "seed": seed}
-        return self._transport.post(f"{self._base}/replays", Replays, body)
+        return self._transport.post(f"{self._base}/replays", prediction.Replays, body)
 
     def arrow(
         self,

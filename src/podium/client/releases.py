@@ -1,5 +1,7 @@
 """Releases: bring a version to an endpoint, and stop."""
 
+from collections.abc import Sequence
+
 from podium.client.part import Part
 from podium.core import release
 
@@ -7,7 +9,7 @@ from podium.core import release
 class Releases(Part):
     """Plans that bring versions to endpoints."""
 
-    def list(self, endpoint: str | None = None) -> list[release.Release]:
+    def list(self, endpoint: str | None = None) -> Sequence[release.Release]:
         """Releases, newest first."""
         return self._transport.get(f"{self._base}/releases", list[release.Release], endpoint=endpoint, limit=1000)
 

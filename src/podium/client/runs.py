@@ -1,5 +1,7 @@
 """Runs: ask for training, watch it, compare."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from podium.client.part import Part
@@ -38,10 +40,10 @@ class Runs(Part):
 
     def keep(self, data: bytes) -> str:
         """Store some bytes; their digest."""
-        path = f"{self._base}/blobs"
+        path = f"{self._base}/sources"
         return self._transport.upload("POST", path, _Kept, data, "application/octet-stream").digest
 
-    def list(self, *, model: str | None = None, state: str | None = None, limit: int = 100) -> list[run.Run]:
+    def list(self, *, model: str | None = None, state: str | None = None, limit: int = 100) -> Sequence[run.Run]:
         """Runs, newest first."""
         return self._transport.get(f"{self._base}/runs", list[run.Run], model=model, state=state, limit=limit)
 

@@ -44,15 +44,20 @@ class Transport:
         if self._on_close is not None:
             self._on_close()
 
-    def get(self, path: str, kind: type[T], **query: Any) -> T:
+    def get(self, path: str, kind: type[T], /, **query: Any) -> T:
         """Read one answer as a type. `kind` may be any type that msgspec knows."""
         return _decode(self.send("GET", path, query=query), kind)
 
-    def post(self, path: str, kind: type[T], body: Any = None, *, key: str | None = None, **query: Any) -> T:
+    def post(self, path: str, kind: type[T], body: Any = None, /, *, key: str | None = None, **query: Any) -> T:
         """Do something once, however often the network makes us ask; the answer as a type."""
         content = b"" if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": "application/json", "Idempotency-Key": key or secrets.token_hex(16)}
         return _decode(self.send("POST", path, content=content, headers=headers, query=query), kind)
+
+    def put(self, path: str, kind: type[T], body: Any) -> T:
+        """Set something; the answer as a type."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": secrets.token_hex(16)}
+        return _decode(self.send("PUT", path, content=msgspec.json.encode(body), headers=headers), kind)
 
     def delete(self, path: str, **query: Any) -> None:
         self.send("DELETE", path, headers={"Idempotency-Key": secrets.token_hex(16)}, query=query)
@@ -102,7 +107,7 @@ class Transport:
 
 def _decode(answer: httpx.Response, kind: type[T]) -> T:
     if kind is type(None):
-        return None  # type: ignore[return-value]
+        return None
     return msgspec.json.decode(answer.content, type=kind)
 
 

@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from podium.core.access import Role
+from podium.core.version import VersionState
 
 
 class Decision(enum.StrEnum):
@@ -35,3 +36,20 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
 
     def holds(self, now_us: int) -> bool:
         return self.decision is Decision.YES and self.void is None and now_us < self.expires_us
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that passed its gates, and the roles whose yes it lacks; `next` says it first."""
+
+    model: str
+    version: int
+    digest: str
+    state: VersionState
+    environment: str
+    lacks: tuple[str, ...]
+    next: str
+    since_us: int
+    excluded: tuple[str, ...]
+    """People who made it, or already said yes in another role, and so cannot."""
+    renewal: bool
+    """It was approved before; a yes expired or became void."""

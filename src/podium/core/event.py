@@ -44,6 +44,24 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(self.body, type=Event)
 
 
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An event and its place in the chain."""
+
+    number: int
+    event: Event
+    previous: str
+    hash: str
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verification found: how many events hold, and the first that does not."""
+
+    events: int
+    head: str
+    broken_at: int | None = None
+    problem: str | None = None
+
+
 def encode(event: Event) -> bytes:
     """The bytes that are stored and hashed."""
     return digest.canonical(event)

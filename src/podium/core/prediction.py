@@ -54,3 +54,11 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     logged: float
     replayed: float
     identical: bool
+
+
+class Replays(msgspec.Struct, frozen=True, kw_only=True):
+    """How many predictions were replayed, how many came out identical, and each that did not."""
+
+    replayed: int
+    identical: int
+    different: list[Replay]

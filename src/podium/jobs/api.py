@@ -30,7 +30,7 @@ class Idle(msgspec.Struct, frozen=True, kw_only=True):
 def list_jobs(  # noqa: PLR0913 - one argument a filter
     store: Store,
     project: str,
-    state: job.JobState | None = None,
+    in_state: Annotated[job.JobState | None, Parameter(query="state")] = None,
     kind: str | None = None,
     active: bool = False,  # noqa: FBT001, FBT002 - a query parameter
     after: str | None = None,
@@ -40,7 +40,7 @@ def list_jobs(  # noqa: PLR0913 - one argument a filter
     active_at_us = time.to_us(store.clock()) if active else None
     with store.read() as connection:
         return rows.find(
-            connection, project, state=state, kind=kind, active_at_us=active_at_us, after=after, limit=limit
+            connection, project, state=in_state, kind=kind, active_at_us=active_at_us, after=after, limit=limit
         )
 
 

@@ -13,7 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from podium import version
 from podium.core import access
-from podium.server import auth, errors
+from podium.server import auth, errors, handlers
 from podium.store.store import Store
 
 _BODY_LIMIT = 1024 * 1024 * 1024
@@ -30,7 +30,7 @@ def build(store: Store, routes: Sequence[ControllerRouterHandler]) -> Litestar:
             "caller": Provide(_caller, sync_to_thread=False),
         },
         exception_handlers=errors.HANDLERS,
-        state=State({"store": store}),
+        state=State({"store": store, "schedulable": handlers.SCHEDULABLE}),
         openapi_config=OpenAPIConfig(title="Podium", version=version.VERSION, path="/schema", render_plugins=[]),
         response_cache_config=ResponseCacheConfig(),
         request_max_body_size=_BODY_LIMIT,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from podium.build.runs import actions as runs
 from podium.core import event
 from podium.jobs import queue
 from podium.store.transaction import Hook, Transaction
@@ -32,4 +33,6 @@ FOLLOW: Mapping[str, Sequence[Hook]] = {
     "version.approved": (_start("deploy.advance", "version", priority=10),),
     "version.rejected": (_start("deploy.recheck", "version", priority=10),),
     "approval.voided": (_start("deploy.recheck", "version", priority=10),),
+    "job.failed": (runs.follow_job,),
+    "job.cancelled": (runs.follow_job,),
 }

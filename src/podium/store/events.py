@@ -61,15 +61,6 @@ head = Table(
 _PAGE = 2000
 
 
-class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verification found: how many events hold, and the first that does not."""
-
-    events: int
-    head: str
-    broken_at: int | None = None
-    problem: str | None = None
-
-
 def append(connection: Connection, new: Sequence[event.Event]) -> None:
     """Add events to the chain; the head row stays locked until the transaction ends."""
     top = connection.execute(select(head.c.number, head.c.hash).where(head.c.id == 1).with_for_update()).one()
@@ -142,7 +133,7 @@ def read(
     ]
 
 
-def verify(connection: Connection) -> Verified:
+def verify(connection: Connection) -> event.Verified:
     """Recompute the whole chain from the stored bytes, and compare each column kept beside them for searching."""
     top = connection.execute(select(head.c.number, head.c.hash).where(head.c.id == 1)).one()
     number, previous = 0, event.GENESIS
@@ -152,11 +143,11 @@ def verify(connection: Connection) -> Verified:
         for row in rows:
             problem = _problem(row, number + 1, previous)
             if problem is not None:
-                return Verified(events=number, head=previous, broken_at=number + 1, problem=problem)
+                return event.Verified(events=number, head=previous, broken_at=number + 1, problem=problem)
             number, previous = row.number, row.hash
     if (number, previous) != (top.number, top.hash):
-        return Verified(events=number, head=previous, broken_at=number + 1, problem="events after this one are missing")
-    return Verified(events=number, head=previous)
+        return event.Verified(events=number, head=previous, broken_at=number + 1, problem="events after this one are missing")
+    return event.Verified(events=number, head=previous)
 
 
 def _problem(row: object, expected: int, previous: str) -> str | None:

@@ -30,13 +30,13 @@ def list_runs(
     store: Store,
     project: str,
     model: str | None = None,
-    state: run.RunState | None = None,
+    in_state: Annotated[run.RunState | None, Parameter(query="state")] = None,
     after: str | None = None,
     limit: Limit = 100,
 ) -> list[run.Run]:
     """A project's runs, newest first."""
     with store.read() as connection:
-        return rows.find(connection, project, model=model, state=state, after=after, limit=limit)
+        return rows.find(connection, project, model=model, state=in_state, after=after, limit=limit)
 
 
 @get(f"{_RUNS}/{{run_id:str}}", opt=_READ, sync_to_thread=True)

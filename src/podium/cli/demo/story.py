@@ -93,16 +93,19 @@ def close_window(platform: Platform, end: datetime) -> None:
 
 
 def people_act(platform: Platform) -> None:
-    """The validator looks at what waits for validation, then the owner at what waits for approval."""
-    for person in (cast.VALIDATOR, cast.OWNER):
+    """The validator, then the owner, look at each version whose release waits for their yes."""
+    for person, role in ((cast.VALIDATOR, "validator"), (cast.OWNER, "owner")):
         client = platform.client(person)
-        for waiting in client.approvals.pending():
-            if waiting.role not in person.roles:
+        waiting = {
+            item.version for item in client.releases.list(ENDPOINT) if item.stage is release.Stage.AWAITING_APPROVAL
+        }
+        for pending in client.approvals.pending():
+            if pending.version not in waiting or role not in pending.lacks:
                 continue
             if person is cast.VALIDATOR:
-                client.versions.validate(waiting.model, waiting.version, comment=_opinion(waiting.version))
+                client.versions.validate(pending.model, pending.version, comment=_opinion(pending.version))
             else:
-                client.versions.approve(waiting.model, waiting.version, comment="The value justifies it.")
+                client.versions.approve(pending.model, pending.version, comment="The value justifies it.")
         client.jobs.wait_idle()
 
 

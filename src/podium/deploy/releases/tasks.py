@@ -73,7 +73,7 @@ def advance(context: JobContext) -> dict[str, Any] | None:
 
 def recheck(context: JobContext) -> dict[str, Any]:
     """`deploy.recheck`: withdraw, at every endpoint of the project, what is rejected or no longer approved."""
-    withdrawn = []
+    withdrawn: list[str] = []
     after = ""
     while True:
         with context.store.read() as connection:

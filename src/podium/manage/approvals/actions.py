@@ -73,7 +73,7 @@ def _say(store: Store, caller: access.Caller, version: tuple[str, int], role: Ro
     try:
         with store.write(caller) as tx:
             item = versions.version(tx.connection, caller.project, *version, lock=True)
-            spec = versions.spec(tx.connection, item.project, item.spec_digest)
+            spec = versions.model(tx.connection, item.project, item.model).spec
             made = _make(store, tx, item, spec, role, answer)
             if answer.decision is Decision.NO:
                 _refuse(tx, item, made)
@@ -185,7 +185,7 @@ def withdraw(
     rules.check_role(caller, role)
     with store.write(caller) as tx:
         item = versions.version(tx.connection, caller.project, model, number, lock=True)
-        spec = versions.spec(tx.connection, item.project, item.spec_digest)
+        spec = versions.model(tx.connection, item.project, item.model).spec
         environment = withdrawal.environment or spec.release.environment
         held = rows.holding(
             tx.connection, project=item.project, digest=item.digest, environment=environment, now_us=tx.now_us

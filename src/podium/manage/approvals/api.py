@@ -8,7 +8,7 @@ from litestar.params import Parameter
 
 from podium.core import access, time
 from podium.core.access import Permission, Role
-from podium.core.approval import Approval
+from podium.core.approval import Approval, Pending
 from podium.manage.approvals import actions
 from podium.manage.approvals import pending as waiting
 from podium.manage.approvals import store as rows
@@ -31,7 +31,7 @@ def list_approvals(
 
 
 @get(_PROJECT + "/approvals/pending", opt={"permission": Permission.READ}, sync_to_thread=True)
-def list_pending(store: Store, caller: access.Caller, limit: Limit = 100) -> Sequence[waiting.Pending]:
+def list_pending(store: Store, caller: access.Caller, limit: Limit = 100) -> Sequence[Pending]:
     """What waits for whom."""
     with store.read() as connection:
         return waiting.pending(connection, caller.project, time.to_us(store.clock()), limit=limit)

@@ -1,8 +1,8 @@
 """What waits for whom."""
 
-import msgspec
 from sqlalchemy import Connection
 
+from podium.core.approval import Pending
 from podium.core.version import VersionState
 from podium.manage.approvals import rules
 from podium.manage.approvals import store as rows
@@ -11,31 +11,15 @@ from podium.manage.registry import store as versions
 _WAITING = (VersionState.CANDIDATE, VersionState.VALIDATED, VersionState.APPROVED)
 
 
-class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """A version that passed its gates, and the roles whose yes it lacks; `next` says it first."""
-
-    model: str
-    version: int
-    digest: str
-    state: VersionState
-    environment: str
-    lacks: tuple[str, ...]
-    next: str
-    since_us: int
-    excluded: tuple[str, ...]
-    """People who made it, or already said yes in another role, and so cannot."""
-    renewal: bool
-    """It was approved before; a yes expired or became void."""
-
-
 def pending(connection: Connection, project: str, now_us: int, *, limit: int = 100) -> list[Pending]:
     """Versions that wait for a person, newest first."""
     found: list[Pending] = []
+    specs = {model.name: model.spec for model in versions.list_models(connection, project, retired=False, limit=1000)}
     states = [state.value for state in _WAITING]
     for item in versions.list_versions(connection, project, states=states, limit=1000):
-        if item.gates_passed is not True:
+        if item.gates_passed is not True or item.model not in specs:
             continue
-        spec = versions.spec(connection, project, item.spec_digest)
+        spec = specs[item.model]
         environment = spec.release.environment
         held = rows.holding(connection, project=project, digest=item.digest, environment=environment, now_us=now_us)
         lacks = rules.lacking(spec.approvals.required, held)

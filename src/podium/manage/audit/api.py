@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.params import Parameter
 from litestar.response import Stream
 
-from podium.core import access, time
+from podium.core import access, event, time
 from podium.core.access import Permission
 from podium.manage.audit import store as rows
 from podium.store import events
@@ -50,7 +50,7 @@ def activity(
     after: int | None = None,
     before: int | None = None,
     limit: Limit = 100,
-) -> Sequence[rows.Entry]:
+) -> Sequence[event.Entry]:
     """A project's activity: newest first before a number, or oldest first `after` one."""
     own = msgspec.structs.replace(wanted, project=caller.project)
     with store.read() as connection:
@@ -64,7 +64,7 @@ def export_project(store: Store, caller: access.Caller, wanted: rows.Filter) -> 
 
 
 @get(_PROJECT + "/audit/verify", opt={"permission": Permission.AUDIT}, sync_to_thread=True)
-def verify_project(store: Store) -> events.Verified:
+def verify_project(store: Store) -> event.Verified:
     """Recompute the chain; it is one for all projects."""
     return _verify(store)
 
@@ -76,7 +76,7 @@ def everything(
     after: int | None = None,
     before: int | None = None,
     limit: Limit = 100,
-) -> Sequence[rows.Entry]:
+) -> Sequence[event.Entry]:
     """The events of all projects, those about users and tokens too."""
     with store.read() as connection:
         return rows.list_entries(connection, wanted, after=after, before=before, limit=limit)
@@ -89,12 +89,12 @@ def export_all(store: Store, wanted: rows.Filter) -> Stream:
 
 
 @get("/api/v1/audit/verify", opt={"permission": Permission.AUDIT}, sync_to_thread=True)
-def verify(store: Store) -> events.Verified:
+def verify(store: Store) -> event.Verified:
     """Recompute the chain from the stored bytes."""
     return _verify(store)
 
 
-def _verify(store: Store) -> events.Verified:
+def _verify(store: Store) -> event.Verified:
     with store.read() as connection:
         return events.verify(connection)
 

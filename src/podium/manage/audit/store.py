@@ -12,15 +12,6 @@ from podium.store import events
 _PAGE = 1000
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """An event and its place in the chain."""
-
-    number: int
-    event: event.Event
-    previous: str
-    hash: str
-
-
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which events: all of those given must fit. `kind` ending in a dot stands for all that begin with it."""
 
@@ -40,7 +31,7 @@ def list_entries(
     after: int | None = None,
     before: int | None = None,
     limit: int = 100,
-) -> list[Entry]:
+) -> list[event.Entry]:
     """Events after a number, oldest first; without `after` the newest first, those before a number."""
     table = events.events.c
     query = _narrowed(wanted).limit(limit)
@@ -51,7 +42,7 @@ def list_entries(
     else:
         query = query.where(table.number > after).order_by(table.number)
     return [
-        Entry(
+        event.Entry(
             number=row.number,
             event=msgspec.json.decode(bytes(row.body), type=event.Event),
             previous=row.previous,

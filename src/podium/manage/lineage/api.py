@@ -5,7 +5,7 @@ from typing import Annotated
 from litestar import get
 from litestar.params import Parameter
 
-from podium.core import access, event
+from podium.core import access, event, lineage
 from podium.core.access import Permission
 from podium.manage.lineage import graph
 from podium.store.store import Store
@@ -25,7 +25,7 @@ def trace(
     subject: str,
     direction: graph.Direction = "both",
     depth: Depth = 10,
-) -> graph.Lineage:
+) -> lineage.Lineage:
     """What a subject (a dataset or version by digest, a run by id, a model by name) came from and what came of it."""
     with store.read() as connection:
         return graph.trace(connection, caller.project, event.Subject(noun, subject), direction=direction, depth=depth)

@@ -7,37 +7,13 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from podium.core import event
+from podium.core.lineage import Edge, Lineage, Node
 from podium.store import events
 
 Direction = Literal["up", "down", "both"]
 
 _BATCH = 500
 _MOST_NODES = 2000
-
-
-class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A subject, and how many steps it is from the one that was asked for (negative: upstream)."""
-
-    noun: str
-    id: str
-    depth: int
-
-
-class Edge(msgspec.Struct, frozen=True, kw_only=True):
-    """That something came from something, by the event of that number."""
-
-    source: event.Subject
-    target: event.Subject
-    kind: str
-    number: int
-
-
-class Lineage(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the graph. `complete`: nothing was left out for its size or depth."""
-
-    nodes: tuple[Node, ...]
-    edges: tuple[Edge, ...]
-    complete: bool
 
 
 def trace(

@@ -118,7 +118,8 @@ def _set_retired(store: Store, caller: access.Caller, name: str, *, retired: boo
 def register_in(tx: Transaction, item: run.Run, manifest: bundle.Manifest, address: str) -> Version:
     """Register a run's bundle, whose manifest is a blob at `address`, as the next version of its model.
 
-    One bundle is one version: the same again gives the same version, and records nothing.
+    One bundle is one version: the same again gives the same version, and records nothing. Raises `Refused` when the
+    run's project file was never applied to the inventory.
     """
     if digest.of_value(manifest) != address:
         raise Invalid("The digest is not this manifest's.", field="digest")
@@ -126,6 +127,10 @@ def register_in(tx: Transaction, item: run.Run, manifest: bundle.Manifest, addre
     known = rows.find_digest(tx.connection, item.project, address)
     if known is not None:
         return known
+    if rows.find_spec(tx.connection, item.project, item.spec_digest) is None:
+        raise Refused(
+            "The run used a project file that was never applied.", field="run", fix="Apply it, then train again."
+        )
     made = Version(
         id=tx.new_id("version"),
         project=item.project,

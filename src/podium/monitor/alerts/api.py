@@ -29,13 +29,13 @@ def list_alerts(
     store: Store,
     caller: Caller,
     endpoint: str | None = None,
-    state: alert.AlertState | None = None,
+    in_state: Annotated[alert.AlertState | None, Parameter(query="state")] = None,
     after: str | None = None,
     limit: Limit = 100,
 ) -> list[alert.Alert]:
     """Alerts, newest first; `after` is the last id of the page before."""
     with store.read() as connection:
-        return rows.list_all(connection, caller.project, endpoint=endpoint, state=state, before=after, limit=limit)
+        return rows.list_all(connection, caller.project, endpoint=endpoint, state=in_state, before=after, limit=limit)
 
 
 @get(_ALERTS + "/{alert_id:str}", opt=_READ, sync_to_thread=True)

@@ -35,14 +35,6 @@ class SampleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     to_us: int | None = None
 
 
-class Replays(msgspec.Struct, frozen=True, kw_only=True):
-    """How many predictions were replayed, how many came out identical, and each that did not."""
-
-    replayed: int
-    identical: int
-    different: list[prediction.Replay]
-
-
 @put(_PROJECT + "/segments/{scorer:str}/{name:str}", opt=_INTAKE, status_code=200, sync_to_thread=True)
 def receive_segment(
     store: Store,
@@ -124,7 +116,7 @@ def replay_prediction(store: Store, caller: Caller, prediction_id: str, role: st
 
 
 @post(_PROJECT + "/replays", opt=_READ, status_code=200, sync_to_thread=True)
-def replay_sample(store: Store, caller: Caller, data: SampleRequest) -> Replays:
+def replay_sample(store: Store, caller: Caller, data: SampleRequest) -> prediction.Replays:
     """Compute a random sample of an endpoint's predictions again."""
     query = msgspec.structs.replace(
         _query(store, caller, data.endpoint),
@@ -133,7 +125,7 @@ def replay_sample(store: Store, caller: Caller, data: SampleRequest) -> Replays:
     )
     found = replay.sample(store, caller.project, query, data.number, data.seed)
     different = [each for each in found if not each.identical]
-    return Replays(replayed=len(found), identical=len(found) - len(different), different=different)
+    return prediction.Replays(replayed=len(found), identical=len(found) - len(different), different=different)
 
 
 def _query(store: Store, caller: Caller, endpoint: str) -> window.Query:

@@ -1,0 +1,25 @@
+"""Which body runs each kind of job, and how many of a kind may run at once."""
+
+from collections.abc import Mapping
+
+from podium.build.runs import tasks as runs
+from podium.deploy.packaging import tasks as packaging
+from podium.deploy.releases import tasks as releases
+from podium.jobs.attempt import Handler
+from podium.manage.policies import tasks as policies
+from podium.monitor.checks import tasks as checks
+from podium.monitor.intake import tasks as intake
+
+ALL: Mapping[str, Handler] = {
+    "build.train": runs.train,
+    "deploy.package": packaging.package,
+    "manage.gates": policies.evaluate,
+    "deploy.release": releases.release,
+    "deploy.advance": releases.advance,
+    "deploy.recheck": releases.recheck,
+    "monitor.intake": intake.compact,
+    "monitor.window": checks.close_window,
+}
+LIMITS: Mapping[str, int] = {"build.train": 1, "monitor.intake": 1, "monitor.window": 1}
+SCHEDULABLE = frozenset({"monitor.intake", "monitor.window"})
+"""Kinds that people may put on a schedule."""

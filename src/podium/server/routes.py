@@ -1,0 +1,37 @@
+"""Every route of the control plane."""
+
+from litestar.types import ControllerRouterHandler
+
+from podium.build.datasets import api as datasets
+from podium.build.runs import api as runs
+from podium.deploy.endpoints import api as endpoints
+from podium.deploy.releases import api as releases
+from podium.jobs import api as jobs
+from podium.manage.access import api as access
+from podium.manage.approvals import api as approvals
+from podium.manage.audit import api as audit
+from podium.manage.lineage import api as lineage
+from podium.manage.policies import api as policies
+from podium.manage.registry import api as registry
+from podium.monitor.alerts import api as alerts
+from podium.monitor.checks import api as checks
+from podium.monitor.intake import api as intake
+from podium.monitor.triggers import api as triggers
+
+ALL: list[ControllerRouterHandler] = [
+    *datasets.routes,
+    *runs.routes,
+    *registry.routes,
+    *policies.routes,
+    *approvals.routes,
+    *access.routes,
+    *lineage.routes,
+    *audit.routes,
+    *endpoints.routes,
+    *releases.routes,
+    *intake.routes,
+    *checks.routes,
+    *alerts.routes,
+    *triggers.routes,
+    *jobs.routes,
+]
