@@ -37,7 +37,7 @@ def read(body: Mapping[str, Any], new_id: str, signature: Signature) -> request.
         raise Invalid("The parameters are not an object.", field="parameters")
     inputs = body.get("inputs")
     if not isinstance(inputs, list) or not inputs:
-        raise Invalid("There are no input tensors.", field="inputs", fix="Send a list with one tensor for each feature.")
+        raise Invalid("There are no input tensors.", field="inputs", fix="Send one tensor for each feature.")
     columns: dict[str, list[Any]] = {}
     count = -1
     for position, tensor in enumerate(inputs):
@@ -86,15 +86,18 @@ def _data(data: Any, rows: int, dimensions: int, where: str) -> list[Any]:
         if not all(isinstance(row, list) and len(row) == 1 for row in data):
             raise Invalid("Each row of this tensor holds one value.", field=f"{where}.data")
         data = [row[0] for row in data]
-    if len(data) != rows:
+    values: list[Any] = data
+    if len(values) != rows:
         raise Invalid("The data has not as many values as the shape says.", field=f"{where}.data")
-    return data
+    return values
 
 
 def write(name: str, scored: request.Scored) -> bytes:
     """The answer to an infer request."""
     size = [len(scored.prediction_ids)]
-    outputs: list[dict[str, Any]] = [{"name": "score", "datatype": "FP64", "shape": size, "data": scored.scores.tolist()}]
+    outputs: list[dict[str, Any]] = [
+        {"name": "score", "datatype": "FP64", "shape": size, "data": scored.scores.tolist()}
+    ]
     if any(decision is not None for decision in scored.decisions):
         outputs.append({"name": "decision", "datatype": "BOOL", "shape": size, "data": scored.decisions})
     outputs.append({"name": "prediction_id", "datatype": "BYTES", "shape": size, "data": scored.prediction_ids})

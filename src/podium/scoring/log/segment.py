@@ -1,0 +1,150 @@
+"""One file of the prediction log: an Arrow IPC stream that only grows, then is sealed and never changes.
+
+`<name>.new` is being made; `<name>.open` belongs to the process that holds its lock; `<name>.arrow` is sealed, and
+`<name>.arrow.sha256` beside it holds its digest. A file gets its lock before it gets a name that others look at,
+else another process takes it for a dead one's.
+
+Each record batch carries the CRC-32 of its body, so that recovery after a power cut keeps only batches that are whole.
+"""
+
+import fcntl
+import hashlib
+import io
+import os
+import zlib
+from pathlib import Path
+
+import pyarrow as pa
+
+from podium.core import digest
+
+NEW, OPEN, SEALED, SIDECAR = ".new", ".open", ".arrow", ".arrow.sha256"
+CRC = b"crc32"
+_PREFIX = 8
+
+
+class Segment:
+    """An open segment. Not safe for several threads: its writer is one thread."""
+
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, opened: float) -> None:
+        """Make the file, lock it, name it. `opened` is when, on the writer's monotonic clock. May raise OSError."""
+        self.path = folder / f"{name}{OPEN}"
+        self.opened = opened
+        self.bytes = 0
+        self.rows = 0
+        self.harmed = False
+        """What was written in vain could not be cut off again: nothing may follow it."""
+        self._hash = hashlib.sha256()
+        self._sink = io.BytesIO()
+        self._stream = pa.ipc.new_stream(self._sink, schema)
+        new = folder / f"{name}{NEW}"
+        self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            new.rename(self.path)
+            self._write([self._take()])
+            sync_folder(folder)
+        except OSError:
+            self.path.unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
+            os.close(self._file)
+            raise
+
+    def append(self, batches: list[pa.RecordBatch]) -> None:
+        """Write the batches and wait until they are on disk; on OSError none of them is in the file."""
+        pieces = []
+        for batch in batches:
+            body = _body(batch.serialize())
+            self._stream.write_batch(batch, custom_metadata={CRC: f"{zlib.crc32(body):08x}"})
+            pieces.append(self._take())
+        self._write(pieces)
+        self.rows += sum(batch.num_rows for batch in batches)
+
+    def _write(self, pieces: list[bytes]) -> None:
+        try:
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(self._file, view) :]
+            os.fdatasync(self._file)
+        except OSError:
+            try:
+                os.ftruncate(self._file, self.bytes)
+            except OSError:
+                self.harmed = True
+            raise
+        for piece in pieces:
+            self._hash.update(piece)
+            self.bytes += len(piece)
+
+    def _take(self) -> bytes:
+        piece = self._sink.getvalue()
+        self._sink.seek(0)
+        self._sink.truncate()
+        return piece
+
+    def seal(self) -> Path | None:
+        """Give the segment its digest and final name; one without rows is deleted. On OSError try again."""
+        if not self.rows:
+            self.path.unlink(missing_ok=True)
+            os.close(self._file)
+            return None
+        sealed = finish(self.path, digest.PREFIX + self._hash.hexdigest())
+        os.close(self._file)
+        return sealed
+
+    def abandon(self) -> None:
+        """Close the file as a dead process would leave it; recovery seals it."""
+        os.close(self._file)
+
+
+def finish(path: Path, named: str) -> Path:
+    """Write the digest beside an `.open` file whose bytes are on disk, then give it its sealed name."""
+    sealed = path.with_suffix(SEALED)
+    sidecar = path.with_suffix(SIDECAR)
+    new = path.with_suffix(SIDECAR + NEW)
+    with new.open("w") as file:
+        file.write(named)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(sidecar)
+    path.rename(sealed)
+    sync_folder(path.parent)
+    return sealed
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new files in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def whole(data: pa.Buffer) -> tuple[int, int]:
+    """How many bytes of an Arrow IPC stream hold whole, unharmed record batches, and how many rows they have."""
+    source = pa.BufferReader(data)
+    view = memoryview(data)
+    try:
+        stream = pa.ipc.open_stream(source)
+    except (pa.ArrowException, OSError, EOFError):
+        return 0, 0
+    end, rows = source.tell(), 0
+    while True:
+        try:
+            batch, metadata = stream.read_next_batch_with_custom_metadata()
+            batch.validate()
+        except (StopIteration, pa.ArrowException, OSError, EOFError):
+            return end, rows
+        after = source.tell()
+        stated = None if metadata is None else metadata.get(CRC)
+        if stated is None or int(stated, 16) != zlib.crc32(_body(view[end:after])):
+            return end, rows
+        end, rows = after, rows + batch.num_rows
+
+
+def _body(message: pa.Buffer | memoryview) -> memoryview:
+    """The body of an encapsulated message: after the marker, the length of the metadata (4 + 4 bytes) and itself."""
+    view = memoryview(message)
+    return view[_PREFIX + int.from_bytes(view[4:_PREFIX], "little") :]
