@@ -73,7 +73,7 @@ class Log:
         if table is None:
             return
         for day in days:
-            if len(table.file_uris([("day", "=", day)])) > _SMALL_FILES:
+            if len(table.file_uris(file_pruning_predicate=[("day", "=", day)])) > _SMALL_FILES:
                 table.optimize.compact(partition_filters=[("day", "=", day)])
 
 

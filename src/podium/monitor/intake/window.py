@@ -147,7 +147,7 @@ def _outcomes(store: Store, project: str, query: Query, found: pyarrow.Table) ->
         connection.register("known", known.to_reader())
         connection.register("asked", asked)
         connection.execute(_NEEDED)
-        matched = connection.execute(_LATEST).to_arrow_table()
+        matched = connection.sql(_LATEST).to_arrow_table()
     return _spread(matched, "outcome", pyarrow.float64(), count), _spread(matched, "known_us", pyarrow.int64(), count)
 
 
