@@ -8,7 +8,7 @@ from podium.core import access, approval, digest, endpoint, event, rollout, vers
 from podium.core.errors import Refused
 from podium.core.rollout import RouteRole
 from podium.deploy.endpoints import store as rows
-from podium.deploy.packaging import manifest
+from podium.manage.approvals import rules
 from podium.manage.approvals import store as approvals
 from podium.manage.registry import store as registry
 from podium.store.store import Store
@@ -17,9 +17,9 @@ from podium.store.transaction import Transaction
 _EXACT = 1e-9
 
 
-def route(store: Store, role: RouteRole, served: version.Version, weight: float) -> rollout.Route:
+def route(tx: Transaction, role: RouteRole, served: version.Version, weight: float) -> rollout.Route:
     """A version's route; its threshold is the bundle's."""
-    threshold = manifest.read(store.blobs, served.digest).threshold
+    threshold = registry.manifest(tx.connection, served.project, served.digest).threshold
     return rollout.Route(role=role, version=served.number, digest=served.digest, weight=weight, threshold=threshold)
 
 
@@ -74,12 +74,18 @@ def holding(tx: Transaction, place: endpoint.Endpoint, bundle: str) -> list[appr
     )
 
 
-def missing(held: Sequence[approval.Approval], required: Sequence[str]) -> list[str]:
-    """The required roles for which no yes holds. Two roles need two people."""
-    lacking = [role for role in required if role not in {str(item.role) for item in held}]
-    if not lacking and len({item.person for item in held if item.role in required}) < len(set(required)):
-        return list(required[1:])
-    return lacking
+def lacking(tx: Transaction, place: endpoint.Endpoint, bundle: str) -> tuple[str, ...]:
+    """The required roles whose yes does not hold for a bundle here, now."""
+    return rules.lacking(required_roles(tx, place), holding(tx, place, bundle))
+
+
+def refusal(place: endpoint.Endpoint, number: int, lacks: Sequence[str]) -> Refused:
+    """Say that a version may not decide here."""
+    return Refused(
+        f"Version {number} may not decide in {place.environment}: no yes holds in the role {' and '.join(lacks)}.",
+        field="version",
+        fix="Have it validated and approved, then try again.",
+    )
 
 
 def _with_approvals(
@@ -88,14 +94,9 @@ def _with_approvals(
     if item.role is RouteRole.SHADOW:
         return item
     held = holding(tx, place, item.digest)
-    lacking = missing(held, required)
-    if lacking:
-        raise Refused(
-            f"Version {item.version} may not decide in {place.environment}: "
-            f"no approval holds in the role {' and '.join(lacking)}.",
-            field="version",
-            fix="Have it validated and approved, then try again.",
-        )
+    lacks = rules.lacking(required, held)
+    if lacks:
+        raise refusal(place, item.version, lacks)
     return msgspec.structs.replace(item, approvals=tuple(held))
 
 

@@ -182,4 +182,4 @@ def list_scorers(connection: Connection, project: str) -> Sequence[endpoint.Scor
         .where(scorers.c.project == project)
         .order_by(scorers.c.name)
     )
-    return [schema.to_struct(row, endpoint.Scorer) for row in rows]
+    return [endpoint.Scorer(name=row.name, at_us=row.at_us, status=row.status) for row in rows]

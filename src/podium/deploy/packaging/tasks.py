@@ -33,7 +33,8 @@ def package(context: JobContext) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory(prefix="podium-package-") as folder:
         proven = proof.prove(Path(folder) / "bundle", manifest, files)
     if proven.refusal is not None:
-        return _refuse(context, item, proven)
+        _refuse(context, item, proven)
+        return None
     context.progress(0.8, "Keeping the bundle")
     for data in (*files.values(), digest.canonical(proven.manifest)):
         context.store.blobs.put(data)

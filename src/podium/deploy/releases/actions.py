@@ -7,6 +7,7 @@ from podium.core.errors import Conflict, Refused
 from podium.core.release import Stage
 from podium.core.version import VersionState
 from podium.deploy.endpoints import actions as endpoint_actions
+from podium.deploy.endpoints import publish
 from podium.deploy.endpoints import store as endpoints
 from podium.deploy.releases import rules, stages
 from podium.deploy.releases import store as rows
@@ -184,4 +185,4 @@ def opened(tx: Transaction, identifier: str) -> tuple[endpoint.Endpoint, release
 def _go_on_if_approved(
     store: Store, tx: Transaction, place: endpoint.Endpoint, item: release.Release
 ) -> release.Release:
-    return item if stages.lacks(tx, place, item) else stages.let_decide(store, tx, place, item)
+    return item if publish.lacking(tx, place, item.digest) else stages.let_decide(store, tx, place, item)

@@ -102,5 +102,4 @@ def _may(tx: Transaction, place: endpoint.Endpoint, number: int, role: RouteRole
         return False
     if role is RouteRole.SHADOW:
         return True
-    held = publish.holding(tx, place, served.digest)
-    return not publish.missing(held, publish.required_roles(tx, place))
+    return not publish.lacking(tx, place, served.digest)

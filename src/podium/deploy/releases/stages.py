@@ -3,7 +3,6 @@
 import msgspec
 
 from podium.core import access, endpoint, event, release, rollout, version
-from podium.core.errors import Refused
 from podium.core.release import Stage
 from podium.core.rollout import RouteRole
 from podium.core.version import VersionState
@@ -44,10 +43,10 @@ def serve(store: Store, tx: Transaction, place: endpoint.Endpoint, open_one: rel
     deciding = open_one is not None and open_one.stage is Stage.CANARY
     weight = _canary_weight(tx, place) if deciding else 0.0
     if champion is not None:
-        routes.append(publish.route(store, RouteRole.CHAMPION, champion, 1 - weight))
+        routes.append(publish.route(tx, RouteRole.CHAMPION, champion, 1 - weight))
     if coming is not None and champion is not None:
         role = RouteRole.CANARY if deciding else RouteRole.SHADOW
-        routes.append(publish.route(store, role, coming, weight))
+        routes.append(publish.route(tx, role, coming, weight))
     return publish.publish(store, tx, place, routes)
 
 
@@ -90,14 +89,9 @@ def let_decide(store: Store, tx: Transaction, place: endpoint.Endpoint, item: re
 
     Raises `Refused` while a required approval does not hold.
     """
-    lacking = lacks(tx, place, item)
-    if lacking:
-        raise Refused(
-            f"Version {item.version} may not decide in {place.environment}: "
-            f"no approval holds in the role {' and '.join(lacking)}.",
-            field="version",
-            fix="Have it validated and approved, then try again.",
-        )
+    lacks = publish.lacking(tx, place, item.digest)
+    if lacks:
+        raise publish.refusal(place, item.version, lacks)
     restore(tx, registry.version(tx.connection, item.project, item.model, item.version), f"Released to {place.name}.")
     if place.champion is None:
         return crown(store, tx, place, item, "It is approved, and no version decides here yet.")
@@ -106,12 +100,6 @@ def let_decide(store: Store, tx: Transaction, place: endpoint.Endpoint, item: re
     changed = change(tx, item, Stage.CANARY, "It is approved.")
     serve(store, tx, place, changed)
     return changed
-
-
-def lacks(tx: Transaction, place: endpoint.Endpoint, item: release.Release) -> list[str]:
-    """The roles whose yes a release's version still needs here."""
-    held = publish.holding(tx, place, item.digest)
-    return publish.missing(held, publish.required_roles(tx, place))
 
 
 def _version(tx: Transaction, place: endpoint.Endpoint, number: int | None) -> version.Version | None:

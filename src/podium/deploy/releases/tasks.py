@@ -6,6 +6,7 @@ from podium.core import endpoint, version
 from podium.core.errors import Conflict, Refused
 from podium.core.release import Stage
 from podium.deploy.endpoints import actions as endpoint_actions
+from podium.deploy.endpoints import publish
 from podium.deploy.endpoints import store as endpoints
 from podium.deploy.releases import actions, rollback, stages
 from podium.deploy.releases import store as rows
@@ -62,7 +63,7 @@ def advance(context: JobContext) -> dict[str, Any] | None:
         with context.finishing(result=result) as tx:
             for item in waiting:
                 place, standing = actions.opened(tx, item.id)
-                if standing.stage is Stage.AWAITING_APPROVAL and not stages.lacks(tx, place, standing):
+                if standing.stage is Stage.AWAITING_APPROVAL and not publish.lacking(tx, place, standing.digest):
                     result["advanced"].append(stages.let_decide(context.store, tx, place, standing).id)
             if not result["advanced"]:
                 raise _NothingWaits
@@ -73,7 +74,7 @@ def advance(context: JobContext) -> dict[str, Any] | None:
 
 def recheck(context: JobContext) -> dict[str, Any]:
     """`deploy.recheck`: withdraw, at every endpoint of the project, what is rejected or no longer approved."""
-    withdrawn: list[str] = []
+    withdrawn: list[dict[str, Any]] = []
     after = ""
     while True:
         with context.store.read() as connection:
@@ -82,7 +83,8 @@ def recheck(context: JobContext) -> dict[str, Any]:
             return {"withdrawn": withdrawn}
         for place in page:
             published = rollback.withdraw_unapproved(context.store, context.caller, place.name)
-            withdrawn += [] if published is None else [{"endpoint": place.name, "rollout": published.number}]
+            if published is not None:
+                withdrawn.append({"endpoint": place.name, "rollout": published.number})
         after = page[-1].name
 
 
