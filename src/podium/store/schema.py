@@ -34,4 +34,4 @@ class Struct(TypeDecorator[Any]):
 
 def to_struct(row: sqlalchemy.Row[Any], kind: type[T]) -> T:
     """A row whose columns are named as the type's fields, as that type."""
-    return msgspec.convert(row._asdict(), kind)
+    return msgspec.convert({str(name): value for name, value in row._asdict().items()}, kind)

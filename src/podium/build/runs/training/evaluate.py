@@ -1,0 +1,111 @@
+"""How good the original model is: scores, threshold, metrics with intervals, slices, costs."""
+
+from typing import Any, NamedTuple
+
+import numpy
+import numpy.typing
+import pandas
+
+from podium.build.runs.training import table as tables
+from podium.core import project, split
+from podium.core.dataset import Part
+from podium.core.errors import Invalid
+from podium.core.run import Interval
+from podium.core.signature import Task
+from podium.measures import rows
+from podium.measures.business import cost, threshold
+from podium.measures.performance import by_name
+
+SLICE_ROWS = 100
+SLICES = 20
+_ALLOWANCE = 1e-9
+
+
+class Evaluated(NamedTuple):
+    """Everything measured of the original model."""
+
+    scores: rows.Numbers
+    """Of all rows, shape [n]."""
+    threshold: float | None
+    metrics: dict[str, dict[str, Interval]]
+    slices: dict[str, dict[str, dict[str, Interval]]]
+    costs: dict[str, float]
+    """Per row on the test split: `model`, `never`, `always`; empty without costs."""
+
+
+def score(estimator: Any, frame: pandas.DataFrame, task: Task) -> rows.Numbers:
+    """What the original answers, float64 [n]: the probability of target = 1, or the predicted number.
+
+    Raises `Invalid` when it gives no probabilities, or anything that is not finite.
+    """
+    frame = frame[[str(name) for name in getattr(estimator, "feature_names_in_", frame.columns)]]
+    if task is Task.REGRESSION:
+        answer = numpy.asarray(estimator.predict(frame), dtype=numpy.float64).reshape(-1)
+    elif not hasattr(estimator, "predict_proba"):
+        raise Invalid(
+            f"{type(estimator).__name__} gives no probabilities.", field="train", fix="Use one with predict_proba."
+        )
+    else:
+        answer = numpy.asarray(estimator.predict_proba(frame), dtype=numpy.float64)[:, _positive(estimator)]
+    if answer.shape != (len(frame),) or not numpy.isfinite(answer).all():
+        raise Invalid("The model does not give one finite number for each row.", field="train")
+    if task is Task.BINARY and answer.size and (answer.min() < -_ALLOWANCE or answer.max() > 1 + _ALLOWANCE):
+        raise Invalid("The model gives probabilities outside 0 and 1.", field="train")
+    return numpy.clip(answer, 0.0, 1.0) if task is Task.BINARY else answer
+
+
+def _positive(estimator: Any) -> int:
+    classes = [float(known) for known in getattr(estimator, "classes_", (0.0, 1.0))]
+    if 1.0 not in classes:
+        raise Invalid("The model does not know the class 1.", field="train", fix="Fit it on the target as given.")
+    return classes.index(1.0)
+
+
+def evaluate(table: tables.Table, scores: rows.Numbers, spec: project.Project) -> Evaluated:
+    """Choose the threshold on validation, then measure each part, the test's slices, and costs."""
+    cut = _threshold(table, scores, spec)
+    measures = [by_name.find(name, spec.costs) for name in _names(spec)]
+    confidence = spec.metrics.confidence
+    metrics = {}
+    for part in split.PARTS:
+        places = table.places(part)
+        metrics[part.value] = _measure(measures, table.target[places], scores[places], cut, confidence)
+    test = table.places(Part.TEST)
+    slices = {
+        column: _slices(values, test, lambda at: _measure(measures, table.target[at], scores[at], cut, confidence))
+        for column, values in table.slices.items()
+    }
+    return Evaluated(scores, cut, metrics, slices, _costs(table.target[test], scores[test], cut, spec))
+
+
+def _names(spec: project.Project) -> list[str]:
+    costs = () if spec.costs is None else (by_name.COST,)
+    return list(dict.fromkeys((spec.metrics.primary, *spec.metrics.report, *costs)))
+
+
+def _threshold(table: tables.Table, scores: rows.Numbers, spec: project.Project) -> float | None:
+    if spec.costs is None or spec.model.task is not Task.BINARY:
+        return None
+    places = table.places(Part.VALIDATION)
+    return threshold.choose(table.target[places], scores[places], spec.costs).threshold
+
+
+def _measure(
+    measures: list[by_name.Measure], target: rows.Numbers, scores: rows.Numbers, cut: float | None, confidence: float
+) -> dict[str, Interval]:
+    found = {measure.name: measure.interval(target, scores, cut, confidence) for measure in measures}
+    return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def _slices(values: list[Any], test: numpy.typing.NDArray[numpy.int64], measure: Any) -> dict[str, Any]:
+    words = tables.texts([values[place] for place in test])
+    known, counts = numpy.unique(words.astype(str), return_counts=True)
+    often = [at for at in numpy.argsort(-counts, kind="stable")[:SLICES] if counts[at] >= SLICE_ROWS]
+    return {str(known[at]): measure(test[words == known[at]]) for at in often}
+
+
+def _costs(target: rows.Numbers, scores: rows.Numbers, cut: float | None, spec: project.Project) -> dict[str, float]:
+    if spec.costs is None or cut is None:
+        return {}
+    model = cost.per_row(target, rows.decisions(scores, cut), spec.costs)
+    return {} if model is None else {"model": model, **cost.baselines(target, spec.costs)}

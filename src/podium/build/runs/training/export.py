@@ -1,0 +1,122 @@
+"""The form of the model that runs on its own: exported, proven on real rows, timed, with its golden rows."""
+
+import statistics
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy
+
+from podium.build.runs.training import evaluate
+from podium.build.runs.training import table as tables
+from podium.bundle import columns, golden, runtime
+from podium.bundle.export import frame, onnx
+from podium.core import bundle, digest
+from podium.core.dataset import Part
+from podium.core.errors import Invalid
+from podium.core.reference import Reference
+from podium.core.signature import Field, FieldType, Signature
+from podium.measures.drift import reference
+
+PARITY_ROWS = 20_000
+_PROBES = 64
+_TIMED = 200
+
+
+class Exported(NamedTuple):
+    """What goes into the bundle, and what was measured of it."""
+
+    signature: Signature
+    parity: bundle.Parity
+    latency_us: float
+    files: dict[str, bytes]
+
+
+def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Exported:
+    """Export the fitted estimator. Raises `Refused` when the form answers differently from the original."""
+    test = table.places(Part.TEST)
+    real = columns.take(table.features, test[:PARITY_ROWS])
+    made = onnx.export(estimator, table.signature, frame.frame(table.signature, real))
+    scorer = runtime.Scorer(made.model)
+    signature = _nullability(estimator, scorer, table.signature, real, made.parity.tolerance)
+    chosen = golden.choose(signature, real)
+    files = {
+        bundle.MODEL: made.model,
+        bundle.GOLDEN: golden.encode(signature, columns.take(real, chosen), found.scores[test[chosen]]),
+        bundle.REFERENCE: digest.canonical(_reference(table, found)),
+    }
+    return Exported(signature, made.parity, _latency(scorer, real), files)
+
+
+def _nullability(
+    estimator: Any, scorer: runtime.Scorer, signature: Signature, real: columns.Columns, tolerance: float
+) -> Signature:
+    """A feature may be null where the original then gives a number, and the exported form the same one."""
+    fields = tuple(
+        msgspec.structs.replace(field, nullable=_takes_null(estimator, scorer, signature, field, real, tolerance))
+        for field in signature.features
+    )
+    return msgspec.structs.replace(signature, features=fields)
+
+
+def _takes_null(
+    estimator: Any,
+    scorer: runtime.Scorer,
+    signature: Signature,
+    field: Field,
+    real: columns.Columns,
+    tolerance: float,
+) -> bool:
+    probe = columns.take(real, slice(0, _PROBES))
+    null: Any = columns.NULL_TEXT if field.type is FieldType.TEXT else numpy.nan
+    probe[field.name] = numpy.full(columns.count(probe), null, dtype=probe[field.name].dtype)
+    try:
+        original = evaluate.score(estimator, frame.frame(signature, probe), signature.task)
+        exported = scorer.predict(probe)
+    except Exception:  # noqa: BLE001 - an estimator may refuse nulls in any way; then they are not allowed
+        return False
+    return bool(numpy.isfinite(exported).all() and numpy.abs(exported - original).max() <= tolerance)
+
+
+def _latency(scorer: runtime.Scorer, real: columns.Columns) -> float:
+    """The median time to score one row, in microseconds."""
+    count = columns.count(real)
+    single = [columns.take(real, slice(at % count, at % count + 1)) for at in range(_TIMED)]
+    times = []
+    for row in single:
+        begun = perf_counter()
+        scorer.predict(row)
+        times.append((perf_counter() - begun) * 1e6)
+    return statistics.median(times)
+
+
+def _reference(table: tables.Table, found: evaluate.Evaluated) -> Reference:
+    train = table.take(Part.TRAIN)
+    test = table.places(Part.TEST)
+    numeric, categorical = {}, {}
+    for field in table.signature.features:
+        values = train[field.name]
+        if field.type in (FieldType.TEXT, FieldType.BOOLEAN):
+            objects = numpy.empty(len(values), dtype=object)
+            objects[:] = columns.to_values(field, values)
+            categorical[field.name] = reference.categorical(objects)
+        else:
+            numeric[field.name] = reference.numeric(values)
+    return Reference(
+        rows=int(table.places(Part.TRAIN).size),
+        numeric=numeric,
+        categorical=categorical,
+        score=reference.numeric(found.scores[test]),
+        metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
+        cost_per_row=found.costs.get("model"),
+    )
+
+
+def check_finite(found: evaluate.Evaluated, primary: str) -> None:
+    """Raise `Invalid` when the primary metric has no value on the test split."""
+    if primary not in found.metrics[Part.TEST.value]:
+        raise Invalid(
+            f"The primary metric {primary!r} has no value on the test rows (too few, or of one class).",
+            field="metrics.primary",
+            fix="Give the test split more rows.",
+        )

@@ -1,0 +1,88 @@
+"""The training process: `python -P -m podium.build.runs.training.main <work folder>`; one run, then it ends."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import msgspec
+
+from podium.build.runs.training import context, environment, evaluate, export, request, table, user
+from podium.bundle.export import frame
+from podium.core import split
+from podium.core.dataset import Part
+from podium.core.errors import PodiumError
+from podium.core.job import Progress
+from podium.core.run import Result
+
+_FIT = (0.1, 0.6)
+
+
+def main(folder: Path) -> int:
+    """Train as `request.json` says. Exit 0 with `result.json`, or 1 with `failure.json`."""
+    asked = msgspec.json.decode((folder / request.REQUEST).read_bytes(), type=request.Request)
+    try:
+        answer = train(folder, asked)
+    except PodiumError as problem:
+        return _fail(folder, request.Failure(message=problem.message, field=problem.field, fix=problem.fix))
+    except MemoryError:
+        return _fail(folder, request.Failure(message="There was not enough memory.", fix="Train on fewer rows."))
+    except Exception as problem:  # noqa: BLE001 - the process's edge
+        traceback.print_exc()
+        return _fail(folder, request.Failure(message=repr(problem)[:1000], expected=False))
+    (folder / request.RESULT).write_bytes(msgspec.json.encode(answer))
+    return 0
+
+
+def train(folder: Path, asked: request.Request) -> request.Answer:
+    """Read, fit, evaluate, export; artifacts are in the folder `out`."""
+    spec, source = asked.spec, folder / request.SOURCE
+    _tell(asked, 0.02, "Reading the data")
+    data = table.read(folder / request.DATA, spec)
+    context.fix_randomness(asked.seed)
+    _tell(asked, _FIT[0], "Training")
+    given = context.Context(
+        asked.params, asked.seed, _rows(data, Part.VALIDATION), lambda done, text: _tell(asked, _within(done), text)
+    )
+    fitted = user.fit(source, spec.train, _rows(data, Part.TRAIN), given)
+    _tell(asked, _FIT[1], "Evaluating")
+    scores = evaluate.score(fitted, frame.frame(data.signature, data.features), spec.model.task)
+    found = evaluate.evaluate(data, scores, spec)
+    export.check_finite(found, spec.metrics.primary)
+    _tell(asked, 0.8, "Exporting, and proving that the exported form answers the same")
+    made = export.export(fitted, data, found)
+    for name, content in made.files.items():
+        (folder / request.OUT / name).write_bytes(content)
+    result = Result(
+        signature=made.signature,
+        metrics=found.metrics,
+        slices=found.slices,
+        threshold=found.threshold,
+        baseline_cost=found.costs,
+        feature_latency_us=made.latency_us,
+        rows={part.value: count for part, count in split.counts(data.codes).items()},
+        parity=msgspec.to_builtins(made.parity),
+    )
+    _tell(asked, 0.98, "Keeping the result")
+    return request.Answer(result=result, environment=environment.record(source))
+
+
+def _rows(data: table.Table, part: Part) -> context.Rows:
+    return context.Rows(frame.frame(data.signature, data.take(part)), data.target[data.places(part)])
+
+
+def _within(fraction: float) -> float:
+    return _FIT[0] + fraction * (_FIT[1] - _FIT[0])
+
+
+def _tell(asked: request.Request, fraction: float, message: str) -> None:
+    os.write(asked.progress, msgspec.json.encode(Progress(fraction=fraction, message=message[:500])) + b"\n")
+
+
+def _fail(folder: Path, failure: request.Failure) -> int:
+    (folder / request.FAILURE).write_bytes(msgspec.json.encode(failure))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
