@@ -50,6 +50,7 @@ def spec(**parts: Any) -> project.Project:
         "metrics": {"primary": "log_loss", "report": ["log_loss"]},
         "costs": {"false_positive": 1.0, "false_negative": 4.0},
         "monitor": {"min_rows": 100},
+        "approvals": {"required": []},
     }
     return msgspec.convert(base | parts, project.Project)
 
@@ -294,3 +295,8 @@ def place_of(store: Store) -> endpoint.Endpoint:
 def days(numbers: Sequence[int]) -> list[int]:
     """The instants at which days end."""
     return [START_US + (number + 1) * DAY_US for number in numbers]
+
+
+def digest_of(store: Store, number: int) -> str:
+    with store.read() as connection:
+        return registry.version(connection, "flights", "delay", number).digest

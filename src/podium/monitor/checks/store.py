@@ -235,7 +235,7 @@ def _fields(each: check.Check) -> dict[str, object]:
 
 
 def _check(fields: dict[str, object]) -> check.Check:
-    fields.pop("position")
+    fields = {str(name): value for name, value in fields.items() if name != "position"}
     fields["window"] = {"start_us": fields.pop("start_us"), "end_us": fields.pop("end_us")}
     fields |= {"column": fields.pop("feature"), "limit": fields.pop("bound")}
     return msgspec.convert(fields, check.Check)

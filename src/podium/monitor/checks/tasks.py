@@ -3,7 +3,7 @@
 from typing import Any
 
 from podium.core import access, check, endpoint, model, time
-from podium.core.errors import Conflict
+from podium.core.errors import Conflict, Refused
 from podium.deploy.endpoints import store as endpoints
 from podium.deploy.releases import actions as releases
 from podium.deploy.releases import store as release_rows
@@ -37,7 +37,7 @@ def close_window(context: JobContext) -> dict[str, Any]:
     context.progress(0.5, "checking the window")
     closed = closing.close(store, caller, place, owner, end_us)
     context.progress(0.8, "comparing challenger and champion")
-    verdict = _judge(store, caller, place, owner, closed)
+    verdict = judge(store, caller, place, owner, closed)
     context.progress(0.9, "looking at the triggers")
     decision = triggers.look(store, caller, _asked(store, place, owner, end_us))
     return {
@@ -64,7 +64,7 @@ def _since_shadow(store: Store, place: endpoint.Endpoint, owner: model.Model, en
     return window.Query(model=owner.name, endpoint=place.name, from_us=start_us, to_us=end_us, as_of_us=end_us)
 
 
-def _judge(
+def judge(
     store: Store, caller: access.Caller, place: endpoint.Endpoint, owner: model.Model, closed: check.ClosedWindow
 ) -> str | None:
     """Pass on once what the log says of the endpoint's open release; the verdict."""
@@ -79,8 +79,8 @@ def _judge(
             releases.judge_in(store, tx, item.id, found)
             rows.judged(tx.connection, closed.id)
             tx.done(None)
-    except Conflict:
-        return None  # it ended meanwhile
+    except (Conflict, Refused) as problem:  # it ended meanwhile, or the champion's approvals no longer hold
+        return f"{found.verdict}, which had no effect: {problem}"
     return found.verdict.value
 
 
