@@ -29,7 +29,7 @@ RandomBytes = Callable[[int], bytes]
 def authenticate(store: Store, secret: str, project: str) -> access.Caller | None:
     """The caller that a secret stands for, with the roles held in the project; None when it is not in force."""
     parts = secret.split(_SEPARATOR, 2)
-    if len(secret) > _LONGEST_SECRET or len(parts) != 3 or parts[0] != "pod" or not secret.isascii():
+    if len(secret) > _LONGEST_SECRET or len(parts) != 3 or parts[0] != "pod" or not _plain(secret):
         return None
     with store.read() as connection:
         holder = rows.holder(connection, parts[1], _hash(secret), time.to_us(store.clock()))
@@ -39,6 +39,10 @@ def authenticate(store: Store, secret: str, project: str) -> access.Caller | Non
         return access.Caller(
             name=user.name, roles=roles_in(rows.list_grants(connection, user=user.name), project), project=project
         )
+
+
+def _plain(secret: str) -> bool:
+    return secret.isascii() and secret.isprintable()
 
 
 def roles_in(grants: Iterable[access.Grant], project: str) -> frozenset[Role]:

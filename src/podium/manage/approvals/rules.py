@@ -12,7 +12,8 @@ from podium.core.version import Version, VersionState
 def check_role(caller: access.Caller, role: Role) -> None:
     """Refuse who does not hold the role itself; other roles that may do as much do not count."""
     if role not in caller.roles:
-        raise Refused(f"Only a {role} says this.", field="role", fix=f"Ask a {role} of the project.")
+        one = f"{'an' if role[0] in 'aeio' else 'a'} {role}"
+        raise Refused(f"Only {one} says this.", field="role", fix=f"Ask {one} of the project.")
 
 
 def check_four_eyes(caller: access.Caller, item: Version, author: str | None) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Literal
 
-import msgspec
 from sqlalchemy import Connection, select
 
 from podium.core import event
