@@ -9,7 +9,7 @@ import pytest
 
 from podium.bundle import signing
 from podium.core import access, errors, project, time
-from podium.core.approval import Approval, Decision
+from podium.core.approval import Approval, Decision, Pending
 from podium.core.version import Version, VersionState
 from podium.manage.approvals import actions, pending
 from podium.manage.approvals import store as rows
@@ -47,7 +47,7 @@ def held(store: Store, item: Version, environment: str = "production") -> list[A
         )
 
 
-def waiting(store: Store) -> list[pending.Pending]:
+def waiting(store: Store) -> list[Pending]:
     with store.read() as connection:
         return pending.pending(connection, "flights", time.to_us(store.clock()))
 

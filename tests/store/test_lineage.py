@@ -2,7 +2,7 @@
 
 import itertools
 
-from podium.core import access, event
+from podium.core import access, event, lineage
 from podium.manage.lineage import graph
 from podium.store.store import Store
 
@@ -23,7 +23,7 @@ def record(store: Store, subject: event.Subject, *parents: event.Subject, projec
         tx.record(f"{subject.noun}.made", subject, permission=BUILD, parents=parents)
 
 
-def trace(store: Store, start: event.Subject, direction: graph.Direction, depth: int = 10) -> graph.Lineage:
+def trace(store: Store, start: event.Subject, direction: graph.Direction, depth: int = 10) -> lineage.Lineage:
     with store.read() as connection:
         return graph.trace(connection, "flights", start, direction=direction, depth=depth)
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from podium.core import access, bundle, digest, errors, project
+from podium.core import access, bundle, digest, errors, event, project
 from podium.core.version import VersionState
 from podium.manage.registry import actions, dependencies
 from podium.manage.registry import store as rows
@@ -156,9 +156,9 @@ def test_dependencies_between_models_and_data(store: Store) -> None:
     made = registered.register(store)
     with store.write(access.system("flights")) as tx:
         version, log = actions.subject(made), access.Permission.BUILD
-        release = events.event.Subject("release", "release-1")
-        window = events.event.Subject("window", "window-1")
-        data = events.event.Subject("dataset", registered.DATASET)
+        release = event.Subject("release", "release-1")
+        window = event.Subject("window", "window-1")
+        data = event.Subject("dataset", registered.DATASET)
         tx.record("release.started", release, permission=log, parents=(version,))
         tx.record("window.closed", window, permission=log, parents=(release,))
         tx.record("dataset.registered", data, permission=log, parents=(window,))
