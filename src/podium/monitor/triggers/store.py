@@ -50,5 +50,6 @@ def list_all(
 
 
 def _decision(fields: dict[str, object]) -> trigger.Decision:
+    fields = {str(name): value for name, value in fields.items()}
     fields["trigger"] = fields.pop("trigger_kind")
     return msgspec.convert(fields, trigger.Decision)

@@ -1,0 +1,256 @@
+"""Triggers: retraining on the first data and the log; once, and only when it may and something is newer."""
+
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from podium.build.datasets import actions as datasets
+from podium.build.datasets import store as dataset_rows
+from podium.build.runs import actions as runs
+from podium.build.runs import store as run_rows
+from podium.core import check, project, release, run, time, trigger
+from podium.core.errors import Refused
+from podium.core.window import Window
+from podium.deploy.releases import store as release_rows
+from podium.monitor.alerts import actions as alerts
+from podium.monitor.intake import actions as intake
+from podium.monitor.intake import compaction
+from podium.monitor.triggers import actions, rules, training
+from podium.store import events
+from podium.store.store import Store
+from tests import production
+
+DAY = production.DAY_US
+ON_DATA = {"on": "new_data", "rows": 100, "cool_down": "3d"}
+
+
+def base_table(rows: int = 200) -> pa.Table:
+    """The first training data, from before production: keys that the log does not have, and two that it has."""
+    seen = production.features(rows, seed=9)
+    at = production.START_US - DAY * 30 + pa.array(range(rows)).to_numpy() * 1_000_000
+    return pa.table(
+        {
+            "flight": [f"b-{number}" for number in range(rows - 2)] + ["f-0-0-0", "f-0-0-1"],
+            "at": pa.array(at, pa.timestamp("us", "UTC")),
+            "day": pc.strftime(pa.array(at // 1_000_000, pa.int64()).cast(pa.timestamp("s")), format="%Y-%m-%d"),
+            "distance": seen["distance"],
+            "hour": seen["hour"].astype("int64"),
+            "weather": ["fair"] * rows,
+            "late": pa.array([number % 2 for number in range(rows)], pa.int64()),
+        }
+    )
+
+
+def begin(store: Store, clock: Any, *triggers: dict[str, Any], table: pa.Table | None = None) -> run.Run:
+    """A model in production with its first run finished, and a week of traffic with outcomes."""
+    wanted = production.spec(triggers=list(triggers), split={"by": "hash", "key": "day"})
+    clock.now = time.from_us(production.START_US)
+    document = production.start(store, wanted)
+    first = base(store, wanted, base_table() if table is None else table)
+    for number in range(7):
+        day = production.traffic(store, document, 50, day=number)
+        production.send(store, day.table, f"day-{number}")
+        intake.receive_outcomes(
+            store, production.SYSTEM, "delay", production.outcomes(day, at_us=production.days([number])[0] - 1)
+        )
+    compaction.compact(store, "flights", "delay")
+    clock.now = time.from_us(end_of(6))
+    return first
+
+
+def base(store: Store, wanted: project.Project, table: pa.Table) -> run.Run:
+    made = datasets.register_table(store, production.SYSTEM, "flights", table, "a file")
+    asked = run.RunRequest(
+        model="delay",
+        dataset=made.digest,
+        spec=wanted,
+        code=run.Code(source_digest=store.blobs.put(b"the code")),
+        reason="the first",
+    )
+    first = runs.request(store, production.SYSTEM, asked)
+    end(store, first)
+    return first
+
+
+def end(store: Store, item: run.Run) -> None:
+    with store.write(production.SYSTEM) as tx:
+        runs.end_in(tx, item, run.RunState.FAILED, "for the test")
+
+
+def end_of(number: int) -> int:
+    return production.days([number])[0]
+
+
+def look(store: Store, end_us: int, matured: int = 350) -> trigger.Decision:
+    return actions.look(
+        store,
+        production.SYSTEM,
+        actions.Asked(
+            place=production.place_of(store),
+            owner=production.model_of(store),
+            end_us=end_us,
+            now_us=time.to_us(store.clock()),
+            matured=matured,
+        ),
+    )
+
+
+def newest(store: Store) -> run.Run:
+    with store.read() as connection:
+        return run_rows.find(connection, "flights", model="delay")[0]
+
+
+def test_new_data_starts_a_run_on_the_first_data_and_the_log(store: Store, clock: Any) -> None:
+    begin(store, clock, ON_DATA)
+    made = look(store, end_of(6))
+    assert made.fired
+    assert made.trigger == "new_data"
+    started = newest(store)
+    assert started.id == made.run
+    assert started.reason.startswith("trigger: new data: 350")
+    table = datasets.read_table(store, started.dataset)
+    assert table.num_rows == 200 + 7 * 50 - 2
+    assert table.column_names == base_table().column_names
+    at = table["at"].to_pylist()
+    assert at == sorted(at)
+    log = table.filter(pc.starts_with(table["flight"], "f-0-3"))
+    assert set(log["day"].to_pylist()) == {"2013-03-04"}
+    assert set(log["weather"].to_pylist()) == {None}
+    assert set(log["late"].to_pylist()) <= {0, 1}
+    with store.read() as connection:
+        fired = events.read(connection, project="flights", kind="trigger.fired")
+    assert len(fired) == 1
+    assert started.dataset in {parent.id for parent in fired[0].event().parents}
+
+
+def test_a_window_decides_once(store: Store, clock: Any) -> None:
+    begin(store, clock, ON_DATA)
+    assert look(store, end_of(6)) == look(store, end_of(6))
+    with store.read() as connection:
+        assert len(run_rows.find(connection, "flights", model="delay")) == 2
+
+
+def test_the_training_data_does_not_depend_on_the_order_of_arrival(store: Store, clock: Any) -> None:
+    begin(store, clock)
+    owner = production.model_of(store)
+    with store.read() as connection:
+        first = dataset_rows.newest(connection, "flights", "flights")
+    table = training.collect(store, owner.spec, first, "delay", end_of(6))
+    assert table == table.sort_by([("at", "ascending"), ("flight", "ascending")])
+    assert training.collect(store, owner.spec, first, "delay", end_of(2)).num_rows == 200 + 150 - 2
+
+
+def test_a_going_run_and_the_cool_down_hold_it_back(store: Store, clock: Any) -> None:
+    begin(store, clock, ON_DATA)
+    look(store, end_of(6))
+    clock.now = time.from_us(end_of(7))
+    going = look(store, end_of(7), matured=900)
+    assert not going.fired
+    assert "going on" in going.reason
+    end(store, newest(store))
+    clock.now = time.from_us(end_of(8))
+    cooling = look(store, end_of(8), matured=900)
+    assert not cooling.fired
+    assert "less than 3d ago" in cooling.reason
+    clock.now = time.from_us(end_of(11))
+    nothing = look(store, end_of(11), matured=900)
+    assert not nothing.fired
+    assert "nothing newer" in nothing.reason
+
+
+def test_an_alert_that_stands_starts_a_run(store: Store, clock: Any) -> None:
+    begin(store, clock, {"on": "alert", "kinds": ["performance"], "cool_down": "3d"})
+    assert look(store, end_of(5)).reason == "No trigger is due."
+    cause = check.Check(
+        id="c",
+        project="flights",
+        endpoint="delay",
+        version=1,
+        window=Window(0, 1),
+        kind=check.CheckKind.PERFORMANCE,
+        measure="log_loss",
+        column=None,
+        value=0.9,
+        reference=0.6,
+        limit=0.63,
+        rows=500,
+        state=check.CheckState.BROKEN,
+    )
+    with store.write(production.SYSTEM) as tx:
+        alerts.apply(
+            tx,
+            alerts.Findings(
+                endpoint="delay", version=1, since_us=0, broken={cause.kind: [cause]}, recovered=frozenset()
+            ),
+        )
+    made = look(store, end_of(6))
+    assert made.fired
+    assert newest(store).reason == "trigger: alert: performance"
+
+
+def test_an_open_canary_holds_it_back(store: Store, clock: Any) -> None:
+    begin(store, clock, ON_DATA)
+    with store.plumbing() as connection:
+        release_rows.add(
+            connection,
+            release.Release(
+                id="release-1",
+                project="flights",
+                endpoint="delay",
+                model="delay",
+                version=2,
+                digest="sha256:" + "0" * 64,
+                replaces=1,
+                stage=release.Stage.CANARY,
+                stage_since_us=0,
+                created_us=0,
+                created_by="ada",
+                reason="",
+            ),
+        )
+    assert "canary" in look(store, end_of(6)).reason
+
+
+def test_data_that_the_log_cannot_give_is_refused(store: Store, clock: Any) -> None:
+    table = base_table()
+    odd = table.set_column(2, "day", pa.array([1] * table.num_rows, pa.int64()))
+    begin(store, clock, ON_DATA, table=odd)
+    with pytest.raises(Refused, match="day"):
+        look(store, end_of(6))
+
+
+@pytest.mark.parametrize(
+    ("cron", "hours", "due"), [("0 6 * * *", 24, True), ("0 6 * * *", 5, False), ("0 0 1 * *", 24, False)]
+)
+def test_a_schedule_is_due_once_its_line_has_come(cron: str, hours: int, due: bool) -> None:
+    since_us = production.START_US
+    now = rules.Situation(
+        now_us=since_us + hours * 3_600_000_000,
+        since_us=since_us,
+        standing=(),
+        new_rows=0,
+        newest=msgspec.convert(
+            {
+                "id": "run-1",
+                "project": "flights",
+                "model": "delay",
+                "number": 1,
+                "state": "finished",
+                "dataset": "d",
+                "spec_digest": "s",
+                "params": {},
+                "seed": 0,
+                "code": {"source_digest": "c"},
+                "reason": "",
+                "created_us": since_us - 100 * DAY,
+                "created_by": "ada",
+            },
+            run.Run,
+        ),
+        stage=None,
+    )
+    found = rules.due([project.TriggerPart(on="schedule", cron=cron)], now)
+    assert (found is not None) is due
