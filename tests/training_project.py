@@ -8,7 +8,9 @@ import numpy
 import pyarrow
 import pyarrow.parquet
 
-from podium.core import project
+from podium.build.datasets import actions as datasets
+from podium.core import access, project
+from podium.store.store import Store
 
 HISTOGRAM = """
 from sklearn.compose import ColumnTransformer
@@ -97,3 +99,8 @@ def write(path: Path, table: pyarrow.Table) -> Path:
     """The table as a Parquet file."""
     pyarrow.parquet.write_table(table, path)
     return path
+
+
+def register(store: Store) -> str:
+    """Keep the data as a dataset version of the project; its digest."""
+    return datasets.register_table(store, access.system("flights"), "flights", data(), "made by a test").digest

@@ -157,11 +157,10 @@ def work(store: Store) -> None:
 def asked(store: Store, folder: Path, code: str, **changes: Any) -> run.RunRequest:
     folder.mkdir()
     (folder / "train.py").write_text(code)
-    made.write(folder.with_suffix(".parquet"), made.data())
     return run.RunRequest(
         model="delay",
         spec=made.spec(),
-        dataset=store.blobs.put_file(folder.with_suffix(".parquet")),
+        dataset=made.register(store),
         code=run.Code(source_digest=store.blobs.put(archive.pack(folder))),
         reason="a test",
         **changes,

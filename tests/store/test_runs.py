@@ -22,7 +22,7 @@ def asked(store: Store, **changes: object) -> run.RunRequest:
     values = {
         "model": "delay",
         "spec": made.spec(),
-        "dataset": store.blobs.put(b"data"),
+        "dataset": made.register(store),
         "code": run.Code(source_digest=store.blobs.put(b"code"), commit="abc"),
         "reason": "first",
     }
@@ -82,7 +82,7 @@ def test_a_run_lives_once(store: Store, caller: CallerOf) -> None:
         actions.start(store, caller(), found, "job-2")
     with store.read() as connection:
         kinds = [recorded.event().kind for recorded in events.read(connection)]
-    assert kinds == ["run.requested", "run.started", "run.finished"]
+    assert kinds == ["dataset.registered", "run.requested", "run.started", "run.finished"]
 
 
 def test_numbers_are_taken_once_by_many(store: Store, caller: CallerOf) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from podium.build.datasets import store as datasets
 from podium.build.runs import store as rows
 from podium.core import digest, event, project
 from podium.core import name as names
@@ -54,8 +55,8 @@ def check(store: Store, caller: Caller, asked: RunRequest) -> None:
             field="params",
             fix=names.nearest(unknown[0], asked.spec.params) if asked.spec.params else "Add it under [params].",
         )
-    if not store.blobs.exists(digest.check(asked.dataset, "dataset")):
-        raise NotFound("There is no dataset with that digest.", field="dataset", fix="Register the data first.")
+    with store.read() as connection:
+        datasets.get(connection, caller.project, digest.check(asked.dataset, "dataset"))
     if not store.blobs.exists(digest.check(asked.code.source_digest, "code.source_digest")):
         raise NotFound("The training code was never sent.", field="code.source_digest", fix="Push the project first.")
 
