@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from podium.bundle import columns
 from podium.bundle.runtime import Runtime
@@ -72,14 +73,16 @@ def months(begin: datetime, end: datetime) -> list[tuple[str, datetime, datetime
     return found
 
 
-def month(name: str, table: pa.Table, static: Static, costs: project.CostsPart) -> Month | None:
-    """Measure a month's matured flights on both sides; None when there are too few to measure."""
-    table = table.filter(pa.compute.is_valid(table.column("outcome")))
+def month(
+    name: str, table: pa.Table, static: Static, costs: project.CostsPart
+) -> tuple[Month | None, npt.NDArray[np.float64]]:
+    """Measure a month's matured flights on both sides (None when too few); and what each flight saved, shape [n]."""
+    table = table.filter(pc.is_valid(table.column("outcome")))
     if len(table) < 2:
-        return None
+        return None, np.empty(0)
     target = table.column("outcome").to_numpy().astype(np.float64)
     if target.min() == target.max():
-        return None
+        return None, np.empty(0)
     by_loop = table.column("score").to_numpy()
     acted = table.column("decision").to_numpy(zero_copy_only=False).astype(bool)
     by_static = static.score(table)
@@ -87,9 +90,9 @@ def month(name: str, table: pa.Table, static: Static, costs: project.CostsPart) 
     static_costs = cost.losses(target, by_static >= static.threshold, costs)
     saved = compare.losses(static_costs, loop_costs)
     if saved is None:
-        return None
+        return None, np.empty(0)
     versions, counts = np.unique(table.column("version").to_numpy(), return_counts=True)
-    return Month(
+    found = Month(
         month=name,
         rows=len(table),
         loop=_figures(target, by_loop, loop_costs),
@@ -99,6 +102,7 @@ def month(name: str, table: pa.Table, static: Static, costs: project.CostsPart) 
         saved=saved,
         verdict=_verdict(saved),
     )
+    return found, static_costs - loop_costs
 
 
 def _figures(target: Any, score: Any, costs: npt.NDArray[np.float64]) -> Figures:

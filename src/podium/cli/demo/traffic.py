@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from podium.client.client import Client
-from podium.core import outcome
+from podium.core import outcome, project
 from podium.core import time as instants
 from podium.core.errors import Refused, Unavailable
 from podium.core.signature import FieldType
@@ -25,27 +25,26 @@ _RETRIED = (httpx.TransportError,)
 class Traffic:
     """Sends rows of a table to a scorer, hour by hour, and their outcomes to the control plane as they become known.
 
-    `rows`: sorted by `time`, with columns `key`, `time` and `known` (microseconds), `target` and the features.
+    `rows`: sorted by the project's time column, with its key, target and features, and `outcome_at`.
     """
 
     def __init__(
         self,
         rows: pa.Table,
+        spec: project.Project,
         *,
-        key: str,
-        types: dict[str, FieldType],
         scorer_url: str,
         endpoint: str,
         desk: Client,
         patience: float = 120.0,
     ) -> None:
-        self._keys: list[str] = rows.column(key).to_pylist()
-        self._time = rows.column("time_us").to_numpy()
-        self._known = rows.column("known_us").to_numpy()
-        self._target = rows.column("target").to_numpy().astype(np.float64)
-        self._features = {name: rows.column(name) for name in types}
-        self._types = types
-        self._key = key
+        self._types = _types(spec.features)
+        self._key = spec.data.key
+        self._keys: list[str] = rows.column(self._key).to_pylist()
+        self._time = rows.column(spec.data.time).cast(pa.int64()).to_numpy()
+        self._known = rows.column("outcome_at").cast(pa.int64()).to_numpy()
+        self._target = rows.column(spec.data.target).to_numpy().astype(np.float64)
+        self._features = {name: rows.column(name) for name in self._types}
         self._endpoint = endpoint
         self._desk = desk
         self._patience = patience
@@ -137,3 +136,12 @@ class Traffic:
                 if answer.status_code not in (429, 503) or time.monotonic() > deadline:
                     raise Refused(f"The scorer answered {answer.status_code}: {answer.text[:300]}")
             time.sleep(0.1)
+
+
+def _types(features: project.FeaturesPart) -> dict[str, FieldType]:
+    return (
+        dict.fromkeys(features.numeric, FieldType.NUMBER)
+        | dict.fromkeys(features.integer, FieldType.INTEGER)
+        | dict.fromkeys(features.categorical, FieldType.TEXT)
+        | dict.fromkeys(features.boolean, FieldType.BOOLEAN)
+    )
