@@ -1,11 +1,7 @@
 """Podium: prove, rehearse, then approve every model you run."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from podium.client.connect import connect
-    from podium.local import local
+from typing import Any
 
 __all__ = ["connect", "local"]
 

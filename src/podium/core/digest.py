@@ -30,6 +30,6 @@ def of_value(value: Any) -> str:
 
 def check(digest: str, field: str = "digest") -> str:
     """Return the digest if it is well formed, else raise `Invalid`."""
-    if _PATTERN.match(digest) is None:
+    if _PATTERN.fullmatch(digest) is None:
         raise Invalid("This is not a digest.", field=field, fix="Write sha256: and 64 hexadecimal digits.")
     return digest

@@ -11,7 +11,7 @@ _NAME = re.compile(r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")
 
 def check(name: str, field: str = "name") -> str:
     """Return the name if it may be used in a URL, a file name and a metric label, else raise `Invalid`."""
-    if _NAME.match(name) is None:
+    if _NAME.fullmatch(name) is None:
         raise Invalid(
             "A name has 1 to 64 lower-case letters, digits, dots, dashes or underscores, "
             "and begins and ends with a letter or digit.",

@@ -6,6 +6,7 @@ from typing import Any
 from podium.build.runs import actions as runs
 from podium.core import event
 from podium.jobs import queue
+from podium.manage.approvals import actions as approvals
 from podium.store.transaction import Hook, Transaction
 
 
@@ -33,6 +34,7 @@ FOLLOW: Mapping[str, Sequence[Hook]] = {
     "version.approved": (_start("deploy.advance", "version", priority=10),),
     "version.rejected": (_start("deploy.recheck", "version", priority=10),),
     "approval.voided": (_start("deploy.recheck", "version", priority=10),),
+    "evidence.attached": (approvals.void_changed,),
     "job.failed": (runs.follow_job,),
     "job.cancelled": (runs.follow_job,),
 }

@@ -132,5 +132,6 @@ def _local(folder: Path) -> ObjectStore:
 
 def _s3(url: str, options: Mapping[str, str]) -> ObjectStore:
     config: dict[str, Any] = {key.lower(): value for key, value in options.items() if key.upper().startswith("AWS_")}
+    config.pop("aws_allow_http", None)  # an option of the client, not of the store
     plain_http = str(config.get("aws_endpoint_url", config.get("aws_endpoint", ""))).startswith("http://")
     return S3Store.from_url(url, config=config, client_options={"allow_http": plain_http})  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
 from podium.core.errors import Conflict, Invalid, Unavailable, missing_extra
 
@@ -46,6 +46,8 @@ def _translated() -> Iterator[None]:
         yield
     except sqlalchemy.exc.IntegrityError as problem:
         raise Conflict("This is already there, or something still depends on it.", fix="Read it again.") from problem
+    except DataError as problem:
+        raise Invalid("A value cannot be kept by the database.", fix="Text holds no zero bytes.") from problem
     except OperationalError as problem:
         raise Unavailable("The database does not answer.", fix="Check that it runs and has space.") from problem
     except DBAPIError as problem:
