@@ -3,52 +3,76 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from podium.client import credentials
-from podium.client.client import Client
-from podium.client.connect import connect
-from podium.core import project_file
 from podium.core.config import Config
 from podium.core.errors import Invalid, Unavailable
-from podium.server import settings
+
+if TYPE_CHECKING:
+    from podium.client.client import Client
 
 PROJECT_FILE = "podium.toml"
+LOCAL_USER = "local"
+_PATIENCE_S = 0.3
 
 
 @contextmanager
-def session(project: str = "") -> Iterator[Client]:
+def session(project: str = "") -> "Iterator[Client]":
     """A client for one command, in the project asked for or found; closed at the end."""
+    from podium.server import settings
+
     config = settings.load()
-    chosen = project or project_here() or "default"
-    client = _open(config, chosen)
+    client = _open(config, chosen(project))
     try:
         yield client
     finally:
         client.close()
 
 
+def chosen(project: str = "") -> str:
+    """The project that a command works in: the one asked for, the one named here, or `default`."""
+    return project or project_here() or "default"
+
+
 def project_here() -> str:
     """The project named in `podium.toml` in this folder, or nothing."""
+    from podium.core import project_file
+
     path = Path(PROJECT_FILE)
     if not path.is_file():
         return ""
     return project_file.parse(path.read_text(), str(path)).project
 
 
-def _open(config: Config, project: str) -> Client:
+def running(config: Config, project: str) -> "Client | None":
+    """A client of the platform that settings name, or that runs on this folder; None when none answers.
+
+    A token in the settings speaks for its owner; without one, the token that `podium up` left speaks for this machine.
+    """
+    from podium.client import credentials
+    from podium.client.connect import connect
+from podium.client.transport import Transport
+
     if config.url:
         if not config.token:
             raise Invalid("There is an address but no token.", field="token", fix="Set PODIUM_TOKEN.")
         return connect(config.url, config.token, project)
     left = credentials.load(Path(config.home))
-    if left is not None:
-        client = connect(left.url, left.token, project, patience=0.3)
-        try:
-            client.health()
-        except Unavailable:
-            client.close()
-        else:
-            return client
+    if left is None:
+        return None
+    client = connect(left.url, config.token or left.token, project, patience=_PATIENCE_S)
+    try:
+        client.health()
+    except Unavailable:
+        client.close()
+        return None
+    return client
+
+
+def _open(config: Config, project: str) -> "Client":
+    found = running(config, project)
+    if found is not None:
+        return found
     from podium.local import local
 
-    return local(config.home, project)
+    return local(config.home, project, config=config)
