@@ -13,8 +13,8 @@ from podium.store.store import Store
 try:
     import deltalake
     import deltalake.exceptions
-except ModuleNotFoundError as _problem:  # pragma: no cover - with the extra it is there
-    raise missing_extra("monitor", "deltalake") from _problem
+except ModuleNotFoundError:  # pragma: no cover - with the extra it is there
+    deltalake = None
 
 _SMALL_FILES = 48
 """A day with more files than this is rewritten into few."""
@@ -24,6 +24,8 @@ class Log:
     """One table. A write is a numbered batch, and the table itself remembers the last number: each is in it once."""
 
     def __init__(self, store: Store, project: str, model: str, name: str) -> None:
+        if deltalake is None:
+            raise missing_extra("monitor", "deltalake")
         self.url = f"{store.blobs.url}/log/{project}/{model}/{name}"
         self.name = name
         self._options = store.blobs.storage_options or None

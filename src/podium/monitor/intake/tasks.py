@@ -6,7 +6,7 @@ from podium.jobs.context import JobContext
 from podium.monitor.intake import compaction
 from podium.monitor.intake import store as rows
 
-COMPACT = "monitor.compact"
+COMPACT = "monitor.intake"
 
 
 def compact(context: JobContext) -> dict[str, Any]:

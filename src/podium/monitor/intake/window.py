@@ -16,8 +16,8 @@ from podium.store.store import Store
 
 try:
     import duckdb
-except ModuleNotFoundError as _problem:  # pragma: no cover - with the extra it is there
-    raise missing_extra("monitor", "duckdb") from _problem
+except ModuleNotFoundError:  # pragma: no cover - with the extra it is there
+    duckdb = None
 
 _MEMORY = "1GB"
 _NEEDED = """
@@ -124,6 +124,8 @@ def _outcomes(store: Store, project: str, query: Query, found: pyarrow.Table) ->
     dataset = logs.Log(store, project, query.model, rows.OUTCOMES).dataset() if count else None
     if dataset is None:
         return pyarrow.nulls(count, pyarrow.float64()), pyarrow.nulls(count, pyarrow.int64())
+    if duckdb is None:
+        raise missing_extra("monitor", "duckdb")
     field = pyarrow.compute.field
     known = dataset.scanner(
         columns={
