@@ -1,0 +1,25 @@
+"""Starts the scorer from settings: the only place where the command line meets the data plane."""
+
+from pathlib import Path
+
+from podium.core.config import Config
+from podium.scoring import serve
+from podium.store import clock as clocks
+
+
+def run(config: Config, *, project: str, folder: Path, name: str) -> None:
+    """Serve until SIGTERM. Without a control plane's address it serves from its folder alone."""
+    serve.run(
+        serve.Settings(
+            host=config.host,
+            port=config.scorer_port,
+            folder=folder,
+            project=project,
+            name=name,
+            url=config.url,
+            token=config.token,
+            admin_token=config.admin_token,
+            clock=clocks.choose(config.clock),
+            folder_only=not config.url,
+        )
+    )
