@@ -77,4 +77,4 @@ def _model(bias: float) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     helper.set_model_props(model, {layout.KEY: msgspec.json.encode(layout.of(SIGNATURE)).decode()})
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())

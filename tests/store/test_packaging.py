@@ -96,3 +96,21 @@ def test_a_run_of_worse_figures_does_not_pass_its_gate(store: Store, caller: Cal
 def _states(store: Store, kind: str) -> list[JobState]:
     with store.read() as connection:
         return [item.state for item in jobs.find(connection, "flights", kind=kind)]
+
+
+def test_an_attempt_that_breaks_off_at_the_end_leaves_nothing_behind(store: Store, caller: CallerOf) -> None:
+    broken: list[event.Event] = []
+
+    def break_once(_tx: object, made: event.Event) -> None:
+        broken.append(made)
+        if len(broken) == 1:
+            raise OSError("the machine stopped")
+
+    store.hooks = {**cycle.FOLLOW, "evidence.attached": (break_once,)}
+    cycle.make_version(store, caller, -1.0)
+    with store.read() as connection:
+        assert len(events.read(connection, kind="version.registered")) == 1
+        found = versions.list_versions(connection, "flights")
+        names = [item.name for item in evidences.history(connection, "flights", found[0].digest)]
+    assert [item.number for item in found] == [1]
+    assert sorted(names) == ["cost", "latency", "metrics", "parity", "rows", "slices"]

@@ -1,5 +1,7 @@
 """Releases: start one, judge it, let it go on, stop it."""
 
+from typing import Annotated
+
 import msgspec
 
 from podium.core import access, endpoint, release, version
@@ -23,7 +25,7 @@ class NewRelease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     endpoint: str
     version: int
-    reason: str
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
 def start(store: Store, caller: access.Caller, wanted: NewRelease) -> release.Release:
