@@ -1,4 +1,4 @@
-"""Scoring by shadows off the request's path: a bounded queue and one thread. What does not fit is dropped and counted."""
+"""Scoring by shadows off the request's path: a bounded queue and one thread; what does not fit is counted."""
 
 import threading
 from collections import deque

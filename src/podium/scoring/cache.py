@@ -1,0 +1,126 @@
+"""What a scorer keeps on disk, so that it starts and serves with the control plane down.
+
+<folder>/rollouts/<endpoint>.json  the signed document in force (only ones that were accepted)
+<folder>/bundles/<hex>/            bundles, by digest
+<folder>/keys/<key id>.json        trusted public keys
+<folder>/log/                      the prediction log's segments until they are shipped
+<folder>/name                      this scorer's name
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from podium.bundle import read, signing
+from podium.core import digest, name, rollout
+from podium.core.errors import Invalid, NotFound, Refused
+from podium.scoring.log import segment
+
+
+class Cache:
+    """The folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for part in (self.rollouts, self.bundles, self.keys_folder, self.log):
+            part.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def rollouts(self) -> Path:
+        return self.folder / "rollouts"
+
+    @property
+    def bundles(self) -> Path:
+        return self.folder / "bundles"
+
+    @property
+    def keys_folder(self) -> Path:
+        return self.folder / "keys"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    def bundle(self, named: str) -> Path:
+        """Where the bundle of that digest is, or will be."""
+        return self.bundles / digest.check(named).removeprefix(digest.PREFIX)
+
+    def rollout_files(self) -> dict[str, Path]:
+        """The kept documents by endpoint."""
+        return {path.stem: path for path in sorted(self.rollouts.glob("*.json"))}
+
+    def save_rollout(self, endpoint: str, signed: rollout.Signed) -> None:
+        replace(self.rollouts / f"{name.check(endpoint, 'endpoint')}.json", msgspec.json.encode(signed))
+
+    def pin(self, key: rollout.Key) -> None:
+        """Trust a key from now on."""
+        replace(self.keys_folder / f"{signing.key_id(key.public_key)}.json", msgspec.json.encode(key))
+
+    def pinned(self) -> dict[str, bytes]:
+        """The keys that were pinned, by id."""
+        return keys(self.keys_folder.glob("*.json"))
+
+    def scorer_name(self, wanted: str, random: bytes) -> str:
+        """This scorer's name: the wanted one, else the one made at the first start and kept since."""
+        if wanted:
+            return name.check(wanted, "name")
+        path = self.folder / "name"
+        if not path.exists():
+            replace(path, f"scorer-{random.hex()[:12]}".encode())
+        return name.check(path.read_text().strip(), "name")
+
+    def store_bundle(self, named: str, files: Iterable[tuple[str, bytes]]) -> Path:
+        """Keep a fetched bundle: verified whole, then named. Raises `Refused` when it is not what its digest says."""
+        target = self.bundle(named)
+        new = target.with_name(f".{target.name}.{os.getpid()}.new")
+        for path, data in files:
+            file = new / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        read.verify(new, named)
+        try:
+            new.rename(target)
+        except OSError:
+            read.verify(target, named)
+        return target
+
+
+def read_signed(path: Path) -> rollout.Signed:
+    """A signed rollout document in a file."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=rollout.Signed)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Refused("The rollout file is not a signed rollout document.", field="rollout") from None
+
+
+def keys(paths: Iterable[Path]) -> dict[str, bytes]:
+    """Public keys by id, from files that hold 32 raw bytes, or the JSON that the control plane's `/api/v1/keys` gives."""
+    found = {}
+    for path in paths:
+        try:
+            data = path.read_bytes()
+        except OSError:
+            raise NotFound("A file with a public key cannot be read.", field="keys") from None
+        public = data if len(data) == signing.KEY_BYTES else _public(data)
+        found[signing.key_id(public)] = public
+    return found
+
+
+def _public(data: bytes) -> bytes:
+    try:
+        return msgspec.json.decode(data, type=rollout.Key).public_key
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Invalid("A file with a public key holds neither 32 bytes nor a key in JSON.", field="keys") from None
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, durably."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with new.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)
+    segment.sync_folder(path.parent)

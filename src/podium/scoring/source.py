@@ -1,0 +1,121 @@
+"""Where rollouts and bundles come from: the control plane over HTTP, or a local folder."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import msgspec
+
+from podium.bundle import read
+from podium.core import bundle, rollout
+from podium.core.errors import Invalid, NotFound, Refused, Unavailable
+from podium.scoring.cache import Cache, read_signed
+
+_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
+
+
+class Source(Protocol):
+    """What the poller asks."""
+
+    def numbers(self) -> Mapping[str, int]:
+        """The rollout number in force, by endpoint."""
+        ...
+
+    def rollout(self, endpoint: str) -> rollout.Signed:
+        """The signed document in force."""
+        ...
+
+    def bundle(self, digest: str) -> Path:
+        """The folder of a bundle; fetched if need be."""
+        ...
+
+
+class Folder:
+    """`<folder>/rollouts/*.json` and `<folder>/bundles/<hex>/`, put there by hand or by a deployment tool."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def numbers(self) -> Mapping[str, int]:
+        """By file: a changed file counts as a new number until its document is read."""
+        return {endpoint: path.stat().st_mtime_ns for endpoint, path in self._cache.rollout_files().items()}
+
+    def rollout(self, endpoint: str) -> rollout.Signed:
+        return read_signed(self._cache.rollout_files()[endpoint])
+
+    def bundle(self, digest: str) -> Path:
+        return self._cache.bundle(digest)
+
+
+class ControlPlane:
+    """The control plane's API, as a scorer uses it. Safe for several threads."""
+
+    def __init__(self, url: str, token: str, project: str, cache: Cache) -> None:
+        self._http = httpx.Client(
+            base_url=url.rstrip("/"), headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT
+        )
+        self._project = f"/api/v1/projects/{project}"
+        self._cache = cache
+
+    def close(self) -> None:
+        self._http.close()
+
+    def numbers(self) -> Mapping[str, int]:
+        found = self._decode(self._send("GET", f"{self._project}/rollouts"), list[rollout.InForce])
+        return {each.endpoint: each.number for each in found if each.number > 0}
+
+    def rollout(self, endpoint: str) -> rollout.Signed:
+        return self._decode(self._send("GET", f"{self._project}/endpoints/{endpoint}/rollout"), rollout.Signed)
+
+    def key(self) -> rollout.Key:
+        """The key by which the control plane signs."""
+        return self._decode(self._send("GET", "/api/v1/keys"), rollout.Key)
+
+    def bundle(self, digest: str) -> Path:
+        """Fetched once, then kept; a kept one that was damaged is refused by whoever verifies it."""
+        folder = self._cache.bundle(digest)
+        return folder if folder.exists() else self._cache.store_bundle(digest, self._files(digest))
+
+    def _files(self, digest: str) -> Iterator[tuple[str, bytes]]:
+        base = f"{self._project}/bundles/{digest}/files"
+        manifest = self._send("GET", f"{base}/{bundle.MANIFEST}").content
+        yield bundle.MANIFEST, manifest
+        for file in read.parse_manifest(manifest).files:
+            yield file.path, self._send("GET", f"{base}/{file.path}").content
+
+    def ship(self, scorer: str, name: str, digest: str, data: bytes) -> None:
+        """Hand over a sealed log segment; returns when it is stored durably there."""
+        headers = {"Podium-Digest": digest, "Content-Type": "application/vnd.apache.arrow.stream"}
+        self._send("PUT", f"{self._project}/segments/{scorer}/{name}", content=data, headers=headers)
+
+    def report(self, scorer: str, status: Mapping[str, Any]) -> None:
+        """Say what this scorer serves."""
+        headers = {"Content-Type": "application/json"}
+        path = f"{self._project}/scorers/{scorer}"
+        self._send("POST", path, content=msgspec.json.encode(status), headers=headers)
+
+    def _send(
+        self, method: str, path: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, content=content, headers=headers)
+        except httpx.HTTPError:
+            raise Unavailable("The control plane does not answer.") from None
+        if answer.is_success:
+            return answer
+        code = answer.status_code
+        if code == httpx.codes.NOT_FOUND:
+            raise NotFound("The control plane does not know this.")
+        if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise Refused("The control plane refuses this scorer's token.", field="token")
+        if code in (400, 409, 413, 422):
+            raise Invalid(f"The control plane refuses what was sent (status {code}).")
+        raise Unavailable(f"The control plane failed (status {code}).")
+
+    @staticmethod
+    def _decode(answer: httpx.Response, kind: Any) -> Any:
+        try:
+            return msgspec.json.decode(answer.content, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Unavailable("The control plane's answer cannot be read.", fix="Upgrade the scorer.") from None
