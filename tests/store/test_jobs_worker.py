@@ -79,6 +79,7 @@ def test_two_workers_race_for_200_jobs_and_do_each_exactly_once(
     stores = [make_store(database_url) for _ in range(2)]
     ids = add(stores[0], number=200)
     lock, inside, most, begun = threading.Lock(), 0, 0, Counter[str]()
+    met, meeting = set[str | None](), threading.Barrier(2)
 
     def handle(context: JobContext) -> None:
         nonlocal inside, most
@@ -86,7 +87,11 @@ def test_two_workers_race_for_200_jobs_and_do_each_exactly_once(
             inside += 1
             most = max(most, inside)
             begun[context.job.id] += 1
-        real.sleep(0.001)
+            first = context.job.worker not in met
+            met.add(context.job.worker)
+        if first:  # each worker's first job waits for the other's: they do run at the same time
+            meeting.wait(60)
+        real.sleep(0.005)
         with lock:
             inside -= 1
         act(context)
