@@ -93,6 +93,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 1, link: str = 
         gzip.compress(b"\x00" * (archive.TOTAL_LIMIT * 3))[:-8],
         gzip.compress(b"y" * 2000),
     ],
+    ids=range(15),
 )
 def test_a_hostile_archive_writes_nothing_outside(hostile: bytes, tmp_path: Path) -> None:
     inside = tmp_path / "in"

@@ -48,7 +48,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """Roles whose yes each deciding route needs (`validator`, `owner`), from the project file."""
     durability: Durability = Durability.DURABLE
     salt: str = ""
-    """Mixed into the hash of a row's key that chooses between champion and canary."""
+    """Mixed into the hash of a row's key that chooses between champion and canary: the endpoint and canary version,
+    so that units stay put through one canary, and a rehearsal of it chooses the same ones."""
     created_us: int
 
     def route(self, role: RouteRole) -> Route | None:

@@ -21,5 +21,5 @@ ALL: Mapping[str, Handler] = {
     "monitor.window": checks.close_window,
 }
 LIMITS: Mapping[str, int] = {"build.train": 1, "monitor.intake": 1, "monitor.window": 1}
-SCHEDULABLE = frozenset({"monitor.intake", "monitor.window"})
+SCHEDULABLE = frozenset({"monitor.intake", "monitor.window", "deploy.recheck"})
 """Kinds that people may put on a schedule."""

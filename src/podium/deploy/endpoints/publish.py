@@ -34,7 +34,7 @@ def publish(
     required = required_roles(tx, place)
     allowed = tuple(_with_approvals(tx, place, item, required) for item in routes)
     champion = next((item.version for item in allowed if item.role is RouteRole.CHAMPION), None)
-    canary = next((item.digest for item in allowed if item.role is RouteRole.CANARY), "")
+    canary = next((f"{place.name}/{item.version}" for item in allowed if item.role is RouteRole.CANARY), "")
     document = rollout.Rollout(
         project=place.project,
         endpoint=place.name,
