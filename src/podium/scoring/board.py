@@ -90,6 +90,9 @@ class Board:
             raise Unavailable(refusal.reason, field="endpoint")
         raise NotFound("This scorer serves no endpoint of that name.", field="endpoint")
 
+    def serves(self, endpoint: str) -> bool:
+        return endpoint in self._loaded
+
     def endpoints(self) -> list[str]:
         """Those that have a rollout."""
         return sorted(self._loaded)

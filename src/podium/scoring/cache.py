@@ -8,6 +8,7 @@
 """
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -75,6 +76,7 @@ class Cache:
         """Keep a fetched bundle: verified whole, then named. Raises `Refused` when it is not what its digest says."""
         target = self.bundle(named)
         new = target.with_name(f".{target.name}.{os.getpid()}.new")
+        shutil.rmtree(new, ignore_errors=True)
         for path, data in files:
             file = new / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +98,7 @@ def read_signed(path: Path) -> rollout.Signed:
 
 
 def keys(paths: Iterable[Path]) -> dict[str, bytes]:
-    """Public keys by id, from files that hold 32 raw bytes, or the JSON that the control plane's `/api/v1/keys` gives."""
+    """Public keys by id, from files that hold 32 raw bytes, or the JSON of a `core.rollout.Key`."""
     found = {}
     for path in paths:
         try:

@@ -75,7 +75,7 @@ class Poller:
                     _LOG.warning("serving from the cache: %s", problem)
                 self.reachable = False
                 wait = min(wait * 2, _LONGEST_SECONDS)
-            except Exception:  # the thread's edge: a fault in here must not end the following
+            except Exception:  # noqa: BLE001 - the thread's edge: a fault in here must not end the following
                 _LOG.exception("polling failed")
                 wait = _LONGEST_SECONDS
 
@@ -93,8 +93,8 @@ class Poller:
         if time.monotonic() < self._retry.get(endpoint, 0.0):
             return
         try:
-            signed = self._source.rollout(endpoint)
-            if self._board.adopt(endpoint, signed, self._source.bundle) and isinstance(self._source, ControlPlane):
+            signed = self._source.document(endpoint)
+            if self._board.adopt(endpoint, signed, self._source.folder) and isinstance(self._source, ControlPlane):
                 self._cache.save_rollout(endpoint, signed)
         except Unavailable:
             raise

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -12,23 +12,9 @@ from podium.core import bundle, rollout
 from podium.core.errors import Invalid, NotFound, Refused, Unavailable
 from podium.scoring.cache import Cache, read_signed
 
+T = TypeVar("T")
+
 _TIMEOUT = httpx.Timeout(30.0, connect=3.0)
-
-
-class Source(Protocol):
-    """What the poller asks."""
-
-    def numbers(self) -> Mapping[str, int]:
-        """The rollout number in force, by endpoint."""
-        ...
-
-    def rollout(self, endpoint: str) -> rollout.Signed:
-        """The signed document in force."""
-        ...
-
-    def bundle(self, digest: str) -> Path:
-        """The folder of a bundle; fetched if need be."""
-        ...
 
 
 class Folder:
@@ -41,10 +27,10 @@ class Folder:
         """By file: a changed file counts as a new number until its document is read."""
         return {endpoint: path.stat().st_mtime_ns for endpoint, path in self._cache.rollout_files().items()}
 
-    def rollout(self, endpoint: str) -> rollout.Signed:
+    def document(self, endpoint: str) -> rollout.Signed:
         return read_signed(self._cache.rollout_files()[endpoint])
 
-    def bundle(self, digest: str) -> Path:
+    def folder(self, digest: str) -> Path:
         return self._cache.bundle(digest)
 
 
@@ -65,14 +51,14 @@ class ControlPlane:
         found = self._decode(self._send("GET", f"{self._project}/rollouts"), list[rollout.InForce])
         return {each.endpoint: each.number for each in found if each.number > 0}
 
-    def rollout(self, endpoint: str) -> rollout.Signed:
+    def document(self, endpoint: str) -> rollout.Signed:
         return self._decode(self._send("GET", f"{self._project}/endpoints/{endpoint}/rollout"), rollout.Signed)
 
     def key(self) -> rollout.Key:
         """The key by which the control plane signs."""
         return self._decode(self._send("GET", "/api/v1/keys"), rollout.Key)
 
-    def bundle(self, digest: str) -> Path:
+    def folder(self, digest: str) -> Path:
         """Fetched once, then kept; a kept one that was damaged is refused by whoever verifies it."""
         folder = self._cache.bundle(digest)
         return folder if folder.exists() else self._cache.store_bundle(digest, self._files(digest))
@@ -114,7 +100,7 @@ class ControlPlane:
         raise Unavailable(f"The control plane failed (status {code}).")
 
     @staticmethod
-    def _decode(answer: httpx.Response, kind: Any) -> Any:
+    def _decode(answer: httpx.Response, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(answer.content, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError):

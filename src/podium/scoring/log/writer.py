@@ -78,6 +78,7 @@ class Writer:
         It raises `Unavailable` when they could not be written, or when too many wait already.
         """
         done: Done = Future()
+        done.set_running_or_notify_cancel()  # from here on a caller that goes away cannot cancel it
         count = sum(len(part) for part in parts)
         if not count:
             done.set_result(None)

@@ -1,0 +1,103 @@
+"""The service over HTTP as a bare ASGI application: reads the body, waits for the log, writes the answer."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from podium.core.errors import PodiumError
+from podium.scoring import service
+from podium.scoring.service import Answer, Call, Service
+
+_LOG = logging.getLogger("podium.scorer")
+_BODY_SECONDS = 30.0
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Gone(Exception):
+    pass
+
+
+def make(meaning: Service, body_limit: int) -> App:
+    """The ASGI application."""
+
+    async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            body = await _body(receive, headers.get("content-length"), body_limit)
+            answer = await _answer(meaning, Call(scope["method"], scope["path"], headers, body))
+        except _Gone:
+            return
+        except _TooLarge:
+            answer = meaning.finish(service.too_large(body_limit)._replace(headers=(("connection", "close"),)))
+        except TimeoutError:
+            answer = meaning.finish(service.too_slow()._replace(headers=(("connection", "close"),)))
+        except Exception:  # noqa: BLE001 - the process's edge: the caller gets a problem, the log the cause
+            _LOG.exception("a request failed")
+            answer = meaning.finish(service.broken())
+        await _write(send, answer)
+
+    return app
+
+
+async def _answer(meaning: Service, call: Call) -> Answer:
+    if meaning.slow(call):
+        answer = await asyncio.to_thread(meaning.handle, call)
+    else:
+        answer = meaning.handle(call)
+    try:
+        if answer.logged is not None and not answer.logged.done():
+            await asyncio.wrap_future(answer.logged)
+        elif answer.logged is not None:
+            answer.logged.result()
+    except PodiumError as problem:
+        return meaning.finish(answer, problem)
+    return meaning.finish(answer)
+
+
+async def _body(receive: Receive, stated: str | None, limit: int) -> bytes:
+    if stated is not None and stated.isascii() and stated.isdigit() and int(stated) > limit:
+        raise _TooLarge
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _Gone
+    body: bytes = message.get("body", b"")
+    if len(body) > limit:
+        raise _TooLarge
+    if not message.get("more_body", False):
+        return body
+    async with asyncio.timeout(_BODY_SECONDS):
+        return await _rest(receive, bytearray(body), limit)
+
+
+async def _rest(receive: Receive, body: bytearray, limit: int) -> bytes:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise _TooLarge
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+async def _write(send: Send, answer: Answer) -> None:
+    headers = [
+        (b"content-type", answer.media.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+        *((name.encode(), value.encode()) for name, value in answer.headers),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,177 @@
+"""The scorer process: puts its parts together, serves, and ends without losing a prediction."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import uvicorn
+
+from podium.core import ids
+from podium.core.errors import Invalid, PodiumError
+from podium.core.time import Clock
+from podium.scoring import app, cache, metrics, service
+from podium.scoring.board import Board
+from podium.scoring.log import recover
+from podium.scoring.log.writer import Limits, Writer
+from podium.scoring.poll import Poller
+from podium.scoring.shadow import Shadows
+from podium.scoring.ship import Shipper
+from podium.scoring.source import ControlPlane, Folder
+
+_LOG = logging.getLogger("podium.scorer")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """A scorer's settings.
+
+    `public_keys` are files with the control plane's key. Without them, and without one pinned earlier, the key is
+    fetched from the control plane's `/api/v1/keys` at the first start, and pinned in the folder: trust on first use.
+    Whoever can answer that one request decides whom this scorer trusts; give the file where that matters.
+    """
+
+    clock: Clock
+    folder: Path
+    """Cache and prediction log; several scorer processes may share it."""
+    project: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8401
+    """0: any free one; it is printed."""
+    endpoints: tuple[str, ...] = ()
+    """Empty: all of the project."""
+    environment: str = ""
+    """Empty: any; each approval must be for the rollout's own."""
+    url: str = ""
+    """The control plane's address."""
+    token: str = ""
+    folder_only: bool = False
+    """Serve `<folder>/rollouts/*.json` and `<folder>/bundles/<hex>/`; no control plane; the log stays in the folder."""
+    public_keys: tuple[Path, ...] = ()
+    admin_token: str = ""
+    """For `/admin/drain`; empty: closed."""
+    name: str = ""
+    """The scorer's name; empty: one is made and kept in the folder."""
+    body_limit: int = 16 * 1024 * 1024
+    segment_bytes: int = 32 * 1024 * 1024
+    segment_seconds: float = 10.0
+    poll_seconds: float = 0.5
+    shadow_rows: int = 50_000
+    drain_seconds: int = 20
+    """How long requests may take to finish after SIGTERM."""
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Prints `podium scorer listening on http://host:port` when it answers."""
+    kept = cache.Cache(settings.folder)
+    recover.folder(kept.log)
+    counts = metrics.Metrics()
+    board = Board(settings.project, settings.environment, settings.clock, counts)
+    board.keys = {**cache.keys(settings.public_keys), **({} if settings.public_keys else kept.pinned())}
+    plane = None if settings.folder_only else _control_plane(settings, kept)
+    poller = Poller(board, plane or Folder(kept), kept, endpoints=settings.endpoints, seconds=settings.poll_seconds)
+    scorer = kept.scorer_name(settings.name, os.urandom(6))
+    poller.scorer = scorer
+    shipper = Shipper(kept.log, None if plane is None else lambda *sealed: plane.ship(scorer, *sealed))
+    new_id = _new_id(settings.clock)
+    limits = Limits(bytes=settings.segment_bytes, seconds=settings.segment_seconds)
+    log = Writer(kept.log, lambda: new_id("segment"), limits, shipper.wake)
+    shadows = Shadows(log, counts, settings.shadow_rows)
+    poller.tell = lambda: {"segments_waiting": shipper.waiting(), "log_problem": log.problem}
+    meaning = service.Service(
+        service.Parts(
+            board=board,
+            log=log,
+            shadows=shadows,
+            counts=counts,
+            clock=settings.clock,
+            new_id=new_id,
+            ship=shipper.ship,
+            segments=shipper.waiting,
+            admin_token=settings.admin_token,
+        )
+    )
+    poller.from_cache()
+    if not board.endpoints():
+        with contextlib.suppress(PodiumError):
+            poller.step()
+    poller.start()
+    shipper.start()
+    try:
+        _serve(settings, app.make(meaning, settings.body_limit))
+    finally:
+        poller.stop()
+        shadows.close()
+        log.close()
+        _last_ship(shipper)
+        if plane is not None:
+            plane.close()
+
+
+def _control_plane(settings: Settings, kept: cache.Cache) -> ControlPlane:
+    if not settings.url or not settings.project:
+        raise Invalid(
+            "A scorer needs the control plane's address and a project.",
+            field="url",
+            fix="Give them, or serve from a folder only.",
+        )
+    return ControlPlane(settings.url, settings.token, settings.project, kept)
+
+
+def _new_id(clock: Clock) -> ids.NewId:
+    return lambda prefix: ids.make(prefix, clock(), os.urandom(8))
+
+
+def _last_ship(shipper: Shipper) -> None:
+    """Best effort: what does not go out now waits in the folder for the next start."""
+    shipper.stop()
+    try:
+        shipper.ship()
+    except (PodiumError, OSError) as problem:
+        _LOG.warning("%d log segments wait for the next start: %s", shipper.waiting(), problem)
+
+
+class _Server(uvicorn.Server):
+    """Tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def _serve(settings: Settings, made: app.App) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((settings.host, settings.port))
+    port = listening.getsockname()[1]
+    config = uvicorn.Config(
+        made,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=settings.drain_seconds,
+        backlog=2048,
+    )
+
+    def ready() -> None:
+        sys.stdout.write(f"podium scorer listening on http://{settings.host}:{port}\n")
+        sys.stdout.flush()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)  # uvicorn raises it again when it has stopped; we have a log to close then
+    _Server(config, ready).run(sockets=[listening])
+
+
+def _ignore(number: int, frame: object) -> None:
+    """The signal was heeded by the server already."""
