@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from podium.cli import console, submit
+from podium.cli import console
 from podium.cli.options import Json, Project
-from podium.cli.session import session
-from podium.core import dataset, name, project_file, run
+from podium.cli.session import PROJECT_FILE, session
+from podium.core import dataset, run
 from podium.core.errors import Conflict
 
 data = typer.Typer(help="Dataset versions: immutable snapshots of data.", no_args_is_help=True)
@@ -25,10 +25,12 @@ def init(
 
     Example: podium init churn
     """
+    from podium.core import name, project_file
+
     name.check(model, "model")
     module = "train.py"
     files = {
-        folder / submit.FILE: project_file.template(model),
+        folder / PROJECT_FILE: project_file.template(model),
         folder / module: project_file.template_module(),
     }
     for path in files:
@@ -55,6 +57,8 @@ def data_add(
 
     Example: podium data add
     """
+    from podium.cli import submit
+
     given = submit.read(folder)
     with session(project or given.spec.project) as client, console.progress("Reading and uploading data"):
         digest = submit.data(client, given)
@@ -99,6 +103,8 @@ def train(
 
     Example: podium train --reason "new feature"
     """
+    from podium.cli import submit
+
     given = submit.read(folder)
     with session(project or given.spec.project) as client:
         with console.progress("Sending code and data") as bar:

@@ -51,7 +51,6 @@ def running(config: Config, project: str) -> "Client | None":
     """
     from podium.client import credentials
     from podium.client.connect import connect
-from podium.client.transport import Transport
 
     if config.url:
         if not config.token:
@@ -73,6 +72,9 @@ def _open(config: Config, project: str) -> "Client":
     found = running(config, project)
     if found is not None:
         return found
-    from podium.local import local
+    from podium.client.client import Client
+    from podium.client.transport import Transport
+    from podium.server import inprocess
 
-    return local(config.home, project, config=config)
+    started = inprocess.Running(config, LOCAL_USER)
+    return Client(Transport(started.url, started.secret, patience=inprocess.STOP_S, on_close=started.close), project)

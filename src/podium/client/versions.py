@@ -53,6 +53,16 @@ class Versions(Part):
         """A business owner's yes, or no: then the version can never serve."""
         return self._decide(model, number, "approve", comment, yes=yes)
 
+    def withdraw(self, model: str, number: int, role: str, why: str) -> Sequence[approval.Approval]:
+        """Take back every yes given in a role (`validator` or `owner`); what served by it stops deciding."""
+        verb = "validate" if role == "validator" else "approve"
+        path = f"{self._path(model, number)}/{verb}/withdraw"
+        return self._transport.post(path, list[approval.Approval], {"why": why})
+
+    def note(self, model: str, number: int, note: str) -> version.Version:
+        """Write what people should know of it."""
+        return self._transport.put(f"{self._path(model, number)}/note", version.Version, {"note": note})
+
     def retire(self, model: str, number: int, why: str) -> version.Version:
         """Retire a version."""
         return self._transport.post(f"{self._path(model, number)}/retire", version.Version, {"why": why})

@@ -15,8 +15,7 @@ _HERE = Path(__file__).parent / "migrations"
 
 def upgrade(database: Database) -> None:
     """Apply what is missing, in one transaction. Raises `Conflict` for a database from a newer Podium."""
-    config = Config()
-    config.set_main_option("script_location", str(_HERE))
+    config = _config()
     scripts = ScriptDirectory.from_config(config)
     with database.write() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
@@ -26,3 +25,16 @@ def upgrade(database: Database) -> None:
             return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def revisions(database: Database) -> tuple[str | None, str | None]:
+    """The schema that a database has (None: nothing yet), and the newest. Changes nothing."""
+    with database.read() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    return current, ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    return config

@@ -1,0 +1,202 @@
+"""`checks`, `alerts`, `close` and `triggers`: how the model does in production, and what follows."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from podium.cli import console
+from podium.cli.options import Json, Project
+from podium.cli.session import session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from podium.core import alert, check
+
+alerts = typer.Typer(help="Alerts: checks that broke their limits.", no_args_is_help=True)
+
+Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's name.")]
+Alert = Annotated[str, typer.Argument(metavar="ALERT", help="The alert's id.")]
+Note = Annotated[str, typer.Option("--note", "-n", help="What was found or done.")]
+_ORDER = {"broken": 0, "ok": 1, "not-enough-data": 2}
+_COLOURS = {"broken": "red", "ok": "green", "not-enough-data": "dim", "open": "red", "acknowledged": "yellow"}
+
+
+def checks(
+    endpoint: Endpoint,
+    kind: Annotated[str, typer.Option(help="Only this kind: drift, score-drift, quality, performance or cost.")] = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
+    """Show the checks of the latest window, worst first.
+
+    Example: podium checks churn
+    """
+    with session(project) as client:
+        found = latest(client.checks.list(endpoint, kind=kind or None))
+    rows = [
+        (
+            Text(item.state, style=_COLOURS[item.state]),
+            item.kind,
+            item.measure,
+            item.column,
+            item.version,
+            _number(item.value),
+            _number(item.limit),
+            _number(item.reference),
+            "" if item.low is None else f"[{_number(item.low)}, {_number(item.high)}]",
+            f"{item.rows:,}",
+        )
+        for item in found
+    ]
+    if found:
+        console.say(f"{endpoint}: window {console.when(found[0].window.start_us)} to {_end(found)} UTC")
+    heads = ("state", "kind", "measure", "column", "version", "value", "limit", "in training", "interval", "rows")
+    console.table(found, heads, rows, empty=f"No window was closed yet. Next: podium close {endpoint}")
+
+
+def latest(found: "Sequence[check.Check]") -> "list[check.Check]":
+    """The checks of the newest window, the worst first: broken ones by how far they are beyond their limit."""
+    end = max((item.window.end_us for item in found), default=0)
+    return sorted((item for item in found if item.window.end_us == end), key=_badness)
+
+
+def _badness(item: "check.Check") -> tuple[int, float]:
+    value = abs(item.value or 0.0)
+    return _ORDER[item.state], -(value / item.limit if item.limit else value)
+
+
+def _end(found: "Sequence[check.Check]") -> str:
+    return console.when(found[0].window.end_us)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def close(
+    endpoint: Endpoint,
+    end: Annotated[str, typer.Option(help="When the window ends (ISO 8601); now by default.")] = "",
+    wait: Annotated[bool, typer.Option(help="Wait until the checks are computed.")] = True,
+    project: Project = "",
+    json: Json = False,
+) -> None:
+    """Close a window: join outcomes, compute checks, judge releases. Asking twice for one end does it once.
+
+    Example: podium close churn
+    """
+    from podium.core import time
+
+    end_us = time.to_us(time.parse_instant(end, "--end")) if end else None
+    with session(project) as client:
+        asked = client.checks.close_window(endpoint, end_us)
+        closed = None
+        if wait:
+            with console.progress("Closing the window") as bar:
+                client.jobs.wait(asked.job, on_progress=lambda done, text: bar.at(done, text or None))
+            closed = next((item for item in client.checks.windows(endpoint) if item.end_us == asked.end_us), None)
+    pairs: list[tuple[str, Any]] = [("end", console.when(asked.end_us)), ("job", asked.job)]
+    if closed is not None:
+        pairs[1:] = [
+            ("rows", f"{closed.rows:,}, of {closed.matured:,} the outcome is known"),
+            ("checks", f"{closed.checks}, {closed.broken} broken"),
+            ("version", closed.version or "nothing decided"),
+        ]
+    console.details({"requested": asked, "window": closed}, pairs, title=f"window of {endpoint}")
+
+
+@alerts.command("list")
+def alerts_list(
+    endpoint: Annotated[str, typer.Option(help="Only this endpoint's.")] = "",
+    state: Annotated[str, typer.Option(help="Only these: open, acknowledged or resolved.")] = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
+    """List alerts, newest first.
+
+    Example: podium alerts list --state open
+    """
+    with session(project) as client:
+        found = client.alerts.list(endpoint=endpoint or None, state=state or None)
+    rows = [
+        (item.id, item.endpoint, item.version, item.kind, _state(item), console.when(item.opened_us), item.message)
+        for item in found
+    ]
+    heads = ("id", "endpoint", "version", "kind", "state", "opened", "what")
+    console.table(found, heads, rows, empty="No alerts.")
+
+
+@alerts.command("show")
+def alerts_show(identifier: Alert, project: Project = "", json: Json = False) -> None:
+    """Show an alert.
+
+    Example: podium alerts show alert-018f…
+    """
+    with session(project) as client:
+        item = client.alerts.get(identifier)
+    _show(item)
+
+
+@alerts.command("ack")
+def alerts_ack(identifier: Alert, note: Note = "", project: Project = "", json: Json = False) -> None:
+    """Say that you have seen it and deal with it.
+
+    Example: podium alerts ack alert-018f… --note "asked the airline"
+    """
+    with session(project) as client:
+        item = client.alerts.acknowledge(identifier, note)
+    _show(item)
+
+
+@alerts.command("resolve")
+def alerts_resolve(identifier: Alert, note: Note = "", project: Project = "", json: Json = False) -> None:
+    """Close an alert; it opens again by itself when its check breaks again.
+
+    Example: podium alerts resolve alert-018f… --note "feed repaired"
+    """
+    with session(project) as client:
+        item = client.alerts.resolve(identifier, note)
+    _show(item)
+
+
+def triggers(endpoint: Endpoint, project: Project = "", json: Json = False) -> None:
+    """Show what the triggers decided at the end of each window: retrain or not, and why.
+
+    Example: podium triggers churn
+    """
+    with session(project) as client:
+        found = client.alerts.triggers(endpoint)
+    rows = [
+        (
+            console.when(item.end_us),
+            Text("retrain", style="yellow") if item.fired else "no",
+            item.trigger,
+            item.reason,
+            item.run,
+        )
+        for item in found
+    ]
+    console.table(found, ("window's end", "decision", "trigger", "why", "run"), rows, empty="No decision yet.")
+
+
+def _state(item: "alert.Alert") -> Text:
+    return Text(item.state, style=_COLOURS.get(item.state, "green"))
+
+
+def _show(item: "alert.Alert") -> None:
+    pairs: list[tuple[str, Any]] = [
+        ("what", item.message),
+        ("state", _state(item)),
+        ("endpoint", f"{item.endpoint}, version {item.version}"),
+        ("opened", console.when(item.opened_us)),
+        ("updated", console.when(item.updated_us)),
+        ("checks", ", ".join(item.causes)),
+    ]
+    if item.acknowledged_by:
+        pairs.append(("acknowledged", f"by {item.acknowledged_by}"))
+    if item.resolved_us is not None:
+        pairs.append(("resolved", console.when(item.resolved_us)))
+    if item.note:
+        pairs.append(("note", item.note))
+    console.details(item, pairs, title=item.id)
