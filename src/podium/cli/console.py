@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from podium.core import errors, time
 
@@ -52,7 +54,7 @@ def table(
     count = 0
     for row in rows:
         count += 1
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
+        made.add_row(*(_cell(cell) for cell in row))
     if count == 0:
         out.print(empty or "Nothing here yet.", style="dim")
         return
@@ -66,8 +68,13 @@ def details(value: Any, pairs: Sequence[tuple[str, Any]], *, title: str = "") ->
         return
     grid = Table.grid(padding=(0, 2))
     for name, item in pairs:
-        grid.add_row(f"[dim]{name}[/dim]", "" if item is None else str(item))
-    out.print(Panel(grid, title=title, title_align="left", border_style="dim") if title else grid)
+        grid.add_row(Text(name, style="dim"), _cell(item))
+    out.print(Panel(grid, title=escape(title), title_align="left", border_style="dim") if title else grid)
+
+
+def _cell(item: Any) -> Text:
+    """What people wrote is shown as it is, never read as markup; a command that wants colour gives a `Text`."""
+    return item if isinstance(item, Text) else Text("" if item is None else str(item))
 
 
 def when(microseconds: int | None) -> str:
@@ -86,10 +93,10 @@ def fail(problem: errors.PodiumError) -> None:
         body = {"error": problem.kind, "detail": problem.message, "field": problem.field, "fix": problem.fix}
         sys.stderr.write(msgspec.json.encode(body).decode() + "\n")
         return
-    where = f"[bold]{problem.field}[/bold]: " if problem.field else ""
-    err.print(f"[red]✗[/red] {where}{problem.message}", soft_wrap=True)
+    where = f"[bold]{escape(problem.field)}[/bold]: " if problem.field else ""
+    err.print(f"[red]✗[/red] {where}{escape(problem.message)}", soft_wrap=True)
     if problem.fix:
-        err.print(f"  [dim]{problem.fix}[/dim]", soft_wrap=True)
+        err.print(f"  [dim]{escape(problem.fix)}[/dim]", soft_wrap=True)
 
 
 @contextmanager
