@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import Litestar, Request, get
+from litestar import Litestar, Request, Router, get
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -22,7 +22,8 @@ _BODY_LIMIT = 1024 * 1024 * 1024
 def build(store: Store, routes: Sequence[ControllerRouterHandler]) -> Litestar:
     """The application over a store. Raises `RuntimeError` when a route declares no permission."""
     app = Litestar(
-        route_handlers=[alive, whoami, *routes],
+        # One router: a path's handlers must be registered together, or a sync one is wrapped for its thread twice.
+        route_handlers=[Router("/", route_handlers=[alive, whoami, *routes])],
         guards=[auth.guard],
         before_request=auth.replay_answer,
         dependencies={
