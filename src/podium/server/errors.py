@@ -1,5 +1,6 @@
 """The only place that knows status codes: Podium's errors as RFC 9457 problem details."""
 
+import logging
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from podium.core import errors
 
+_LOG = logging.getLogger(__name__)
 STATUS: dict[type[errors.PodiumError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
@@ -78,7 +80,15 @@ def from_http(_request: Request[Any, Any, Any], error: HTTPException) -> Respons
     )
 
 
+def from_defect(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A defect of Podium's own: logged with its trace, told without it."""
+    _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    detail = "Something is wrong inside Podium; its log has the details."
+    return respond(Problem(type="urn:podium:defect", title=TITLES[500], status=500, detail=detail))
+
+
 HANDLERS: dict[Any, Any] = {
     **dict.fromkeys(errors.ALL, from_podium),
     HTTPException: from_http,
+    Exception: from_defect,
 }
