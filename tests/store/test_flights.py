@@ -11,6 +11,7 @@ import pyarrow
 import pyarrow.compute
 import pytest
 
+from podium.build.datasets import sources
 from podium.cli.demo import flights
 from podium.cli.demo.flights import data, tables
 from podium.core import project_file, split
@@ -146,6 +147,15 @@ def test_nothing_gives_away_that_a_flight_was_cancelled(table: pyarrow.Table) ->
     for name in ("aircraft_year", "aircraft_seats", "tail_hours"):
         unknown = table[name].is_null().to_numpy()
         assert abs(late[unknown].mean() - late[~unknown].mean()) < 0.06, name
+
+
+def test_the_project_is_written_with_what_was_known(table: pyarrow.Table, tmp_path: Path) -> None:
+    until = datetime.datetime(2013, 3, 1, 5, tzinfo=datetime.UTC)
+    data.write_project(tmp_path, table, until)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flight_delay.py", "flights.parquet", "podium.toml"]
+    written = sources.read(tmp_path / "flights.parquet")
+    assert pyarrow.compute.max(written["outcome_at"]).as_py() < until
+    assert 51_000 < written.num_rows < 51_955
 
 
 def test_the_project_reads_and_its_columns_are_there(table: pyarrow.Table) -> None:

@@ -8,11 +8,15 @@ The records of some cancelled flights name no aircraft, which would give their e
 that last flew the same route for the same carrier.
 """
 
+import shutil
+from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy
 import pyarrow
 import pyarrow.compute
+import pyarrow.parquet
 
 from podium.cli.demo.flights import history, outcomes, tables
 from podium.cli.demo.flights.history import Floats, Ints
@@ -59,6 +63,15 @@ def load() -> pyarrow.Table:
         }
     )
     return table.take(pyarrow.compute.sort_indices(table, [("scheduled_at", "ascending"), ("flight_id", "ascending")]))
+
+
+def write_project(folder: Path, rows: pyarrow.Table, until: datetime) -> None:
+    """Write the project that ships with Podium into a folder, with the flights of which the end was known by then."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted((Path(__file__).parent / "project").glob("*.*")):
+        shutil.copyfile(path, folder / path.name)
+    known = pyarrow.compute.less(rows["outcome_at"], pyarrow.scalar(until, pyarrow.timestamp("us", "UTC")))
+    pyarrow.parquet.write_table(rows.filter(known), folder / "flights.parquet")
 
 
 def _ids(flights: pyarrow.Table) -> pyarrow.Array:
