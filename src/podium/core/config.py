@@ -13,15 +13,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     blobs: str = ""
     """Folder path or `s3://bucket/prefix`; empty: `<home>/blobs`."""
     host: str = "127.0.0.1"
+    """The address on which the control plane and the scorer listen."""
     port: int = 8400
+    """The control plane's port; 0 chooses a free one."""
     scorer_port: int = 8401
+    """The scorer's port; 0 chooses a free one."""
     url: str = ""
     """The control plane's address, for clients, scorers and workers that do not run beside it."""
     token: str = ""
+    """The secret of the user for whom clients, scorers and workers speak."""
     clock: str = "system"
     """`system`, or `file:<path>` holding the microseconds since 1970 (rehearsals)."""
     admin_token: str = ""
     """Lets its holder drain a scorer; empty: nobody may."""
     workers: int = 1
+    """Jobs that one worker process runs at once."""
     lease_seconds: float = 30.0
+    """How long a worker may be silent before another takes its job over."""
     log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`."""

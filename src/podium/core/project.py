@@ -11,21 +11,32 @@ class ModelPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """`[model]`: the inventory entry."""
 
     name: str
+    """The model's name in the inventory."""
     purpose: str
+    """What the score says, in a sentence."""
     owner: str
+    """Who answers for the model."""
     decision: str
+    """What is done when the score is at or above the threshold."""
     risk_tier: Literal["low", "medium", "high"]
+    """How much harm a wrong decision does."""
     kpi: str
+    """The number of the business that the model should move."""
     task: Task = Task.BINARY
+    """`binary`: the probability that the target is 1; `regression`: a number."""
 
 
 class DataPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[data]`: where rows come from, and which columns play a part. `source`: a file, folder, glob or URL."""
 
     source: str
+    """A file, folder, glob or URL (csv, parquet, feather, jsonl), relative to the project file; or a database URL."""
     key: str
+    """The column that identifies a row."""
     time: str
+    """The column that says when the row's features were known."""
     target: str
+    """The column that is predicted; never a feature."""
     query: str | None = None
     """With a database URL as `source`: the SQL that gives the rows."""
 
@@ -34,19 +45,28 @@ class SplitPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """`[split]`: by `hash` of the column `key` (default: the data's key), or by `time` (the last rows are the test)."""
 
     by: Literal["hash", "time"] = "hash"
+    """`hash`: by the hash of a key, the same for ever; `time`: the last rows are the test."""
     key: str | None = None
+    """The column whose hash decides; the data's key by default."""
     validation: float = 0.15
+    """The share of rows that choose the threshold."""
     test: float = 0.15
+    """The share of rows that measure."""
     salt: str = "podium"
+    """Mixed into the hash; another salt gives another split."""
 
 
 class FeaturesPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[features]`: columns given to the model, by type."""
 
     numeric: tuple[str, ...] = ()
+    """Columns of real numbers."""
     integer: tuple[str, ...] = ()
+    """Columns of whole numbers."""
     categorical: tuple[str, ...] = ()
+    """Columns of text."""
     boolean: tuple[str, ...] = ()
+    """Columns of true and false."""
 
     def names(self) -> tuple[str, ...]:
         return self.numeric + self.integer + self.categorical + self.boolean
@@ -56,72 +76,102 @@ class MetricsPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """`[metrics]`: what is measured on the test split; the primary one decides between versions."""
 
     primary: str = "log_loss"
+    """The metric that decides between versions."""
     report: tuple[str, ...] = ("auc", "log_loss", "brier")
+    """Metrics that are measured and kept."""
     slices: tuple[str, ...] = ()
+    """Columns by whose values the metrics are measured too."""
     confidence: float = 0.95
+    """The level of each metric's interval."""
 
 
 class CostsPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[costs]`: what a decision costs, in one unit. The threshold is chosen from these on the validation split."""
 
     false_positive: float = 1.0
+    """Acting where there was no reason."""
     false_negative: float = 1.0
+    """Not acting where there was reason."""
     true_positive: float = 0.0
+    """Acting rightly; a gain is negative."""
     true_negative: float = 0.0
+    """Rightly not acting."""
     unit: str = "cost"
+    """The unit of all four, for people."""
 
 
 class GatePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[[gates]]`: a CEL expression over evidence that must be true."""
 
     name: str
+    """The gate's name, unique in the file."""
     expression: str
+    """What must hold, in CEL over the evidence."""
 
 
 class ApprovalsPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[approvals]`: who must say yes before production, and for how long the yes holds."""
 
     required: tuple[Literal["validator", "owner"], ...] = ("validator", "owner")
+    """The roles whose yes a version needs before it decides, each by another person."""
     valid_for: str = "365d"
+    """How long a yes holds."""
 
 
 class ShadowPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[release.shadow]`: how long a challenger only listens, and on how many matured rows it is judged."""
 
     min_duration: str = "7d"
+    """It listens at least so long."""
     max_duration: str = "21d"
+    """Not proven after so long, the release stops."""
     min_rows: int = 1000
+    """It is judged on at least so many rows whose outcome is known."""
 
 
 class CanaryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[release.canary]`: the share of units (by hash of the row's key) that the challenger decides; for how long."""
 
     weight: float = 0.2
+    """The share that the canary decides."""
     min_duration: str = "7d"
+    """It decides at least so long before it becomes champion."""
 
 
 class ReleasePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[release]`: where the model serves and how a new version gets there."""
 
     endpoint: str
+    """The endpoint's name; it is made when the first version passes its gates."""
     environment: str = "production"
+    """The environment of the endpoint, for which approvals are given."""
     automatic: bool = True
     """Start a release by itself when a version has passed its gates. People still validate and approve."""
     require: Literal["better", "not-worse"] = "better"
+    """What a challenger must be proven to be before people are asked."""
     margin: float = 0.0
+    """By how much it must be better, or may be worse, in units of the primary metric."""
     shadow: ShadowPart = ShadowPart()
+    """See `[release.shadow]`."""
     canary: CanaryPart = CanaryPart()
+    """See `[release.canary]`."""
 
 
 class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[monitor]`: the window and the limits. A limit set to 0 switches its check off."""
 
     window: str = "7d"
+    """The length of a window."""
     min_rows: int = 500
+    """A check on fewer rows says `not-enough-data`."""
     drift_psi: float = 0.2
+    """Largest tolerated drift of a feature against training (PSI, corrected for sample size)."""
     score_psi: float = 0.2
+    """Largest tolerated drift of the scores against training (PSI)."""
     missing_rate: float = 0.1
+    """Largest tolerated rise of a feature's share of nulls."""
     new_categories: float = 0.05
+    """Largest tolerated share of rows with a category that training never saw."""
     performance_drop: float = 0.05
     """Largest tolerated relative worsening of the primary metric against the test split of training."""
     cost_rise: float = 0.25
@@ -138,28 +188,47 @@ class TriggerPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     on: Literal["alert", "schedule", "new_data"]
+    """What starts it."""
     kinds: tuple[str, ...] = ()
+    """With `alert`: the kinds of check that count; empty: all."""
     cron: str | None = None
+    """With `schedule`: minute, hour, day, month, weekday."""
     rows: int = 0
+    """With `new_data`: how many more matured rows."""
     cool_down: str = "14d"
+    """After a retraining it stays quiet so long."""
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole project file."""
 
     project: str
+    """The project: the tenant in which names, roles and data live."""
     train: str
     """`module:function`: called with (features, target, context), returns a fitted estimator or pipeline."""
     model: ModelPart
+    """See `[model]`."""
     data: DataPart
+    """See `[data]`."""
     features: FeaturesPart
+    """See `[features]`."""
     release: ReleasePart
+    """See `[release]`."""
     seed: int = 0
+    """For every random choice in training."""
     params: dict[str, bool | int | float | str] = {}
+    """Handed to the training function as `context.params`."""
     split: SplitPart = SplitPart()
+    """See `[split]`."""
     metrics: MetricsPart = MetricsPart()
+    """See `[metrics]`."""
     costs: CostsPart | None = None
+    """See `[costs]`; none: no threshold and no decision."""
     gates: tuple[GatePart, ...] = ()
+    """See `[[gates]]`."""
     approvals: ApprovalsPart = ApprovalsPart()
+    """See `[approvals]`."""
     monitor: MonitorPart = MonitorPart()
+    """See `[monitor]`."""
     triggers: tuple[TriggerPart, ...] = ()
+    """See `[[triggers]]`."""
