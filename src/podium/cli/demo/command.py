@@ -3,14 +3,16 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from podium.cli import console
 from podium.cli.options import Json
 from podium.core.errors import Invalid, Refused
+
+if TYPE_CHECKING:
+    from podium.cli.demo import story
 
 
 def demo(
@@ -60,10 +62,8 @@ def _end(until: str, begin: datetime, year_end: datetime) -> datetime:
     return end
 
 
-def _line(window: msgspec.Struct) -> str:
-    from podium.cli.demo import story
-
-    assert isinstance(window, story.Window)
+def _line(window: "story.Window") -> str:
     release = "" if window.release is None else f" · version {window.release.version} in {window.release.stage}"
     alerts = f" · {window.alerts} alerts" if window.alerts else ""
-    return f"{window.end:%d %b} · champion {window.champion}{release}{alerts} · {window.scored:,} scored ({window.rate:,.0f}/s)"
+    scored = f"{window.scored:,} scored ({window.rate:,.0f}/s)"
+    return f"{window.end:%d %b} · champion {window.champion}{release}{alerts} · {scored}"

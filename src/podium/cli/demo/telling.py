@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from podium.bundle import read
 from podium.bundle.runtime import Runtime
@@ -98,9 +101,13 @@ def running(folder: Path, *, database: str, blobs: str, say: Callable[[str], Non
 
 
 def prepare(folder: Path, rows: pa.Table) -> submit.Project:
-    """Write the demo's project folder: the files that ship with Podium, and the data of January and February."""
+    """Write the demo's project folder: the files that ship with Podium, and the flights whose outcome is known."""
     folder.mkdir(parents=True, exist_ok=True)
-    data.write_project(folder, rows, until=story.BEGIN)
+    shipped = resources.files("podium.cli.demo.flights") / "project"
+    for name in (submit.FILE, "flight_delay.py"):
+        (folder / name).write_bytes((shipped / name).read_bytes())
+    known = pc.less_equal(rows.column("outcome_at"), pa.scalar(story.BEGIN, rows.column("outcome_at").type))
+    pq.write_table(rows.filter(known).drop_columns(["outcome_at"]), folder / "flights.parquet")
     return submit.read(folder)
 
 
