@@ -135,7 +135,12 @@ def parts(
     """The three processes of a platform on one machine. `admin_token`: lets its holder drain the scorer."""
     plane = settings.as_environment(config)
     scoring = settings.as_environment(
-        _changed(config, url=f"http://{config.host}:{config.port}", token=scorer_token, admin_token=admin_token)
+        _changed(
+            config,
+            url=f"http://{config.host}:{config.port}",
+            token=scorer_token,
+            admin_token=admin_token or config.admin_token,
+        )
     )
     log = {name: logs / f"{name}.log" if logs else None for name in ("server", "worker", "scorer")}
     return [
