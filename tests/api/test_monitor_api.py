@@ -83,7 +83,7 @@ def test_from_segment_and_outcomes_to_predictions_and_replays(
     assert table["outcome"].null_count == 0
     found = client.get(f"{P}/predictions/p-0-0-3", headers=viewer).json()
     assert found[0]["features"]["hour"] == day.table["f.hour"][3].as_py()
-    assert client.post(f"{P}/predictions/p-0-0-3/replay", headers=viewer).json()["identical"]
+    assert client.post(f"{P}/replays/p-0-0-3", headers=viewer).json()["identical"]
     assert client.get(f"{P}/predictions/p-none", headers=viewer).status_code == 404
     sample = client.post(f"{P}/replays", json={"endpoint": "delay", "number": 30}, headers=viewer).json()
     assert sample == {"replayed": 30, "identical": 30, "different": []}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 from podium.client.part import Part
 from podium.core import prediction
@@ -12,11 +13,11 @@ class Predictions(Part):
 
     def get(self, identifier: str) -> Sequence[prediction.Prediction]:
         """The log's rows under an id: what decided first, then shadows, with the outcome if it is known."""
-        return self._transport.get(f"{self._base}/predictions/{identifier}", list[prediction.Prediction])
+        return self._transport.get(f"{self._base}/predictions/{quote(identifier)}", list[prediction.Prediction])
 
     def replay(self, identifier: str) -> prediction.Replay:
         """Compute a prediction again from its stored features and its version's bundle."""
-        return self._transport.post(f"{self._base}/predictions/{identifier}/replay", prediction.Replay)
+        return self._transport.post(f"{self._base}/replays/{quote(identifier)}", prediction.Replay)
 
     def replay_sample(self, endpoint: str, number: int = 100, *, seed: int = 0) -> prediction.Replays:
         """Compute a random sample again; `seed` chooses which."""

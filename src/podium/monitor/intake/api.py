@@ -103,16 +103,16 @@ def read_predictions(  # noqa: PLR0913 - one argument a filter
     return Response(content=sink.getvalue(), media_type=ARROW)
 
 
-@get(_PROJECT + "/predictions/{prediction_id:str}", opt=_READ, sync_to_thread=True)
+@get(_PROJECT + "/predictions/{prediction_id:path}", opt=_READ, sync_to_thread=True)
 def get_prediction(store: Store, caller: Caller, prediction_id: str) -> list[prediction.Prediction]:
-    """The log's rows under an id: what decided first, then the shadow, with the outcome if it is known."""
-    return replay.get(store, caller.project, prediction_id)
+    """The log's rows under an id (it holds a slash): what decided first, then the shadow, with the outcome if known."""
+    return replay.get(store, caller.project, prediction_id.removeprefix("/"))
 
 
-@post(_PROJECT + "/predictions/{prediction_id:str}/replay", opt=_READ, status_code=200, sync_to_thread=True)
+@post(_PROJECT + "/replays/{prediction_id:path}", opt=_READ, status_code=200, sync_to_thread=True)
 def replay_prediction(store: Store, caller: Caller, prediction_id: str, role: str | None = None) -> prediction.Replay:
     """Compute a prediction again from its stored features and its version's bundle."""
-    return replay.replay(store, caller.project, prediction_id, role)
+    return replay.replay(store, caller.project, prediction_id.removeprefix("/"), role)
 
 
 @post(_PROJECT + "/replays", opt=_READ, status_code=200, sync_to_thread=True)
