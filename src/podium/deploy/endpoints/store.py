@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from podium.core import endpoint, rollout
+from podium.core import name as names
 from podium.core.errors import NotFound
 from podium.store import schema
 
@@ -76,7 +77,9 @@ def get(connection: Connection, project: str, name: str, *, lock: bool = False) 
     """The endpoint of that name, or `NotFound`."""
     found = find(connection, project, name, lock=lock)
     if found is None:
-        raise NotFound("There is no endpoint of that name in this project.", field="endpoint")
+        known = connection.scalars(select(endpoints.c.name).where(endpoints.c.project == project)).all()
+        fix = names.nearest(name, known) if known else "This project has no endpoint yet."
+        raise NotFound("There is no endpoint of that name in this project.", field="endpoint", fix=fix)
     return found
 
 

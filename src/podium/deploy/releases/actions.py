@@ -26,6 +26,8 @@ class NewRelease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     endpoint: str
     version: int
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+    model: str | None = None
+    """Whose version it is, for certainty: an endpoint serves one model."""
 
 
 def start(store: Store, caller: access.Caller, wanted: NewRelease) -> release.Release:
@@ -41,6 +43,8 @@ def start(store: Store, caller: access.Caller, wanted: NewRelease) -> release.Re
 def begin(store: Store, tx: Transaction, wanted: NewRelease) -> release.Release:
     """Start a release within an action."""
     place = endpoints.get(tx.connection, tx.caller.project, wanted.endpoint, lock=True)
+    if wanted.model is not None and wanted.model != place.model:
+        raise Conflict(f"{place.name} serves {place.model}.", field="model", fix="Choose that model's endpoint.")
     coming = registry.version(tx.connection, tx.caller.project, place.model, wanted.version)
     _check_startable(place, coming)
     _make_room(tx, place, coming)

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from podium.core import bundle
+from podium.core import name as names
 from podium.core import project as projects
 from podium.core.errors import NotFound
 from podium.core.model import Model
@@ -100,7 +101,9 @@ def model(connection: Connection, project: str, name: str, *, lock: bool = False
     """The model of that name. Raises `NotFound`."""
     found = find_model(connection, project, name, lock=lock)
     if found is None:
-        raise NotFound("There is no model of that name.", field="model", fix="Look at the list of models.")
+        known = connection.scalars(select(models.c.name).where(models.c.project == project)).all()
+        fix = names.nearest(name, known) if known else "This project has no model yet."
+        raise NotFound("There is no model of that name.", field="model", fix=fix)
     return found
 
 
