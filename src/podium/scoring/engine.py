@@ -10,7 +10,7 @@ import numpy.typing as npt
 from podium.bundle import columns, read
 from podium.bundle.runtime import Runtime
 from podium.core import bundle, digest, rollout
-from podium.core.errors import Refused, Unavailable
+from podium.core.errors import Invalid, Refused, Unavailable
 from podium.core.rollout import RouteRole
 from podium.scoring import request, router, trust
 from podium.scoring.log import rows
@@ -118,8 +118,13 @@ def _pick(
 
 def _part(live: Live, request_id: str, at_us: int, part: _Slice) -> rows.Rows:
     scores = live.runtime.predict(part.columns)
-    if len(scores) != len(part.ids) or not np.isfinite(scores).all():
-        raise Unavailable("The model gave no number for a row.", field="score", fix="Roll back to the version before.")
+    wrong = ~np.isfinite(scores)
+    if wrong.any():
+        raise Invalid(
+            f"The model has no answer for row {part.ids[int(wrong.argmax())].rpartition('/')[2]}.",
+            field="score",
+            fix="Send the features that are null, or less extreme ones.",
+        )
     return rows.Rows(
         source=live.source,
         request_id=request_id,

@@ -36,7 +36,7 @@ class Poller:
         self._only = frozenset(endpoints)
         self._seconds = seconds
         self._seen: dict[str, int] = {}
-        self._retry: dict[str, float] = {}
+        self._retry: dict[tuple[str, int], float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="podium-poll", daemon=True)
         self._reported: tuple[float, dict[str, Any]] | None = None
@@ -90,7 +90,7 @@ class Poller:
         self._report()
 
     def _take(self, endpoint: str, number: int) -> None:
-        if time.monotonic() < self._retry.get(endpoint, 0.0):
+        if time.monotonic() < self._retry.get((endpoint, number), 0.0):
             return
         try:
             signed = self._source.document(endpoint)
@@ -101,9 +101,9 @@ class Poller:
         except (PodiumError, OSError) as problem:
             if isinstance(problem, NotFound):
                 self._board.refuse(endpoint, problem, number)
-            self._retry[endpoint] = time.monotonic() + _RETRY_REFUSED_SECONDS
+            self._retry[endpoint, number] = time.monotonic() + _RETRY_REFUSED_SECONDS
             return
-        self._retry.pop(endpoint, None)
+        self._retry = {key: due for key, due in self._retry.items() if key[0] != endpoint}
         self._seen[endpoint] = number
 
     def _report(self) -> None:

@@ -38,9 +38,8 @@ class ControlPlane:
     """The control plane's API, as a scorer uses it. Safe for several threads."""
 
     def __init__(self, url: str, token: str, project: str, cache: Cache) -> None:
-        self._http = httpx.Client(
-            base_url=url.rstrip("/"), headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT
-        )
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=_TIMEOUT)
         self._project = f"/api/v1/projects/{project}"
         self._cache = cache
 

@@ -109,7 +109,7 @@ def _genuine(item: approval.Approval, public_keys: Keys) -> bool:
 
 def _signature(text: str) -> bytes:
     try:
-        return bytes.fromhex(text) if len(text) == 128 else base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         return b""
 

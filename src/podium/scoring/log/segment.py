@@ -23,6 +23,28 @@ CRC = b"crc32"
 _PREFIX = 8
 
 
+class Encoder:
+    """Record batches as the bytes of one stream, each with its checksum."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._sink = io.BytesIO()
+        self._stream = pa.ipc.new_stream(self._sink, schema)
+        self.head = self._take()
+        """The stream's first bytes: its schema."""
+
+    def encode(self, batch: pa.RecordBatch) -> bytes:
+        """The bytes that the batch adds."""
+        crc = zlib.crc32(_body(batch.serialize()))
+        self._stream.write_batch(batch, custom_metadata={CRC: f"{crc:08x}"})
+        return self._take()
+
+    def _take(self) -> bytes:
+        piece = self._sink.getvalue()
+        self._sink.seek(0)
+        self._sink.truncate()
+        return piece
+
+
 class Segment:
     """An open segment. Not safe for several threads: its writer is one thread."""
 
@@ -35,14 +57,13 @@ class Segment:
         self.harmed = False
         """What was written in vain could not be cut off again: nothing may follow it."""
         self._hash = hashlib.sha256()
-        self._sink = io.BytesIO()
-        self._stream = pa.ipc.new_stream(self._sink, schema)
+        self._encoder = Encoder(schema)
         new = folder / f"{name}{NEW}"
         self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             new.rename(self.path)
-            self._write([self._take()])
+            self._write(self._encoder.head)
             sync_folder(folder)
         except OSError:
             self.path.unlink(missing_ok=True)
@@ -50,22 +71,16 @@ class Segment:
             os.close(self._file)
             raise
 
-    def append(self, batches: list[pa.RecordBatch]) -> None:
-        """Write the batches and wait until they are on disk; on OSError none of them is in the file."""
-        pieces = []
-        for batch in batches:
-            body = _body(batch.serialize())
-            self._stream.write_batch(batch, custom_metadata={CRC: f"{zlib.crc32(body):08x}"})
-            pieces.append(self._take())
-        self._write(pieces)
-        self.rows += sum(batch.num_rows for batch in batches)
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Write a batch and wait until it is on disk; on OSError nothing of it is in the file."""
+        self._write(self._encoder.encode(batch))
+        self.rows += batch.num_rows
 
-    def _write(self, pieces: list[bytes]) -> None:
+    def _write(self, piece: bytes) -> None:
         try:
-            for piece in pieces:
-                view = memoryview(piece)
-                while view:
-                    view = view[os.write(self._file, view) :]
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(self._file, view) :]
             os.fdatasync(self._file)
         except OSError:
             try:
@@ -73,15 +88,8 @@ class Segment:
             except OSError:
                 self.harmed = True
             raise
-        for piece in pieces:
-            self._hash.update(piece)
-            self.bytes += len(piece)
-
-    def _take(self) -> bytes:
-        piece = self._sink.getvalue()
-        self._sink.seek(0)
-        self._sink.truncate()
-        return piece
+        self._hash.update(piece)
+        self.bytes += len(piece)
 
     def seal(self) -> Path | None:
         """Give the segment its digest and final name; one without rows is deleted. On OSError try again."""

@@ -180,7 +180,7 @@ class Writer:
             self._open[place] = segment
         before = segment.bytes
         try:
-            segment.append([batch])
+            segment.append(batch)
         except OSError:
             if segment.harmed:
                 self._open.pop(place).abandon()
