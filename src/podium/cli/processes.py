@@ -129,12 +129,16 @@ def prepare(config: Config) -> str:
     return scorer_secret
 
 
+FRUGAL = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "33554432", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""Allocators give memory back after a large job instead of keeping it for the next."""
+
+
 def parts(
     config: Config, project: str, scorer_token: str, *, logs: Path | None = None, admin_token: str = ""
 ) -> list[supervise.Part]:
     """The three processes of a platform on one machine. `admin_token`: lets its holder drain the scorer."""
-    plane = settings.as_environment(config)
-    scoring = settings.as_environment(
+    plane = settings.as_environment(config) | FRUGAL
+    scoring = FRUGAL | settings.as_environment(
         _changed(
             config,
             url=f"http://{config.host}:{config.port}",

@@ -43,7 +43,7 @@ def data(client: Client, given: Project, table: pa.Table | None = None) -> str:
         source = _resolve(given.folder, spec.data.source)
         table = sources.read(source, spec.data.query)
     parquet = snapshot.to_parquet(table)
-    return client.datasets.add(spec.model.name, parquet, source=spec.data.source).digest
+    return client.datasets.add(spec.model.name, parquet, source=sources.describe(spec.data.source)).digest
 
 
 def train(client: Client, given: Project, *, reason: str, dataset: str | None = None) -> run.Run:

@@ -9,9 +9,9 @@ _KB = 1024
 
 
 class MemoryWatch:
-    """Samples the resident memory of this process and all its descendants; `peak_mb` is the largest sum seen.
+    """Samples the memory of this process and all its descendants; `peak_mb` is the largest sum seen.
 
-    Shared pages are counted once a process, so the figure errs upwards.
+    Each process counts with its proportional share (PSS): a page that several hold counts once in the sum.
     """
 
     def __init__(self) -> None:
@@ -32,9 +32,8 @@ class MemoryWatch:
 
 
 def family_mb(root: int) -> float:
-    """Resident megabytes of a process and its descendants; 0 where the kernel has no /proc."""
+    """Megabytes in memory of a process and its descendants; 0 where the kernel has no /proc."""
     children: dict[int, list[int]] = {}
-    resident: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             status = dict(line.split(":", 1) for line in (entry / "status").read_text().splitlines() if ":" in line)
@@ -42,10 +41,17 @@ def family_mb(root: int) -> float:
             continue
         pid = int(entry.name)
         children.setdefault(int(status["PPid"]), []).append(pid)
-        resident[pid] = int(status.get("VmRSS", "0 kB").split()[0])
     total, queue = 0, [root]
     while queue:
         pid = queue.pop()
-        total += resident.get(pid, 0)
+        total += _share_kb(pid)
         queue.extend(children.get(pid, []))
     return total / _KB
+
+
+def _share_kb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)

@@ -6,21 +6,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from podium.bundle import read
 from podium.bundle.runtime import Runtime
 from podium.cli import console, submit
 from podium.cli.demo import cast, chart, page, proofs, report, story
-from podium.cli.demo.flights import data
+from podium.cli.demo.flights import prepare
 from podium.cli.demo.memory import MemoryWatch
 from podium.cli.demo.platform import Platform
 from podium.cli.demo.traffic import Traffic
@@ -82,8 +79,8 @@ def running(folder: Path, *, database: str, blobs: str, say: Callable[[str], Non
     platform = Platform(folder, story.PROJECT, database=database, blobs=blobs, say=say)
     try:
         platform.start(story.BEGIN)
-        rows = data.load()
-        first = prepare(folder / "project", rows)
+        rows = prepare.prepare(platform.folder, story.BEGIN)
+        first = submit.read(platform.folder / prepare.PROJECT)
         traffic = Traffic(
             rows,
             first.spec,
@@ -98,17 +95,6 @@ def running(folder: Path, *, database: str, blobs: str, say: Callable[[str], Non
     finally:
         platform.stop()
         memory.stop()
-
-
-def prepare(folder: Path, rows: pa.Table) -> submit.Project:
-    """Write the demo's project folder: the files that ship with Podium, and the flights whose outcome is known."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shipped = resources.files("podium.cli.demo.flights") / "project"
-    for name in (submit.FILE, "flight_delay.py"):
-        (folder / name).write_bytes((shipped / name).read_bytes())
-    known = pc.less_equal(rows.column("outcome_at"), pa.scalar(story.BEGIN, rows.column("outcome_at").type))
-    pq.write_table(rows.filter(known).drop_columns(["outcome_at"]), folder / "flights.parquet")
-    return submit.read(folder)
 
 
 def finish(stage: Stage, end: datetime, started: float) -> Report:
