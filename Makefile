@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: demo test check bench faults setup format clean
+.PHONY: demo test check docs bench faults setup format clean
 
 setup: .venv/.synced
 
@@ -23,6 +23,9 @@ check: setup
 	$(RUN)ruff check .
 	$(RUN)mypy
 	$(RUN)lint-imports
+
+docs: setup
+	$(RUN)python -m tools.reference
 
 bench: setup
 	$(RUN)python -m benches
