@@ -15,7 +15,10 @@ from rich.text import Text
 
 from podium.core import errors, time
 
-out = Console(highlight=False)
+_PIPED = 160
+"""Characters in a line that goes to a file or another program."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED)
 err = Console(stderr=True, highlight=False)
 
 _JSON = {"on": False}
@@ -50,7 +53,7 @@ def table(
         return
     made = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        made.add_column(column)
+        made.add_column(column, no_wrap=column == "id", overflow="fold")
     count = 0
     for row in rows:
         count += 1
@@ -67,6 +70,8 @@ def details(value: Any, pairs: Sequence[tuple[str, Any]], *, title: str = "") ->
         print_json(value)
         return
     grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")
     for name, item in pairs:
         grid.add_row(Text(name, style="dim"), _cell(item))
     out.print(Panel(grid, title=escape(title), title_align="left", border_style="dim") if title else grid)

@@ -130,7 +130,7 @@ def audit_verify(project: Project = "", json: Json = False) -> None:
     if json:
         console.print_json(found)
     elif found.broken_at is None:
-        console.say(f"[green]✓[/green] {found.events:,} events hold. Head: {found.head}")
+        console.say(f"[green]✓[/green] {found.events:,} events hold, up to {found.head}")
     else:
         console.say(f"[red]✗[/red] Broken at event {found.broken_at} of {found.events:,}: {found.problem}")
     if found.broken_at is not None:

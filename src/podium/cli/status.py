@@ -15,7 +15,7 @@ from rich.text import Text
 from podium.cli import approve, console, provenance
 from podium.cli.options import Json, Project
 from podium.cli.session import chosen, running, session
-from podium.core import alert, approval, check, endpoint, event, job, release
+from podium.core import alert, approval, check, endpoint, event, job, release, version
 from podium.core.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def overview(client: "Client", serving: str | None) -> Overview:
     pending = _may(client.approvals.pending)
     models = _may(client.models.list)
     places = tuple(_place(client, item) for item in _may(client.endpoints.list))
-    runs = _may(lambda: client.runs.list(limit=1))
+    held = _may(client.versions.list)
     return Overview(
         who=who.name,
         roles=tuple(sorted(who.roles)),
@@ -126,7 +126,7 @@ def overview(client: "Client", serving: str | None) -> Overview:
         pending=tuple(pending),
         jobs=tuple(_may(lambda: client.jobs.list(active=True, limit=50))),
         events=tuple(_may(lambda: client.audit.list(limit=_EVENTS))),
-        next=_next(pending, models=bool(models), ran=bool(runs), places=places),
+        next=_next(pending, held, places),
     )
 
 
@@ -147,21 +147,24 @@ def _place(client: "Client", item: endpoint.Endpoint) -> Place:
     )
 
 
-def _next(pending: Sequence[approval.Pending], *, models: bool, ran: bool, places: Sequence[Place]) -> str:
+def _next(pending: Sequence[approval.Pending], held: Sequence[version.Version], places: Sequence[Place]) -> str:
     if pending:
         item = pending[0]
-        return f"A {item.next} decides about {item.model} {item.version}: {approve.command(item)}"
-    if not models and not ran:
-        return "Make a project and train it: podium init NAME, then podium train."
-    for place in places:
-        if place.alerts:
-            return f"Look at the checks: podium checks {place.status.endpoint.name}"
-    if not any(place.status.endpoint.champion for place in places):
-        return "See why nothing serves yet: podium versions list; podium gates show MODEL NUMBER."
+        return f"a {item.next} decides about {item.model} {item.version}: {approve.command(item)}"
+    broken = next((place.status.endpoint.name for place in places if place.alerts), None)
+    if broken is not None:
+        return f"look at the checks: podium checks {broken}"
+    if not held:
+        return "make a project and train it: podium init NAME, then podium train"
+    serving = next((place.status.endpoint.name for place in places if place.status.endpoint.champion), None)
+    if serving is None:
+        newest = held[0]
+        return f"see why nothing serves yet: podium gates show {newest.model} {newest.number}"
     if not any(place.window for place in places):
-        name = next(place.status.endpoint.name for place in places if place.status.endpoint.champion)
-        return f"Send rows: podium score {name} --data FILE; their truth: podium outcomes; then podium close {name}."
-    return "Nothing: all is well."
+        return (
+            f"score rows: podium score {serving} --data FILE; send their truth: podium outcomes; podium close {serving}"
+        )
+    return "nothing: all is well"
 
 
 def page(found: Overview) -> RenderableType:
