@@ -82,7 +82,7 @@ def _tampered_refused(client: Client, model: str, number: int, folder: Path, det
 
 
 def _unapproved_refused(platform: Platform, endpoint: str, details: dict[str, str]) -> bool:
-    """Hand the scorer's own check a rollout, signed by the true key, whose champion nobody approved; then a forged one."""
+    """Give the scorer's own check a rollout whose champion nobody approved, truly signed; then a forged one."""
     signed, public = _rollout_in_force(platform, endpoint)
     truth = signed.rollout()
     trust.check(signed, {signed.key_id: public}, truth.environment, _now(platform))

@@ -276,8 +276,8 @@ def show(made: Report, folder: Path) -> None:
     console.say("")
     console.say(
         f"Cost {totals.cost_loop:,.0f} against {totals.cost_static:,.0f}: [bold]{totals.saved_share:.1%} saved[/bold]. "
-        f"{totals.runs} trainings, {totals.releases} releases, {totals.champions} champions, {totals.approvals} approvals, "
-        f"{totals.alerts} alerts."
+        f"{totals.runs} trainings, {totals.releases} releases, {totals.champions} champions, "
+        f"{totals.approvals} approvals, {totals.alerts} alerts."
     )
     console.say(made.honest)
     console.say("")
@@ -285,8 +285,8 @@ def show(made: Report, folder: Path) -> None:
         console.say(f"{'[green]✓[/green]' if passed else '[red]✗[/red]'} {name}: [dim]{text}[/dim]")
     console.say("")
     console.say(
-        f"{totals.predictions:,} predictions over HTTP at {made.rate_scored_per_s:,.0f}/s, {totals.outcomes:,} outcomes; "
-        f"{made.seconds:.0f} s in all, {made.peak_rss_mb:,.0f} MB at most."
+        f"{totals.predictions:,} predictions over HTTP at {made.rate_scored_per_s:,.0f}/s, "
+        f"{totals.outcomes:,} outcomes; {made.seconds:.0f} s in all, {made.peak_rss_mb:,.0f} MB at most."
     )
     console.say(f"Report: {folder / 'report.html'}  {folder / 'report.json'}")
 
