@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pyarrow
 
-from podium.build.datasets import sources
 from podium.core import name, outcome, split, time
 from podium.core.errors import Invalid
 
@@ -25,6 +24,8 @@ def read(given: str) -> pyarrow.Table:
     path = Path(given)
     if path.suffix == ".json" and path.is_file():
         return _from_json(path.read_bytes())
+    from podium.build.datasets import sources
+
     return sources.read(given)
 
 

@@ -77,4 +77,7 @@ def _open(config: Config, project: str) -> "Client":
     from podium.server import inprocess
 
     started = inprocess.Running(config, LOCAL_USER)
-    return Client(Transport(started.url, started.secret, patience=inprocess.STOP_S, on_close=started.close), project)
+    return Client(
+        Transport(started.url, config.token or started.secret, patience=inprocess.STOP_S, on_close=started.close),
+        project,
+    )
