@@ -1,5 +1,6 @@
 """`podium demo`: the whole cycle on a year of real flights, and a report of what it was worth."""
 
+import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ def demo(
     from podium.cli.demo import story, telling
 
     end = _end(until, story.BEGIN, story.YEAR_END)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, it stops what it started
     started = time.perf_counter()
     with telling.running(folder, database=database, blobs=blobs, say=console.say) as stage:
         with console.progress("Version 1 is trained, gated, validated and approved") as bar:

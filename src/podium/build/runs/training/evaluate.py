@@ -19,6 +19,8 @@ from podium.measures.performance import by_name
 SLICE_ROWS = 100
 SLICES = 20
 _ALLOWANCE = 1e-9
+_BLOCK_ROWS = 32_768
+"""Scored at once: what a pipeline makes of a block (one-hot columns, copies) is let go before the next."""
 
 
 class Evaluated(NamedTuple):
@@ -39,19 +41,24 @@ def score(estimator: Any, frame: pandas.DataFrame, task: Task) -> rows.Numbers:
     Raises `Invalid` when it gives no probabilities, or anything that is not finite.
     """
     frame = frame[[str(name) for name in getattr(estimator, "feature_names_in_", frame.columns)]]
-    if task is Task.REGRESSION:
-        answer = numpy.asarray(estimator.predict(frame), dtype=numpy.float64).reshape(-1)
-    elif not hasattr(estimator, "predict_proba"):
-        raise Invalid(
-            f"{type(estimator).__name__} gives no probabilities.", field="train", fix="Use one with predict_proba."
-        )
-    else:
-        answer = numpy.asarray(estimator.predict_proba(frame), dtype=numpy.float64)[:, _positive(estimator)]
+    blocks = [frame[start : start + _BLOCK_ROWS] for start in range(0, len(frame), _BLOCK_ROWS)] or [frame]
+    answer = numpy.concatenate([_answer(estimator, block, task) for block in blocks])
     if answer.shape != (len(frame),) or not numpy.isfinite(answer).all():
         raise Invalid("The model does not give one finite number for each row.", field="train")
     if task is Task.BINARY and answer.size and (answer.min() < -_ALLOWANCE or answer.max() > 1 + _ALLOWANCE):
         raise Invalid("The model gives probabilities outside 0 and 1.", field="train")
     return numpy.clip(answer, 0.0, 1.0) if task is Task.BINARY else answer
+
+
+def _answer(estimator: Any, frame: pandas.DataFrame, task: Task) -> rows.Numbers:
+    if task is Task.REGRESSION:
+        return numpy.asarray(estimator.predict(frame), dtype=numpy.float64).reshape(-1)
+    if not hasattr(estimator, "predict_proba"):
+        raise Invalid(
+            f"{type(estimator).__name__} gives no probabilities.", field="train", fix="Use one with predict_proba."
+        )
+    answer: rows.Numbers = numpy.asarray(estimator.predict_proba(frame), dtype=numpy.float64)[:, _positive(estimator)]
+    return answer
 
 
 def _positive(estimator: Any) -> int:

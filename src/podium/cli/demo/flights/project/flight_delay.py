@@ -33,7 +33,7 @@ def fit(features: pd.DataFrame, target: npt.NDArray[np.float64], context: Any) -
         subsample_freq=1,
         colsample_bytree=0.6,
         random_state=context.seed,
-        n_jobs=2,
+        n_jobs=1,
         deterministic=True,
         force_row_wise=True,
         verbose=-1,
