@@ -1,6 +1,7 @@
 """What tests of the scorer need: signed rollouts, bundle folders, a scorer process, and a small control plane."""
 
 import base64
+import contextlib
 import http.server
 import json
 import os
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,42 @@ class Process:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.kill()
+
+
+class Nursery:
+    """Forks scorers that start at once, to be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        given = {"folder": str(folder), "project": PROJECT, "port": 0, "folder_only": True}
+        self._settings = json.dumps(given | {"public_keys": [str(folder / "public.key")]})
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.scoring_process", "--fork"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parent.parent,
+            env={**os.environ, "PYTHONPATH": "src:."},
+            text=True,
+        )
+
+    def start(self) -> tuple[int, str]:
+        """Process id and address of a new scorer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(self._settings + "\n")
+        self._process.stdin.flush()
+        pid = int(self._process.stdout.readline())
+        return pid, self._process.stdout.readline().split()[-1]
+
+    def kill(self, pid: int) -> None:
+        """Kill -9, and wait until it is dead."""
+        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(pid, 0)
+                time.sleep(0.002)
+
+    def close(self) -> None:
+        self._process.communicate()
 
 
 class ControlPlane:

@@ -1,9 +1,17 @@
-"""A scorer process for tests: its settings as JSON, its clock the system's or a file's."""
+"""A scorer process for tests: its settings as JSON, its clock the system's or a file's.
+
+With `--fork` it reads settings from standard input, a line each, and forks a scorer for each: they start at once, as
+everything is imported already.
+"""
 
 import json
+import os
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pyarrow
 
 from podium.scoring import serve
 
@@ -20,5 +28,16 @@ def main(text: str) -> None:
     serve.run(serve.Settings(clock=clock, **given))
 
 
+def fork() -> None:
+    pyarrow.array([0])  # imports pandas where it is installed, which takes longer than all the rest
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            sys.stdout.write(f"{os.getpid()}\n")
+            main(line)
+            os._exit(0)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    fork() if sys.argv[1] == "--fork" else main(sys.argv[1])

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from podium.core import digest
+from podium.scoring.log import recover
 from tests import scoring_kit as kit
 from tests.unit.test_scoring_protocols import MALFORMED
 
@@ -310,21 +311,30 @@ class Load:
 
 
 def test_kill_9_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """Twenty kills; a second scorer lives on the same folder all the time, and nobody takes its segments."""
     kit.prepare(tmp_path)
     acknowledged: dict[str, list[float]] = {}
-    for kill in range(20):
-        with kit.Process(tmp_path) as process:
-            load = Load(process.url, f"kill{kill}")
-            time.sleep(0.05 + 0.02 * (kill % 7))
-            process.kill()
+    nursery = kit.Nursery(tmp_path)
+    with kit.Process(tmp_path, segment_seconds=0.5) as survivor:
+        steady = Load(survivor.url, "steady", threads=1)
+        for number in range(20):
+            pid, url = nursery.start()
+            load = Load(url, f"kill{number}")
+            time.sleep(0.1 + 0.03 * (number % 7))
+            nursery.kill(pid)
             load.stop()
             acknowledged |= load.acknowledged
-    with kit.Process(tmp_path) as process:
-        process.stop()
+        steady.stop()
+        assert steady.failed == []
+        acknowledged |= steady.acknowledged
+        survivor.stop()
+    nursery.close()
+    recover.folder(tmp_path / "log")
     rows = logged(tmp_path / "log")
     scores = {row["prediction_id"]: row["score"] for row in rows}
     assert len(acknowledged) > 100
     assert len(scores) == len(rows)
+    assert not list((tmp_path / "log").glob("*.open"))
     for request_id, expected in acknowledged.items():
         assert [scores[f"{request_id}/{row}"] for row in range(3)] == expected
 
