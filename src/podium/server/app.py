@@ -13,7 +13,8 @@ from litestar.types import ControllerRouterHandler
 
 from podium import version
 from podium.core import access
-from podium.server import auth, errors, handlers
+from podium.server import auth, handlers
+from podium.server.web import problems
 from podium.store.store import Store
 
 _BODY_LIMIT = 1024 * 1024 * 1024
@@ -25,12 +26,12 @@ def build(store: Store, routes: Sequence[ControllerRouterHandler]) -> Litestar:
         # One router: a path's handlers must be registered together, or a sync one is wrapped for its thread twice.
         route_handlers=[Router("/", route_handlers=[alive, whoami, *routes])],
         guards=[auth.guard],
-        before_request=auth.replay_answer,
+        before_request=auth.before,
         dependencies={
             "store": Provide(_store, sync_to_thread=False),
             "caller": Provide(_caller, sync_to_thread=False),
         },
-        exception_handlers=errors.HANDLERS,
+        exception_handlers=problems.HANDLERS,
         state=State({"store": store, "schedulable": handlers.SCHEDULABLE}),
         openapi_config=OpenAPIConfig(title="Podium", version=version.VERSION, path="/schema", render_plugins=[]),
         response_cache_config=ResponseCacheConfig(),
@@ -51,6 +52,8 @@ def refuse_undeclared(app: Litestar) -> None:
             declared = isinstance(handler.opt.get("permission"), access.Permission) or handler.opt.get("public")
             if not declared and handler.http_methods != {"OPTIONS"}:
                 raise RuntimeError(f"the route {route.path} declares no permission")
+            if handler.opt.get("form") and not route.path.startswith("/p/"):
+                raise RuntimeError(f"the route {route.path} takes the browser's cookie and is no page")
 
 
 def _store(state: State) -> Store:

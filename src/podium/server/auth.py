@@ -1,6 +1,9 @@
 """Access is decided here, at the edge: who calls, what the route asks for, and whether the roles allow it."""
 
+import hashlib
+import hmac
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
@@ -14,6 +17,7 @@ from podium.store import answers
 from podium.store.store import Store
 
 COOKIE = "podium"
+FORM_FIELD = "form_token"
 _MAX_KEY = 128
 
 
@@ -24,7 +28,8 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHand
     permission = handler.opt.get("permission")
     store: Store = connection.app.state.store
     project = str(connection.path_params.get("project", access.EVERYWHERE))
-    caller = authenticate(store, secret_of(connection), project)
+    secret = secret_of(connection, form=bool(handler.opt.get("form")))
+    caller = authenticate(store, secret, project)
     if not isinstance(permission, access.Permission) or not caller.may(permission):
         roles = ", ".join(sorted(caller.roles)) or "no role"
         raise Refused(
@@ -34,12 +39,15 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHand
     connection.state.caller = caller
 
 
-def secret_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """The token of a request: the bearer header of programs, or the cookie of a signed-in browser."""
+def secret_of(connection: ASGIConnection[Any, Any, Any, Any], *, form: bool = False) -> str:
+    """The token of a request: the bearer header of programs, or the cookie of a signed-in browser.
+
+    The cookie counts where nothing changes, and on the pages' own forms (`form`), which `before` then checks.
+    """
     header = connection.headers.get("Authorization", "")
     if header.startswith("Bearer "):
         return header.removeprefix("Bearer ").strip()
-    if connection.scope.get("method") in {"GET", "HEAD"}:
+    if form or connection.scope.get("method") in {"GET", "HEAD"}:
         return connection.cookies.get(COOKIE, "")
     return ""
 
@@ -52,6 +60,37 @@ def authenticate(store: Store, secret: str, project: str) -> access.Caller:
     if found is None:
         raise NotAuthorizedException("This token is unknown, expired or revoked.")
     return found
+
+
+def form_token(secret: str) -> str:
+    """What a page hides in its forms, so that only pages made for this session can send them."""
+    return hmac.new(secret.encode(), b"podium form", hashlib.sha256).hexdigest()
+
+
+def check_origin(request: Request[Any, Any, Any]) -> None:
+    """Refuse a form that another site sends, as far as the browser says."""
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    origin = request.headers.get("Origin")
+    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("Host", "")
+    if elsewhere or site not in {"same-origin", "none"}:
+        raise Refused("This form was not sent from Podium's own page.", fix="Open the page again and send it there.")
+
+
+async def check_form(request: Request[Any, Any, Any]) -> None:
+    """Refuse a form without the session's own token."""
+    check_origin(request)
+    given = (await request.form()).get(FORM_FIELD)
+    expected = form_token(secret_of(request, form=True))
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise Refused("This form is not of your session.", field="form", fix="Open the page again and send it there.")
+
+
+async def before(request: Request[Any, Any, Any]) -> Response[Any] | None:
+    """Runs before each handler: checks the pages' forms, and answers repeated requests."""
+    if request.route_handler.opt.get("form"):
+        await check_form(request)
+        return None
+    return await replay_answer(request)
 
 
 async def replay_answer(request: Request[Any, Any, Any]) -> Response[Any] | None:

@@ -17,6 +17,7 @@ from podium.monitor.alerts import api as alerts
 from podium.monitor.checks import api as checks
 from podium.monitor.intake import api as intake
 from podium.monitor.triggers import api as triggers
+from podium.server.web import pages
 
 ALL: list[ControllerRouterHandler] = [
     *datasets.routes,
@@ -34,4 +35,5 @@ ALL: list[ControllerRouterHandler] = [
     *alerts.routes,
     *triggers.routes,
     *jobs.routes,
+    *pages.routes,
 ]

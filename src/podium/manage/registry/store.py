@@ -117,6 +117,11 @@ def list_models(
     return [_model(row) for row in connection.execute(query)]
 
 
+def list_projects(connection: Connection) -> list[str]:
+    """Names of the projects that have a model."""
+    return list(connection.execute(select(models.c.project).distinct().order_by(models.c.project)).scalars())
+
+
 def add_model(connection: Connection, item: Model) -> None:
     connection.execute(
         insert(models).values(

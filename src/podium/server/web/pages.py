@@ -1,0 +1,37 @@
+"""Every page of the control plane."""
+
+from litestar.types import ControllerRouterHandler
+
+from podium.server.web import (
+    activity,
+    alerts,
+    data,
+    endpoints,
+    login,
+    models,
+    overview,
+    projects,
+    runs,
+    static,
+    versions,
+)
+
+routes: list[ControllerRouterHandler] = [
+    static.static_file,
+    login.login,
+    login.sign_in,
+    login.sign_out,
+    projects.projects,
+    overview.overview,
+    models.models,
+    models.model,
+    versions.version,
+    versions.validate,
+    versions.approve,
+    endpoints.endpoint,
+    alerts.alerts,
+    activity.activity,
+    runs.runs,
+    runs.one_run,
+    data.data,
+]

@@ -1,0 +1,390 @@
+"""The pages, in process: what each shows, to whom, and what is refused."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from litestar import post
+from litestar.testing import TestClient
+from sqlalchemy import update
+
+from podium.core import access, alert, check, endpoint, version, window
+from podium.core.access import Role
+from podium.deploy.endpoints import store as endpoints
+from podium.manage.access import actions as people
+from podium.manage.registry import store as registry
+from podium.monitor.alerts import store as alerts
+from podium.monitor.checks import store as checks
+from podium.server import app, routes
+from podium.server.web import login, page, sparkline
+from podium.store.store import Store
+from tests import cycle
+
+CallerOf = Callable[..., access.Caller]
+Client = TestClient[Any]
+SignIn = Callable[..., Client]
+DAY_US = 86_400_000_000
+START_US = 1_362_096_000_000_000
+HOSTILE = '<script>alert("x")</script><img src=//evil.example/x onerror=alert(1)>'
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def client(store: Store) -> Iterator[Client]:
+    with TestClient(app.build(store, routes.ALL)) as made:
+        made.follow_redirects = False
+        made.headers.update(HTML)
+        yield made
+
+
+@pytest.fixture
+def sign_in(store: Store, client: Client) -> SignIn:
+    people.bootstrap(store, "root")
+    admin = access.Caller(name="root", roles=frozenset({Role.ADMIN}), project=access.EVERYWHERE)
+
+    def enter(*roles: str, name: str = "rita", project: str = "flights") -> Client:
+        people.create_user(store, admin, name)
+        for role in roles:
+            people.grant(store, admin, name, Role(role), project)
+        client.cookies.clear()
+        answer = client.post("/login", data={"token": people.make_token(store, admin, name).secret, "next": "/"})
+        assert answer.status_code == 303, answer.text
+        return client
+
+    return enter
+
+
+def fill(store: Store, caller: CallerOf) -> version.Version:
+    """Version 1 decides, version 2 listens; two windows closed, the last with a broken check and its alert."""
+    cycle.begin(store, caller)
+    cycle.make_version(store, caller, -1.0)
+    cycle.approve(store, caller, 1)
+    made = cycle.make_version(store, caller, -1.1)
+    with store.plumbing() as connection:
+        for number, value in ((1, 0.05), (2, 0.456)):
+            end_us = START_US + number * 7 * DAY_US
+            span = window.Window(end_us - 7 * DAY_US, end_us)
+            found = [
+                one_check(f"c{number}-hour", span, "hour", value),
+                one_check(f"c{number}-distance", span, "distance", 0.0123),
+            ]
+            checks.add_checks(connection, found)
+            checks.add_window(
+                connection,
+                check.ClosedWindow(
+                    id=f"w{number}",
+                    project="flights",
+                    endpoint="late",
+                    model="delay",
+                    version=1,
+                    start_us=span.start_us,
+                    end_us=end_us,
+                    closed_us=end_us,
+                    rows=1234,
+                    matured=1000,
+                    checks=2,
+                    broken=number - 1,
+                ),
+            )
+        alerts.add(
+            connection,
+            alert.Alert(
+                id="alert-1",
+                project="flights",
+                endpoint="late",
+                version=1,
+                kind="drift",
+                state=alert.AlertState.OPEN,
+                message="Features moved away from those of training.",
+                causes=("c2-hour",),
+                opened_us=START_US,
+                updated_us=START_US,
+            ),
+        )
+        endpoints.report(
+            connection, "flights", endpoint.Scorer(name="scorer-1", at_us=START_US, status={"rollouts": {"late": 2}})
+        )
+    return made
+
+
+def one_check(identifier: str, span: window.Window, column: str, value: float) -> check.Check:
+    return check.Check(
+        id=identifier,
+        project="flights",
+        endpoint="late",
+        version=1,
+        window=span,
+        kind=check.CheckKind.DRIFT,
+        measure="psi",
+        column=column,
+        value=value,
+        reference=0.0,
+        limit=0.2,
+        rows=1234,
+        state=check.CheckState.BROKEN if value > 0.2 else check.CheckState.OK,
+    )
+
+
+def run_of(store: Store) -> str:
+    with store.read() as connection:
+        return registry.version(connection, "flights", "delay", 1).run
+
+
+def dataset_of(store: Store) -> str:
+    with store.read() as connection:
+        return registry.version(connection, "flights", "delay", 1).dataset
+
+
+def every_page(store: Store) -> dict[str, tuple[str, ...]]:
+    """The address of every page of a full project, and what must stand on it."""
+    return {
+        "/p/flights": ("late", "version 2", "shadow", "1 of 2 checks broken", "Features moved away", "Recent activity"),
+        "/p/flights/models": ("delay", "Says whether a flight will be late.", "operations"),
+        "/p/flights/models/delay": ("missed connections", "Warn the passengers.", "low", "delay 2", "validator, owner"),
+        "/p/flights/models/delay/versions/1": (
+            "holds",
+            "vera",
+            "olaf",
+            "[0.7, 0.8]",
+            "metrics.test.auc.value &gt; 0.7",
+            "1e-09",
+            "Came from",
+            "JFK",
+            "dataset",
+        ),
+        "/p/flights/models/delay/versions/2": ("Waits for: validator, then owner", "champion 1, test"),
+        "/p/flights/endpoints/late": ("hour", "psi", "0.456", "scorer-1", "in force", "listens", "<svg", "awaiting"),
+        "/p/flights/alerts": ("Features moved away", "open"),
+        "/p/flights/alerts?show=resolved": ("There is none that is resolved",),
+        "/p/flights/activity": ("version.approved", "olaf", "owner"),
+        "/p/flights/activity?kind=role.": ("Nothing of that kind",),
+        "/p/flights/runs": ("delay 1", "log_loss 0.5"),
+        f"/p/flights/runs/{run_of(store)}": ("ada", "printed", "Python 3.11", "version 1"),
+        "/p/flights/data": ("flights 1", "made by a test"),
+        f"/p/flights/data?digest={dataset_of(store)}": ("distance", "double", "delay 1"),
+    }
+
+
+def test_every_page_shows_what_it_is_for(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    fill(store, caller)
+    client = sign_in("viewer")
+    for address, parts in every_page(store).items():
+        answer = client.get(address)
+        assert answer.status_code == 200, (address, answer.text)
+        assert answer.headers["Content-Type"].startswith("text/html")
+        for part in parts:
+            assert part in answer.text, (address, part)
+        check_safe(answer.text, answer.headers)
+
+
+def check_safe(text: str, headers: Any) -> None:
+    """Nothing from elsewhere, nothing inline, small, and told to the browser so."""
+    assert headers["Content-Security-Policy"] == page.HEADERS["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert re.search(r"""(?:https?:)?//[a-z]|\sstyle=|\son[a-z]+=|<style|javascript:""", text) is None
+    assert re.findall(r"<script(?![^>]*\ssrc=\"/static/)", text) == []
+    assert len(text.encode()) < 100_000
+    for table in re.findall(r"<table>(.{0,20})", text, re.DOTALL):
+        assert "<caption>" in table
+
+
+def test_worst_checks_come_first(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    fill(store, caller)
+    text = sign_in("viewer").get("/p/flights/endpoints/late").text
+    assert text.index("0.456") < text.index("0.0123")
+    assert 'class="broken"' in text
+
+
+def test_an_empty_project_has_pages_too(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    cycle.begin(store, caller)
+    client = sign_in("viewer")
+    for part in ("", "/models", "/models/delay", "/alerts", "/activity", "/runs", "/data"):
+        assert client.get(f"/p/flights{part}").status_code == 200, part
+
+
+def test_who_is_not_signed_in_is_asked_to(client: Client, store: Store) -> None:
+    people.bootstrap(store, "root")
+    for address in ("/", "/p/flights", "/p/flights/models/delay/versions/1"):
+        answer = client.get(address)
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/login?next={address}")
+    shown = client.get("/login?next=/p/flights")
+    assert 'value="/p/flights"' in shown.text
+    check_safe(shown.text, shown.headers)
+    refused = client.post("/login", data={"token": "pod_nobody_x", "next": "/"})
+    assert refused.status_code == 401
+    assert "unknown, expired or revoked" in refused.text
+    assert "set-cookie" not in refused.headers
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    cycle.begin(store, caller)
+    client = sign_in("viewer")
+    secret = client.cookies["podium"]
+    answer = client.post("/login", data={"token": f" {secret} ", "next": "/p/flights"})
+    told = answer.headers["set-cookie"].lower()
+    assert "httponly" in told
+    assert "samesite=strict" in told
+    assert answer.headers["Location"] == "/p/flights"
+    client.post("/logout")
+    assert client.get("/p/flights").status_code == 303
+
+
+@pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example", "/\\evil", "/p/../../x\n", "/api/v1/x"])
+def test_signing_in_leads_to_our_own_pages_only(wanted: str) -> None:
+    assert login.own_page(wanted) == "/"
+
+
+def test_the_first_page_leads_to_the_only_project(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    cycle.begin(store, caller)
+    answer = sign_in("viewer").get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/p/flights")
+    assert "no project that you may see" in sign_in(name="nina").get("/").text
+    many = sign_in("viewer", name="max")
+    people.grant(
+        store,
+        access.Caller(name="root", roles=frozenset({Role.ADMIN}), project=access.EVERYWHERE),
+        "max",
+        Role.OWNER,
+        "trains",
+    )
+    shown = many.get("/")
+    assert 'href="/p/trains"' in shown.text
+    assert 'href="/p/flights"' in shown.text
+
+
+def test_errors_are_pages_for_browsers_and_problems_for_programs(
+    store: Store, caller: CallerOf, sign_in: SignIn
+) -> None:
+    cycle.begin(store, caller)
+    client = sign_in("scorer")
+    refused = client.get("/p/flights")
+    assert refused.status_code == 403
+    assert "needs the permission read" in refused.text
+    check_safe(refused.text, refused.headers)
+    assert client.get("/p/flights", headers={"Accept": "application/json"}).json()["status"] == 403
+    api = client.get("/api/v1/projects/flights/models")
+    assert api.headers["Content-Type"] == "application/problem+json"
+    viewer = sign_in("viewer", name="victor")
+    missing = ("models/none", "models/delay/versions/9", "endpoints/none", "runs/none", "nothing", "activity/x")
+    for part in missing:
+        answer = viewer.get(f"/p/flights/{part}")
+        assert answer.status_code == 404, part
+        assert "<h1>" in answer.text
+    assert viewer.get("/p/flights/data?digest=x").status_code == 422
+    assert viewer.get("/p/flights/alerts?show=x").status_code == 400
+    assert viewer.get("/nowhere").status_code == 404
+
+
+def test_what_people_wrote_is_text(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    part = {
+        "name": "delay",
+        "purpose": HOSTILE,
+        "owner": HOSTILE,
+        "decision": HOSTILE,
+        "risk_tier": "low",
+        "kpi": HOSTILE,
+    }
+    cycle.begin(store, caller, model=part)
+    cycle.make_version(store, caller, -1.0)
+    with store.plumbing() as connection:
+        connection.execute(update(registry.versions).values(note=HOSTILE, created_by=HOSTILE))
+    client = sign_in("viewer")
+    for address in ("", "/models", "/models/delay", "/models/delay/versions/1"):
+        text = client.get(f"/p/flights{address}").text
+        assert "<script>alert" not in text, address
+        assert "<img src=//" not in text, address
+    assert "&lt;script&gt;alert" in client.get("/p/flights/models/delay").text
+    with store.read() as connection:
+        known = registry.model(connection, "flights", "delay")
+    hostile = msgspec.structs.replace(known, id="m2", name=HOSTILE[:64])
+    with store.plumbing() as connection:
+        registry.add_model(connection, hostile)
+    text = client.get("/p/flights/models").text
+    assert "<script>alert" not in text
+    assert "/models/%3Cscript%3Ealert%28%22x%22%29%3C%2Fscript%3E" in text
+
+
+def form_of(client: Client, number: int = 1) -> dict[str, str]:
+    text = client.get(f"/p/flights/models/delay/versions/{number}").text
+    found = re.search(r'name="form_token" value="([0-9a-f]{64})"', text)
+    assert found is not None
+    return {"form_token": found[1], "decision": "yes", "comment": "123"}
+
+
+def test_people_decide_on_the_page(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    cycle.begin(store, caller)
+    cycle.make_version(store, caller, -1.0)
+    address = "/p/flights/models/delay/versions/1"
+    client = sign_in("validator", name="vera")
+    assert "Your decision as owner" not in client.get(address).text
+    answer = client.post(f"{address}/validate", data=form_of(client))
+    assert (answer.status_code, answer.headers["Location"]) == (303, address)
+    assert "You said yes; it holds." in client.get(address).text
+    client = sign_in("owner", name="olaf")
+    assert client.post(f"{address}/approve", data=form_of(client)).status_code == 303
+    with store.read() as connection:
+        assert registry.version(connection, "flights", "delay", 1).state is version.VersionState.APPROVED
+
+
+def test_a_form_needs_its_session_and_the_role(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    cycle.begin(store, caller)
+    cycle.make_version(store, caller, -1.0)
+    address = "/p/flights/models/delay/versions/1/validate"
+    client = sign_in("validator", name="vera")
+    form = form_of(client)
+    for wrong in ({"form_token": "0" * 64}, {"form_token": "é"}, {"form_token": ""}):
+        assert client.post(address, data=form | wrong).status_code == 403
+    without = {key: value for key, value in form.items() if key != "form_token"}
+    assert client.post(address, data=without).status_code == 403
+    assert client.post(address, json=form).status_code == 403
+    for header in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert client.post(address, data=form, headers=header).status_code == 403
+        assert client.post("/login", data={"token": "x"}, headers=header).status_code == 403
+    assert client.post(address, data=form | {"decision": "perhaps"}).status_code == 400
+    other = sign_in("validator", name="otto")
+    assert other.post(address, data=form).status_code == 403
+    viewer = sign_in("viewer", name="victor")
+    assert viewer.post(address, data=form).status_code == 403
+    maker = sign_in("validator", name="ada")
+    assert "You started the run of this version" in maker.get(address.removesuffix("/validate")).text
+    with store.read() as connection:
+        assert registry.version(connection, "flights", "delay", 1).state is version.VersionState.CANDIDATE
+
+
+def test_the_cookie_changes_nothing_through_the_api(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    cycle.begin(store, caller)
+    cycle.make_version(store, caller, -1.0)
+    client = sign_in("validator", name="vera")
+    form = form_of(client)
+    answer = client.post("/api/v1/projects/flights/models/delay/versions/1/validate", json=form)
+    assert answer.status_code == 401
+
+
+def test_a_form_route_outside_the_pages_does_not_start(store: Store) -> None:
+    @post("/api/v1/x", opt={"permission": access.Permission.READ, "form": True}, sync_to_thread=False)
+    def wrong() -> None:
+        """Takes the cookie where programs call."""
+
+    with pytest.raises(RuntimeError, match="is no page"):
+        app.build(store, [wrong])
+
+
+def test_static_files_are_served_by_their_content(client: Client) -> None:
+    text = client.get("/login").text
+    for address in re.findall(r"/static/[a-z.]+\?v=[0-9a-f]{12}", text):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert len(answer.content) < 20_000
+        assert re.search(rb"@import|https?://(?!www\.w3\.org/)", answer.content) is None
+    assert client.get("/static/page.py").status_code == 404
+
+
+def test_a_line_has_gaps_where_nothing_was_measured() -> None:
+    drawn = sparkline.svg([0.1, 0.2, None, 0.3], 0.2)
+    assert drawn.count("<polyline") == 2
+    assert "0.1, 0.2, –, 0.3; limit 0.2" in drawn
+    assert "<polyline" not in sparkline.svg([None], 0.0)
+    assert "nothing measured" in sparkline.svg([], 1.0)
