@@ -108,3 +108,9 @@ def _default(option: Any) -> str:
 def silent_options(command: Any) -> list[str]:
     """Options that do not say what they do."""
     return [one.name for one in command.params if not _is_argument(one) and not one.help]
+
+
+def options(command: Any) -> set[str]:
+    """Every spelling of a command's options."""
+    found = (one for one in command.params if not _is_argument(one))
+    return {name for one in found for name in (*one.opts, *one.secondary_opts)}
