@@ -48,8 +48,10 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """Roles whose yes each deciding route needs (`validator`, `owner`), from the project file."""
     durability: Durability = Durability.DURABLE
     salt: str = ""
-    """Mixed into the hash of a row's key that chooses between champion and canary: the endpoint and canary version,
-    so that units stay put through one canary, and a rehearsal of it chooses the same ones."""
+    """Mixed into the hash of a row's key that chooses between champion and canary.
+
+    It is the endpoint and the canary's version: units stay put through one canary, also in a rehearsal of it.
+    """
     created_us: int
 
     def route(self, role: RouteRole) -> Route | None:

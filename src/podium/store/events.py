@@ -146,7 +146,7 @@ def verify(connection: Connection) -> event.Verified:
                 return event.Verified(events=number, head=previous, broken_at=number + 1, problem=problem)
             number, previous = row.number, row.hash
     if (number, previous) != (top.number, top.hash):
-        return event.Verified(events=number, head=previous, broken_at=number + 1, problem="events after this one are missing")
+        return event.Verified(events=number, head=previous, broken_at=number + 1, problem="the last events are missing")
     return event.Verified(events=number, head=previous)
 
 

@@ -1,7 +1,7 @@
 """Prepares the demo's data in a process of its own, whose memory is given back when it ends.
 
-`python -m podium.cli.demo.flights.prepare FOLDER INSTANT` writes `flights.arrow` (every flight) and `project/` into a folder:
-the project with the flights known then.
+`python -m podium.cli.demo.flights.prepare FOLDER INSTANT` writes all flights into `flights.arrow`, and the project with
+the flights known at that instant into `project/`.
 """
 
 import subprocess
