@@ -42,8 +42,8 @@ def badge(state: str) -> Markup:
 def number(value: Any) -> str:
     """A number to four digits; whole numbers with their thousands apart.
 
-    >>> number(0.123456), number(1234567), number(None)
-    ('0.1235', '1 234 567', '–')
+    >>> number(0.123456), number(1234567).split(), number(None)
+    ('0.1235', ['1', '234', '567'], '–')
     """
     if value is None:
         return NOTHING

@@ -1,0 +1,85 @@
+"""A project with something on every page: a champion, a challenger, windows with checks, an alert, a scorer."""
+
+from collections.abc import Callable
+
+from podium.core import access, alert, check, endpoint, version, window
+from podium.deploy.endpoints import store as endpoints
+from podium.monitor.alerts import store as alerts
+from podium.monitor.checks import store as checks
+from podium.store.store import Store
+from tests import cycle
+
+CallerOf = Callable[..., access.Caller]
+DAY_US = 86_400_000_000
+START_US = 1_362_096_000_000_000  # 2013-03-01
+
+
+def fill(store: Store, caller: CallerOf) -> version.Version:
+    """Version 1 decides, version 2 listens; two windows closed, the last with a broken check and its alert."""
+    cycle.begin(store, caller)
+    cycle.make_version(store, caller, -1.0)
+    cycle.approve(store, caller, 1)
+    made = cycle.make_version(store, caller, -1.1)
+    with store.plumbing() as connection:
+        for number, value in ((1, 0.05), (2, 0.456)):
+            end_us = START_US + number * 7 * DAY_US
+            span = window.Window(end_us - 7 * DAY_US, end_us)
+            found = [
+                one_check(f"c{number}-hour", span, "hour", value),
+                one_check(f"c{number}-distance", span, "distance", 0.0123),
+            ]
+            checks.add_checks(connection, found)
+            checks.add_window(
+                connection,
+                check.ClosedWindow(
+                    id=f"w{number}",
+                    project="flights",
+                    endpoint="late",
+                    model="delay",
+                    version=1,
+                    start_us=span.start_us,
+                    end_us=end_us,
+                    closed_us=end_us,
+                    rows=1234,
+                    matured=1000,
+                    checks=2,
+                    broken=number - 1,
+                ),
+            )
+        alerts.add(
+            connection,
+            alert.Alert(
+                id="alert-1",
+                project="flights",
+                endpoint="late",
+                version=1,
+                kind="drift",
+                state=alert.AlertState.OPEN,
+                message="Features moved away from those of training.",
+                causes=("c2-hour",),
+                opened_us=START_US,
+                updated_us=START_US,
+            ),
+        )
+        endpoints.report(
+            connection, "flights", endpoint.Scorer(name="scorer-1", at_us=START_US, status={"rollouts": {"late": 2}})
+        )
+    return made
+
+
+def one_check(identifier: str, span: window.Window, column: str, value: float) -> check.Check:
+    return check.Check(
+        id=identifier,
+        project="flights",
+        endpoint="late",
+        version=1,
+        window=span,
+        kind=check.CheckKind.DRIFT,
+        measure="psi",
+        column=column,
+        value=value,
+        reference=0.0,
+        limit=0.2,
+        rows=1234,
+        state=check.CheckState.BROKEN if value > 0.2 else check.CheckState.OK,
+    )
