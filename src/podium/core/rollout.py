@@ -77,7 +77,7 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """The control plane's Ed25519 public key (32 bytes, base64 in JSON), by which rollouts and approvals are verified."""
+    """The control plane's Ed25519 public key (32 bytes, base64 in JSON): it verifies rollouts and approvals."""
 
     key_id: str
     public_key: bytes
