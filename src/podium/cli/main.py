@@ -102,6 +102,8 @@ def run() -> None:
     except PodiumError as problem:
         console.fail(problem)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
 

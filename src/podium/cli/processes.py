@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -19,6 +20,7 @@ from podium.core import access
 from podium.core.config import Config
 from podium.server import settings
 
+_FOLLOW_S = 1.0
 LOCAL_USER = "local"
 LOCAL_ROLES = (access.Role.SCIENTIST, access.Role.ENGINEER, access.Role.AUDITOR, access.Role.ADMIN)
 
@@ -34,7 +36,7 @@ def server(
     from podium.server import app, routes, serve, wiring
 
     config = _changed(settings.load(), host=host or None, port=port if port >= 0 else None)
-    _log(config)
+    _begin(config)
     listener = serve.bind(config.host, config.port)
     store = wiring.open_store(config)
     console.err.print(f"Podium serves on http://{config.host}:{listener.getsockname()[1]}")
@@ -52,7 +54,7 @@ def worker(
     from podium.server import handlers, wiring
 
     config = settings.load()
-    _log(config)
+    _begin(config)
     store = wiring.open_store(config)
     stop = threading.Event()
     _on_signal(stop)
@@ -83,7 +85,7 @@ def scorer(
     from podium.cli import scorer_process
 
     config = _changed(settings.load(), host=host or None, scorer_port=port if port >= 0 else None)
-    _log(config)
+    _begin(config)
     scorer_process.run(config, project=project, folder=folder or Path(config.home) / "scorers" / name, name=name)
 
 
@@ -137,6 +139,7 @@ def parts(
     config: Config, project: str, scorer_token: str, *, logs: Path | None = None, admin_token: str = ""
 ) -> list[supervise.Part]:
     """The three processes of a platform on one machine. `admin_token`: lets its holder drain the scorer."""
+    config = _changed(config, supervisor=os.getpid())
     plane = settings.as_environment(config) | FRUGAL
     scoring = FRUGAL | settings.as_environment(
         _changed(
@@ -160,12 +163,21 @@ def _changed(config: Config, **values: object) -> Config:
     return msgspec.structs.replace(config, **{key: value for key, value in values.items() if value is not None})
 
 
-def _log(config: Config) -> None:
+def _begin(config: Config) -> None:
+    """Set logging up, and stop when the supervisor is gone."""
+    if config.supervisor:
+        threading.Thread(target=_follow, args=(config.supervisor,), daemon=True, name="follow").start()
     logging.basicConfig(
         level=config.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     for noisy in ("alembic", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _follow(supervisor: int) -> None:
+    while os.getppid() == supervisor:
+        time.sleep(_FOLLOW_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _on_signal(stop: threading.Event) -> None:

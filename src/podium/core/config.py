@@ -26,6 +26,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """`system`, or `file:<path>` holding the microseconds since 1970 (rehearsals)."""
     admin_token: str = ""
     """Lets its holder drain a scorer; empty: nobody may."""
+    supervisor: int = 0
+    """The process that started this one; when it is gone, this one stops too. 0: nobody's."""
     workers: int = 1
     """Jobs that one worker process runs at once."""
     lease_seconds: float = 30.0

@@ -83,7 +83,7 @@ def saved_by_month(months: Sequence[Month]) -> str:
         for month in months
     ]
     position = {"field": "month", "type": "ordinal", "title": None, "axis": {"labelAngle": 0}}
-    verdicts = {"domain": ["helped", "made no sure difference", "harmed"], "range": [LOOP, "#9a9a9a", STATIC]}
+    verdicts = {"domain": ["helped", "no sure difference", "harmed"], "range": [LOOP, "#9a9a9a", STATIC]}
     return svg(
         {
             "width": _WIDTH,

@@ -128,4 +128,4 @@ def _number(value: float | None) -> float:
 def _verdict(saved: run.Interval) -> str:
     if saved.low > 0:
         return "helped"
-    return "harmed" if saved.high < 0 else "made no sure difference"
+    return "harmed" if saved.high < 0 else "no sure difference"

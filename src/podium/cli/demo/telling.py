@@ -174,7 +174,7 @@ def _honest(months: Sequence[report.Month]) -> str:
     parts = []
     for verdict, words in (
         ("helped", "The loop surely lowered the cost in"),
-        ("made no sure difference", "It made no sure difference in"),
+        ("no sure difference", "It made no sure difference in"),
         ("harmed", "It surely raised the cost in"),
     ):
         if verdict in by_verdict:
