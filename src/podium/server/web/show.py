@@ -56,10 +56,10 @@ def number(value: Any) -> str:
 
 def percent(share: float) -> str:
     """
-    >>> percent(0.2)
-    '20 %'
+    >>> percent(0.2).split()
+    ['20', '%']
     """
-    return f"{share * 100:.3g} %"
+    return f"{share * 100:.3g}\u00a0%"
 
 
 def size(count: float) -> str:

@@ -44,7 +44,7 @@ def _line(entry: event.Entry) -> Line:
 def _about(told: event.Event) -> str:
     model, number = told.detail.get("model"), told.detail.get("number")
     if isinstance(model, str) and isinstance(number, int) and told.subject.noun in {"version", "run", "approval"}:
-        return f"{told.subject.noun} {number} of {model}"
+        return f"{told.subject.noun.replace('approval', 'version')} {number} of {model}"
     return f"{told.subject.noun} {show.short(told.subject.id)}"
 
 
@@ -65,6 +65,9 @@ def link(project: str, subject: event.Subject, detail: dict[str, object] | None 
         return show.address(project, "data") + f"?digest={subject.id}"
     if subject.noun == "alert":
         return show.address(project, "alerts")
+    endpoint = (detail or {}).get("endpoint")
+    if subject.noun in {"release", "rollout", "window"} and isinstance(endpoint, str):
+        return show.address(project, "endpoints", endpoint)
     model, number = (detail or {}).get("model"), (detail or {}).get("number")
     if subject.noun in {"version", "approval"} and isinstance(model, str) and isinstance(number, int):
         return show.address(project, "models", model, "versions", number)
