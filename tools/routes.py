@@ -1,5 +1,6 @@
 """The pages about the HTTP interface: routes, and who may call them."""
 
+import functools
 import inspect
 import tempfile
 from collections.abc import Iterator
@@ -48,7 +49,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """The slice that it comes from."""
 
 
-def every() -> list[Route]:
+@functools.cache
+def every() -> tuple[Route, ...]:
     """The application's routes, in the order in which they are mounted."""
     with tempfile.TemporaryDirectory(prefix="podium-routes-") as folder:
         store = wiring.open_store(Config(home=folder))
@@ -56,7 +58,7 @@ def every() -> list[Route]:
             made = app.build(store, server.ALL)
         finally:
             store.database.close()
-    return sorted(_routes(made), key=lambda one: (one.path, one.method))
+    return tuple(sorted(_routes(made), key=lambda one: (one.path, one.method)))
 
 
 def _routes(made: Any) -> Iterator[Route]:
