@@ -45,7 +45,8 @@ def _about(told: event.Event) -> str:
     model, number = told.detail.get("model"), told.detail.get("number")
     if isinstance(model, str) and isinstance(number, int) and told.subject.noun in {"version", "run", "approval"}:
         return f"{told.subject.noun.replace('approval', 'version')} {number} of {model}"
-    return f"{told.subject.noun} {show.short(told.subject.id)}"
+    shown = show.short(told.subject.id)
+    return shown if shown.startswith(f"{told.subject.noun}-") else f"{told.subject.noun} {shown}"
 
 
 def _why(told: event.Event) -> str:
