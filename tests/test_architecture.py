@@ -36,8 +36,8 @@ def test_every_route_declares_a_permission() -> None:
     assert public <= PUBLIC, "say why before a route is open to anybody"
 
 
-PUBLIC = {"/healthz", "/api/v1/keys"}
-"""Whether it is alive, and the public key by which anybody can verify its signatures."""
+PUBLIC = {"/healthz", "/api/v1/keys", "/", "/login", "/logout", "/static/{name}"}
+"""Whether it is alive, the public key by which anybody can verify its signatures, and the way to sign in."""
 
 
 def test_the_server_does_not_start_with_a_route_that_declares_none(tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ Send `Authorization: Bearer <token>`. Bodies and answers are JSON unless said ot
 alike. See [errors](errors.md) for answers that say no, and [permissions](permissions.md) for who may call what. Scorers
 speak the Open Inference Protocol and MLflow's `/invocations`, not this interface.
 """
+PAGES = "pages"
+_PAGES = """
+For browsers: HTML, and forms that answer with a redirect. A signed-in browser sends its token in a cookie, which counts
+for reading and for the pages' own forms.
+"""
 _PERMISSIONS = """\
 # Permissions
 
@@ -81,8 +86,8 @@ def api() -> str:
     """Every route by slice."""
     found = every()
     parts = [_API]
-    for source in sorted({one.source for one in found}):
-        parts += [f"## {source}", ""]
+    for source in sorted({_heading(one) for one in found}):
+        parts += [f"## {source}", *([_PAGES] if source == PAGES else []), ""]
         rows = [
             (
                 one.method,
@@ -92,10 +97,14 @@ def api() -> str:
                 markdown.first(one.handler),
             )
             for one in found
-            if one.source == source
+            if _heading(one) == source
         ]
         parts.append(markdown.table(("method", "path", "permission", "takes", "what it does"), rows))
     return "\n".join(parts)
+
+
+def _heading(one: Route) -> str:
+    return PAGES if one.source.startswith("server.web.") else one.source
 
 
 def _asked(handler: Any) -> str:
@@ -143,4 +152,4 @@ def _line(one: Route) -> str:
 
 
 def _said(one: Route) -> str:
-    return markdown.first(one.handler)
+    return markdown.first(one.handler) or "A form of the pages."
