@@ -8,7 +8,7 @@ from podium.manage.registry import store as registry
 from podium.server.web import page
 from podium.store.store import Store
 
-_LIMIT = 100
+_LIMIT = 50
 
 
 @page.view("/p/{project:str}/models")

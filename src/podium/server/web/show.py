@@ -12,7 +12,7 @@ from podium.core import time
 NOTHING = "–"
 _SHOWN_DIGEST = 12
 _SHOWN_ID = 8
-_LONGEST_JSON = 4_000
+_LONGEST_JSON = 3_000
 _KIBI = 1024.0
 
 GOOD, BAD, WAITING, QUIET = ("good", "✓"), ("bad", "✗"), ("wait", "…"), ("quiet", "·")
