@@ -13,6 +13,15 @@ from podium.core.errors import Invalid
 
 FILE = "podium.server.toml"
 PREFIX = "PODIUM_"
+_OBJECT_STORE = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
+)
 
 
 def load(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Config:
@@ -34,7 +43,7 @@ def load(environment: Mapping[str, str] | None = None, folder: Path | None = Non
 def object_store_options(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The object store's credentials and address, as its own tools name them (`AWS_…`)."""
     given = dict(os.environ if environment is None else environment)  # noqa: TID251 - the one home of the environment
-    options = {key: value for key, value in given.items() if key.startswith("AWS_")}
+    options = {key: given[key] for key in _OBJECT_STORE if given.get(key)}
     if options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         options["AWS_ALLOW_HTTP"] = "true"
     return options
