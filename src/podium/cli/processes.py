@@ -1,5 +1,6 @@
 """The processes of a platform: `server`, `worker`, `scorer`, and `up`, which runs all three and keeps them running."""
 
+import ctypes
 import logging
 import os
 import signal
@@ -21,6 +22,7 @@ from podium.core.config import Config
 from podium.server import settings
 
 _FOLLOW_S = 1.0
+_TRIM_S = 2.0
 LOCAL_USER = "local"
 LOCAL_ROLES = (access.Role.SCIENTIST, access.Role.ENGINEER, access.Role.AUDITOR, access.Role.ADMIN)
 
@@ -165,6 +167,7 @@ def _changed(config: Config, **values: object) -> Config:
 
 def _begin(config: Config) -> None:
     """Set logging up, and stop when the supervisor is gone."""
+    threading.Thread(target=_give_back, daemon=True, name="give-back").start()
     if config.supervisor:
         threading.Thread(target=_follow, args=(config.supervisor,), daemon=True, name="follow").start()
     logging.basicConfig(
@@ -172,6 +175,14 @@ def _begin(config: Config) -> None:
     )
     for noisy in ("alembic", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _give_back() -> None:
+    """Return freed memory to the system now and then: a large job must not stay the size of its process."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    while trim is not None:
+        time.sleep(_TRIM_S)
+        trim(0)
 
 
 def _follow(supervisor: int) -> None:

@@ -19,6 +19,9 @@ except ModuleNotFoundError:  # pragma: no cover - with the extra it is there
 _SMALL_FILES = 48
 """A day with more files than this is rewritten into few."""
 
+_PROPERTIES = {"delta.dataSkippingNumIndexedCols": "4"}
+"""Only the first columns (ids, time, endpoint) are worth statistics; those of every feature make opening slow."""
+
 
 class Log:
     """One table. A write is a numbered batch, and the table itself remembers the last number: each is in it once."""
@@ -61,6 +64,7 @@ class Log:
                 mode="append",
                 schema_mode="merge",
                 partition_by=["day"],
+                configuration=_PROPERTIES if table is None else None,
                 storage_options=self._options if table is None else None,
                 commit_properties=deltalake.CommitProperties(
                     app_transactions=[deltalake.Transaction(self.name, batch)], max_commit_retries=20
