@@ -1,6 +1,7 @@
 """From received bytes into the log's tables: each batch exactly once, each prediction once, whatever is killed when."""
 
 import io
+from typing import Any
 
 import pyarrow
 import pyarrow.compute
@@ -81,7 +82,7 @@ def _write(store: Store, project: str, model: str, table: logs.Log, batch: rows.
         return 0, set()
     if table.name == rows.PREDICTIONS:
         content = _predictions(store, project, model, batch)
-        content = _new_only(content, None if opened is None else opened.to_pyarrow_dataset())
+        content = _new_only(content, opened)
     else:
         content = _outcomes(store, batch)
     if not content.num_rows:
@@ -109,7 +110,7 @@ def _outcomes(store: Store, batch: rows.Batch) -> pyarrow.Table:
     return table.append_column("position", pyarrow.array(range(count), pyarrow.int64()))
 
 
-def _new_only(content: pyarrow.Table, known: pyarrow.dataset.Dataset | None) -> pyarrow.Table:
+def _new_only(content: pyarrow.Table, known: Any) -> pyarrow.Table:
     """The rows whose (prediction_id, role) is neither in the table nor earlier in the batch, by time."""
     names = _names(content)
     first = pyarrow.table({"name": names, "place": pyarrow.array(range(content.num_rows), pyarrow.int64())})
@@ -122,9 +123,10 @@ def _new_only(content: pyarrow.Table, known: pyarrow.dataset.Dataset | None) -> 
     return content.sort_by([("at", "ascending"), ("prediction_id", "ascending"), ("role", "ascending")])
 
 
-def _there(content: pyarrow.Table, known: pyarrow.dataset.Dataset) -> pyarrow.Array:
+def _there(content: pyarrow.Table, table: Any) -> pyarrow.Array:
     """Which of the rows' names the table holds in the range of time that the rows cover; read in pieces."""
     ends = pyarrow.compute.min_max(content.column("at")).as_py()
+    known = logs.between(table, time.to_us(ends["min"]), time.to_us(ends["max"]))
     field = pyarrow.compute.field
     between = (field("at") >= pyarrow.scalar(ends["min"], segments.AT)) & (
         field("at") <= pyarrow.scalar(ends["max"], segments.AT)
@@ -151,7 +153,7 @@ def append_derived(store: Store, project: str, model: str, content: pyarrow.Tabl
     opened = table.open()
     if opened is not None and (opened.transaction_version(table.name) or 0) >= number:
         raise _busy()
-    content = _new_only(content, None if opened is None else opened.to_pyarrow_dataset())
+    content = _new_only(content, opened)
     count: int = content.num_rows
     if count:
         table.append(logs.with_day(content), number, opened)

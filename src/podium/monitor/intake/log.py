@@ -7,6 +7,7 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.dataset
 
+from podium.core import time
 from podium.core.errors import Unavailable, missing_extra
 from podium.store.store import Store
 
@@ -19,6 +20,9 @@ except ModuleNotFoundError:  # pragma: no cover - with the extra it is there
 _SMALL_FILES = 48
 """A day with more files than this is rewritten into few."""
 
+_FIRST_US = -62_135_596_800_000_000
+_LAST_US = 253_402_300_799_000_000
+"""The years 1 and 9999 end what a calendar knows."""
 _PROPERTIES = {"delta.dataSkippingNumIndexedCols": "4"}
 """Only the first columns (ids, time, endpoint) are worth statistics; those of every feature make opening slow."""
 
@@ -45,10 +49,13 @@ class Log:
         table = self.open()
         return 0 if table is None else (table.transaction_version(self.name) or 0)
 
-    def dataset(self) -> pyarrow.dataset.Dataset | None:
-        """The table as an Arrow dataset; None before the first write."""
+    def dataset(self, from_us: int | None = None, to_us: int | None = None) -> pyarrow.dataset.Dataset | None:
+        """The table as an Arrow dataset, if asked only the files of the days from one instant to another (both within).
+
+        None before the first write.
+        """
         table = self.open()
-        return None if table is None else table.to_pyarrow_dataset()
+        return None if table is None else between(table, from_us, to_us)
 
     def append(self, rows: pyarrow.Table, batch: int, table: deltalake.DeltaTable | None) -> None:
         """Write a batch to the table as it was opened; `Unavailable` when somebody wrote one since.
@@ -81,6 +88,19 @@ class Log:
         for day in days:
             if len(table.file_uris(file_pruning_predicate=[("day", "=", day)])) > _SMALL_FILES:
                 table.optimize.compact(partition_filters=[("day", "=", day)])
+
+
+def between(
+    table: deltalake.DeltaTable, from_us: int | None = None, to_us: int | None = None
+) -> pyarrow.dataset.Dataset:
+    """An open table as an Arrow dataset of the files of some days: the fewer they are, the sooner it is open."""
+    days = [("day", ">=", _day(from_us))] if from_us is not None else []
+    days += [("day", "<=", _day(to_us))] if to_us is not None else []
+    return table.to_pyarrow_dataset(file_pruning_predicate=days or None)
+
+
+def _day(instant_us: int) -> str:
+    return time.from_us(max(_FIRST_US, min(_LAST_US, instant_us))).date().isoformat()
 
 
 def with_day(rows: pyarrow.Table) -> pyarrow.Table:

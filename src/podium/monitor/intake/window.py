@@ -72,7 +72,7 @@ def read_rows(
     store: Store, project: str, query: Query, also: pyarrow.compute.Expression | None = None
 ) -> pyarrow.Table:
     """The window's predictions without outcomes; `also` narrows the rows further."""
-    dataset = logs.Log(store, project, query.model, rows.PREDICTIONS).dataset()
+    dataset = logs.Log(store, project, query.model, rows.PREDICTIONS).dataset(query.from_us, query.to_us)
     if dataset is None:
         return segments.CORE.empty_table()
     chosen = _filter(query) if also is None else _filter(query) & also
