@@ -247,7 +247,9 @@ def _checks(window: check.ClosedWindow | None) -> Text:
         return Text("")
     if window.broken:
         return Text(f"{window.broken} of {window.checks} broken", style="red")
-    return Text(f"{window.checks} ok", style="green" if window.checks else "dim")
+    if not window.rows:
+        return Text("no rows to check", style="dim")
+    return Text(f"none of {window.checks} broken", style="green" if window.checks else "dim")
 
 
 def _alert(item: alert.Alert) -> Text:
