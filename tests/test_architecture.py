@@ -14,7 +14,6 @@ SOURCE = Path(__file__).parents[1] / "src" / "podium"
 LONGEST = 300
 ONE_IDEA: dict[str, str] = {
     "bundle/columns.py": "every way in and out of the canonical columns, with one rule for each type",
-    "cli/demo/telling.py": "the demo's report: what was measured, and how it is told",
     "core/project_rules.py": "the rules of the project file, a function each",
 }
 """Files that are longer and stay so, each with the one idea that it holds."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Litestar, Request, Router, get
-from litestar.config.response_cache import ResponseCacheConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -34,7 +33,6 @@ def build(store: Store, routes: Sequence[ControllerRouterHandler]) -> Litestar:
         exception_handlers=problems.HANDLERS,
         state=State({"store": store, "schedulable": handlers.SCHEDULABLE}),
         openapi_config=OpenAPIConfig(title="Podium", version=version.VERSION, path="/schema", render_plugins=[]),
-        response_cache_config=ResponseCacheConfig(),
         request_max_body_size=_BODY_LIMIT,
         logging_config=None,
         debug=False,

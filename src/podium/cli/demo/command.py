@@ -30,18 +30,18 @@ def demo(
 
     Example: podium demo --until 2013-05-01
     """
-    from podium.cli.demo import story, telling
+    from podium.cli.demo import stage, story, telling
 
     end = _end(until, story.BEGIN, story.YEAR_END)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, it stops what it started
     started = time.perf_counter()
-    with telling.running(folder, database=database, blobs=blobs, say=console.say) as stage:
+    with stage.running(folder, database=database, blobs=blobs, say=console.say) as running:
         with console.progress("Version 1 is trained, gated, validated and approved") as bar:
-            for window in story.tell(stage.platform, stage.traffic, stage.project, end):
+            for window in story.tell(running.platform, running.traffic, running.project, end):
                 bar.at(window.number / window.of, _line(window))
                 if not console.err.is_terminal and not json:
                     console.say(f"{window.end:%Y-%m-%d}  {_line(window)}")
-        report = telling.finish(stage, end, started)
+        report = telling.finish(running, end, started)
         if json:
             console.print_json(report)
         else:
@@ -50,7 +50,7 @@ def demo(
         if failed:
             raise Refused("A promise did not hold: " + "; ".join(failed), fix=f"See {folder / 'report.json'}.")
         if serve:
-            telling.leave_running(stage)
+            telling.leave_running(running)
 
 
 def _end(until: str, begin: datetime, year_end: datetime) -> datetime:

@@ -1,7 +1,6 @@
 """The story of the demo: a year of flights, window by window; people act where people must."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -34,17 +33,6 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     alerts: int
     scored: int
     rate: float
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What the story measured while it ran."""
-
-    predictions: int
-    outcomes: int
-    requests: int
-    windows: int
-    seconds: float
-    seconds_scoring: float
 
 
 def windows(begin: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
@@ -126,16 +114,4 @@ def _window(platform: Platform, traffic: Traffic, number: int, of: int, end: dat
         alerts=len(engineer.alerts.list(state="open")),
         scored=traffic.scored,
         rate=traffic.scored / traffic.seconds_scoring if traffic.seconds_scoring else 0.0,
-    )
-
-
-def told(traffic: Traffic, windows_played: int, started: float, clock: Callable[[], float] = time.perf_counter) -> Told:
-    """The figures of a story that has ended."""
-    return Told(
-        predictions=traffic.scored,
-        outcomes=traffic.outcomes,
-        requests=traffic.requests,
-        windows=windows_played,
-        seconds=clock() - started,
-        seconds_scoring=traffic.seconds_scoring,
     )

@@ -1,10 +1,9 @@
-"""Sets the demo's stage, and tells at the end what happened: on the terminal, as JSON, as a page."""
+"""Tells at the end what happened: on the terminal, as JSON, as a page."""
 
 import io
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,9 @@ import pyarrow as pa
 
 from podium.bundle import read
 from podium.bundle.runtime import Runtime
-from podium.cli import console, submit
+from podium.cli import console
 from podium.cli.demo import cast, chart, page, proofs, report, story
-from podium.cli.demo.flights import prepare
-from podium.cli.demo.memory import MemoryWatch
-from podium.cli.demo.platform import Platform
-from podium.cli.demo.traffic import Traffic
+from podium.cli.demo.stage import Stage
 from podium.core import project, release, run
 from podium.core import time as instants
 from podium.measures.performance import interval
@@ -59,42 +55,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     peak_rss_mb: float
     restarts: dict[str, int]
-
-
-class Stage:
-    """The platform, the traffic and the project of one demo."""
-
-    def __init__(self, platform: Platform, traffic: Traffic, first: submit.Project, memory: MemoryWatch) -> None:
-        self.platform = platform
-        self.traffic = traffic
-        self.project = first
-        self.memory = memory
-
-
-@contextmanager
-def running(folder: Path, *, database: str, blobs: str, say: Callable[[str], None]) -> Iterator[Stage]:
-    """Start everything; stop it at the end, whatever happens."""
-    memory = MemoryWatch()
-    memory.start()
-    platform = Platform(folder, story.PROJECT, database=database, blobs=blobs, say=say)
-    try:
-        platform.start(story.BEGIN)
-        rows = prepare.prepare(platform.folder, story.BEGIN)
-        first = submit.read(platform.folder / prepare.PROJECT)
-        traffic = Traffic(
-            rows,
-            first.spec,
-            scorer_url=platform.scorer_url,
-            endpoint=story.ENDPOINT,
-            desk=platform.client(cast.DESK),
-        )
-        try:
-            yield Stage(platform, traffic, first, memory)
-        finally:
-            traffic.close()
-    finally:
-        platform.stop()
-        memory.stop()
 
 
 def finish(stage: Stage, end: datetime, started: float) -> Report:
