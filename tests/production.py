@@ -10,7 +10,8 @@ import numpy.typing as npt
 import onnx
 import pyarrow as pa
 
-from podium.bundle import columns, layout, runtime
+from podium.bundle import columns, layout
+from podium.bundle.engines.onnx import session
 from podium.core import access, approval, bundle, digest, endpoint, project, reference, rollout, run, version
 from podium.core.signature import Task
 from podium.deploy.endpoints import actions as endpoint_actions
@@ -72,7 +73,7 @@ def bundle_files(bias: float = -1.0) -> dict[str, bytes]:
     onnx.helper.set_model_props(model, {layout.KEY: msgspec.json.encode(one_by_one).decode()})
     files[bundle.MODEL] = bytes(model.SerializeToString())
     seen = features(20_000, seed=1)
-    score = runtime.Scorer(files[bundle.MODEL]).predict(seen)
+    score = session.Scorer(files[bundle.MODEL]).predict(seen)
     late = (np.random.default_rng(2).random(20_000) < truth(seen)).astype(np.float64)
     act = score >= THRESHOLD
     known = reference.Reference(
@@ -215,7 +216,7 @@ def traffic(
     parts = []
     for route in document.routes:
         described = manifest_of(store, route.digest)
-        score = runtime.Scorer(store.blobs.get(described.file(bundle.MODEL).digest)).predict(seen)
+        score = session.Scorer(store.blobs.get(described.file(bundle.MODEL).digest)).predict(seen)
         core = {
             "prediction_id": [f"p-{seed}-{day}-{number}" for number in range(rows)],
             "request_id": [f"r-{seed}-{day}-{number}" for number in range(rows)],

@@ -14,7 +14,8 @@ from podium.build import archive
 from podium.build.runs import actions, process, tasks
 from podium.build.runs import store as rows
 from podium.build.runs.training import request
-from podium.bundle import columns, golden, runtime
+from podium.bundle import columns, golden
+from podium.bundle.engines.onnx import session
 from podium.core import access, digest, event, project, reference, run
 from podium.core.errors import Unavailable
 from podium.core.job import JobState, Progress
@@ -87,7 +88,7 @@ def test_everything_that_training_leaves(tmp_path: Path) -> None:
     assert set(kept.numeric) == {"distance", "hour"}
     assert set(kept.categorical) == {"kind", "holiday"}
     assert kept.cost_per_row == result.baseline_cost["model"]
-    scorer = runtime.Scorer((folder / "out" / "model.onnx").read_bytes())
+    scorer = session.Scorer((folder / "out" / "model.onnx").read_bytes())
     table, expected = golden.decode(result.signature, (folder / "out" / "golden.arrow").read_bytes())
     assert columns.count(table) > 100
     numpy.testing.assert_allclose(scorer.predict(table), expected, atol=1e-6)

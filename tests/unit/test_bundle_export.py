@@ -28,6 +28,7 @@ from sklearn import (
 )
 
 from podium.bundle import columns, golden, read, runtime, write
+from podium.bundle.engines.onnx import session
 from podium.bundle.export import frame
 from podium.bundle.export import onnx as export
 from podium.core import bundle
@@ -199,7 +200,7 @@ def fitted(task: Task, before: Any, last: Any) -> Any:
 
 
 def same_in_batches(exported: export.Exported, table: columns.Columns) -> None:
-    scorer = runtime.Scorer(exported.model)
+    scorer = session.Scorer(exported.model)
     whole = scorer.predict(table)
     for size in (1, 7, 50, 1000):
         parts = [scorer.predict(columns.take(table, slice(at, at + size))) for at in range(0, ROWS, size)]
@@ -213,7 +214,7 @@ def test_the_double_recipe_answers_to_the_last_digits(name: str) -> None:
     assert exported.parity.recipe == "double-preprocessing+double-model"
     assert exported.parity.rows == ROWS
     assert exported.parity.max_abs_error <= 1e-13 * max(1.0, float(np.abs(exported.expected).max()))
-    assert runtime.Scorer(exported.model).layout.rows_at_once == 0
+    assert session.Scorer(exported.model).layout.rows_at_once == 0
     same_in_batches(exported, frame.table(signature(task), unseen()))
 
 
@@ -319,7 +320,7 @@ def test_golden_rows_are_telling_and_prove_the_bundle(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_model_of_ours_is_refused() -> None:
     with pytest.raises(Refused):
-        runtime.Scorer(b"nonsense")
+        session.Scorer(b"nonsense")
 
 
 def test_light_modules_import_no_engine() -> None:

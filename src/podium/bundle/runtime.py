@@ -1,87 +1,45 @@
-"""Executing a bundle's model: one thread, and a row's score never depends on the rows beside it."""
+"""A bundle ready to score, whatever kind of model it holds: what `manifest.engine` says is loaded and asked."""
 
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from podium.bundle import columns, golden, layout
-from podium.core import bundle, errors
-from podium.core.errors import Refused
-
-try:
-    import onnxruntime as ort
-except ModuleNotFoundError:
-    raise errors.missing_extra("scorer", "onnxruntime") from None
-
-_ERRORS_ONLY = 3
-
-
-def session(model: bytes) -> ort.InferenceSession:
-    """A session on one thread, that logs errors only and keeps no thread spinning."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = _ERRORS_ONLY
-    options.use_deterministic_compute = True
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
-    except Exception as problem:
-        raise Refused("The engine cannot load this model file.", field=bundle.MODEL) from problem
-
-
-class Scorer:
-    """A loaded model file: canonical columns in, float64 scores out."""
-
-    def __init__(self, model: bytes) -> None:
-        self._session = session(model)
-        described = self._session.get_modelmeta().custom_metadata_map.get(layout.KEY)
-        if described is None:
-            raise Refused("The model file does not say how its inputs are laid out.", field=bundle.MODEL)
-        self.layout = msgspec.json.decode(described, type=layout.Layout)
-        self._outputs = [layout.SCORE]
-
-    def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
-        """Scores [n] of columns as `podium.bundle.columns` makes them."""
-        rows = columns.count(table)
-        if rows == 0:
-            return np.empty(0, dtype=np.float64)
-        inputs = layout.feed(self.layout, table)
-        step = self.layout.rows_at_once
-        if step == 0 or rows <= step:
-            return self._run(inputs)
-        parts = [
-            self._run({name: value[start : start + step] for name, value in inputs.items()})
-            for start in range(0, rows, step)
-        ]
-        return np.concatenate(parts)
-
-    def _run(self, inputs: dict[str, Any]) -> npt.NDArray[np.float64]:
-        score: npt.NDArray[np.float64] = self._session.run(self._outputs, inputs)[0]
-        return score.reshape(-1)
+from podium.bundle import columns, golden
+from podium.bundle.engines import place, registry
+from podium.core import bundle
 
 
 class Runtime:
-    """A bundle ready to score. Give it a folder that `read.verify` has passed."""
+    """A loaded bundle. Give it a folder that `read.verify` has passed; `close` it when nothing will ask it again."""
 
-    def __init__(self, folder: Path, manifest: bundle.Manifest) -> None:
+    def __init__(self, folder: Path, manifest: bundle.Manifest, where: place.Place | None = None) -> None:
         self.manifest = manifest
-        self._scorer = Scorer((folder / bundle.MODEL).read_bytes())
+        self.model = registry.load(folder, manifest, where or place.Place())
+        self.blocking = self.model.blocking
         self._folder = folder
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
-        """Scores [n] (binary: probability of the positive class; regression: the value)."""
-        return self._scorer.predict(table)
+        """Scores [n] (binary: probability of the positive class; regression: the value).
+
+        `Unavailable` when the model cannot be asked now. Where `blocking` is true it waits for another process or
+        machine, up to the time limit that the bundle names: call it off an event loop.
+        """
+        return self.model.predict(table)
 
     def check_golden(self) -> float:
-        """The largest difference on the golden rows; `Refused` over the tolerance. It also warms the session up."""
+        """The largest difference on the golden rows; `Refused` over the tolerance. It also warms the model up."""
         return golden.check(self._folder, self.manifest, self.predict)
 
+    def close(self) -> None:
+        """End what the engine started."""
+        self.model.close()
 
-def check_golden(folder: Path, manifest: bundle.Manifest) -> float:
-    """The largest absolute difference between the golden rows' expected scores and those of the model file there."""
-    return golden.difference(folder, manifest, Scorer((folder / bundle.MODEL).read_bytes()).predict)
+
+def check_golden(folder: Path, manifest: bundle.Manifest, where: place.Place | None = None) -> float:
+    """The largest absolute difference between the golden rows' expected scores and those of the model there."""
+    loaded = Runtime(folder, manifest, where)
+    try:
+        return golden.difference(folder, manifest, loaded.predict)
+    finally:
+        loaded.close()

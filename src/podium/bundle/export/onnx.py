@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from podium.bundle import columns, layout, runtime
+from podium.bundle import columns, layout
+from podium.bundle.engines.onnx import session
 from podium.bundle.export import exact, frame, general, graph
 from podium.core import bundle
 from podium.core.errors import Invalid, Refused
@@ -77,17 +78,17 @@ def _settled(model: Any, signature: Signature, table: columns.Columns) -> tuple[
     described = layout.of(signature)
     data = graph.finish(model, described)
     try:
-        scorer = runtime.Scorer(data)
+        scorer = session.Scorer(data)
         found = scorer.predict(table)
     except Refused as problem:
         raise graph.Unsupported("a model that the engine loads") from problem
     if not _same_in_any_batch(scorer, table):
         data = graph.finish(model, msgspec.structs.replace(described, rows_at_once=1))
-        found = runtime.Scorer(data).predict(table)
+        found = session.Scorer(data).predict(table)
     return data, found
 
 
-def _same_in_any_batch(scorer: runtime.Scorer, table: columns.Columns) -> bool:
+def _same_in_any_batch(scorer: session.Scorer, table: columns.Columns) -> bool:
     rows = min(columns.count(table), _BATCH_ROWS)
     sample = columns.take(table, slice(0, rows))
     whole = scorer.predict(sample)

@@ -9,7 +9,8 @@ import numpy
 
 from podium.build.runs.training import evaluate
 from podium.build.runs.training import table as tables
-from podium.bundle import columns, golden, runtime
+from podium.bundle import columns, golden
+from podium.bundle.engines.onnx import session
 from podium.bundle.export import frame, onnx
 from podium.core import bundle, digest
 from podium.core.dataset import Part
@@ -37,7 +38,7 @@ def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Ex
     test = table.places(Part.TEST)
     real = columns.take(table.features, test[:PARITY_ROWS])
     made = onnx.export(estimator, table.signature, frame.frame(table.signature, real))
-    scorer = runtime.Scorer(made.model)
+    scorer = session.Scorer(made.model)
     signature = _nullability(estimator, scorer, table.signature, real, made.parity.tolerance)
     chosen = golden.choose(signature, real)
     files = {
@@ -49,7 +50,7 @@ def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Ex
 
 
 def _nullability(
-    estimator: Any, scorer: runtime.Scorer, signature: Signature, real: columns.Columns, tolerance: float
+    estimator: Any, scorer: session.Scorer, signature: Signature, real: columns.Columns, tolerance: float
 ) -> Signature:
     """A feature may be null where the original then gives a number, and the exported form the same one."""
     fields = tuple(
@@ -61,7 +62,7 @@ def _nullability(
 
 def _takes_null(
     estimator: Any,
-    scorer: runtime.Scorer,
+    scorer: session.Scorer,
     signature: Signature,
     field: Field,
     real: columns.Columns,
@@ -78,7 +79,7 @@ def _takes_null(
     return bool(numpy.isfinite(exported).all() and numpy.abs(exported - original).max() <= tolerance)
 
 
-def _latency(scorer: runtime.Scorer, real: columns.Columns) -> float:
+def _latency(scorer: session.Scorer, real: columns.Columns) -> float:
     """The median time to score one row, in microseconds."""
     count = columns.count(real)
     single = [columns.take(real, slice(at % count, at % count + 1)) for at in range(_TIMED)]

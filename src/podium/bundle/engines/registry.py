@@ -1,0 +1,41 @@
+"""Which module executes which kind of model. It is imported when a bundle of that kind is loaded, and not before."""
+
+import importlib
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from podium.bundle import columns
+from podium.bundle.engines import place
+from podium.core import bundle
+
+MODULES = {
+    bundle.Engine.ONNX: "podium.bundle.engines.onnx.session",
+}
+
+
+class Model(Protocol):
+    """A loaded model of any kind. Thread-safe: `predict` may be called from several threads."""
+
+    blocking: bool
+    """Whether `predict` waits for another process or machine: call it off an event loop."""
+
+    def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
+        """Scores [n] of canonical columns; NaN where the model has no answer. `Unavailable` when it cannot be asked
+        now (the worker died or is late, the vendor does not answer): trying again later helps."""
+
+    def close(self) -> None:
+        """Let go of everything; a call under way ends with `Unavailable`."""
+
+
+class _Module(Protocol):
+    def load(self, folder: Path, manifest: bundle.Manifest, where: place.Place) -> Model:
+        """The model of a verified bundle, ready to answer."""
+
+
+def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> Model:
+    """Load a verified bundle's model by its engine. `Unavailable` when the engine's packages are not installed."""
+    module = cast("_Module", importlib.import_module(MODULES[manifest.engine]))
+    return module.load(folder, manifest, where)
