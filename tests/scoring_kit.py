@@ -31,6 +31,7 @@ NOW = 1_363_000_000_000_000
 LATER = 4_000_000_000_000_000
 PROJECT, MODEL, ENDPOINT = "flights", "delay", "delay"
 ADMIN = "admin-secret"
+PROCESS = Path(__file__).with_name("scoring_process.py")
 ROWS: dict[str, list[Any]] = {"distance": [100.0, 1900.5, 700.0], "hour": [1, 23, 12]}
 
 
@@ -161,7 +162,7 @@ class Process:
         if (folder / "public.key").exists():
             given["public_keys"] = [str(folder / "public.key")]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.scoring_process", json.dumps(given | settings)],
+            [sys.executable, str(PROCESS), json.dumps(given | settings)],
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parent.parent,
             env={**os.environ, "PYTHONPATH": "src:."},
@@ -215,7 +216,7 @@ class Nursery:
         given = {"folder": str(folder), "project": PROJECT, "port": 0, "folder_only": True}
         self._settings = json.dumps(given | {"public_keys": [str(folder / "public.key")]})
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.scoring_process", "--fork"],
+            [sys.executable, str(PROCESS), "--fork"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parent.parent,

@@ -1,5 +1,6 @@
 """The front door agrees with a strict reference parser; routing keeps its promises; torn logs keep whole batches."""
 
+import itertools
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.scoring import router
-from podium.scoring.log import segment
+from podium.scoring.log import batches, segment
 from podium.scoring.protocols import json_body
 
 VALUES = st.recursive(
@@ -74,18 +75,26 @@ def test_a_torn_log_keeps_every_whole_batch_and_nothing_else(data: st.DataObject
     cut = data.draw(st.integers(0, len(whole)))
     kept = max((count for count, end in enumerate(ends) if end <= cut), default=0)
     torn = whole[:cut] + bytes(data.draw(st.sampled_from([0, 7, 4096])))
-    end, rows = segment.whole(pa.py_buffer(torn))
-    assert rows == 3 * kept
-    assert not rows or end == ends[kept]
+    found = batches.find(torn)
+    assert found.rows == 3 * kept
+    assert not found.rows or found.end == ends[kept]
 
 
 @settings(deadline=None)
 @given(st.data())
-def test_a_batch_whose_bytes_changed_is_not_kept(data: st.DataObject) -> None:
-    schema = pa.schema([("score", pa.float64())])
+def test_a_flipped_bit_costs_the_batch_that_it_is_in_and_no_other(data: st.DataObject) -> None:
+    schema = pa.schema([("prediction_id", pa.string()), ("score", pa.float64())])
     encoder = segment.Encoder(schema)
-    batch = pa.record_batch([pa.array([1.0, 2.0, 3.0])], schema=schema)
-    pieces = [encoder.head, encoder.encode(batch), encoder.encode(batch)]
+    pieces = [encoder.head]
+    for batch in range(4):
+        columns = [[f"r{batch}/{row}" for row in range(3)], [0.5, batch + 1.0, batch + 2.0]]
+        pieces.append(encoder.encode(pa.record_batch([pa.array(column) for column in columns], schema=schema)))
+    ends = [sum(map(len, pieces[: count + 1])) for count in range(len(pieces))]
     harmed = bytearray(b"".join(pieces))
-    harmed[-data.draw(st.integers(1, 24))] ^= 0xFF
-    assert segment.whole(pa.py_buffer(bytes(harmed))) in {(len(pieces[0] + pieces[1]), 3), (len(harmed), 6)}
+    bit = data.draw(st.integers(0, 8 * len(harmed) - 1))
+    harmed[bit // 8] ^= 1 << bit % 8
+    where = next(count for count, end in enumerate(ends) if bit // 8 < end)
+    found = batches.find(bytes(harmed))
+    whole = [(start, end) for count, (start, end) in enumerate(itertools.pairwise(ends), 1) if count != where]
+    assert list(found.spans) == (whole if where else [])
+    assert found.rows == (9 if where else 0)

@@ -9,13 +9,12 @@ from pathlib import Path
 from podium.core import digest
 from podium.core.errors import Invalid, PodiumError
 from podium.scoring.log import recover
-from podium.scoring.log.segment import SEALED, SIDECAR
+from podium.scoring.log.segment import ASIDE, SEALED, SIDECAR
 
 _LOG = logging.getLogger("podium.scorer")
 _PAUSE_SECONDS = 1.0
 _LONGEST_SECONDS = 30.0
 _RECOVER_SECONDS = 30.0
-ASIDE = ".refused"
 
 Send = Callable[[str, str, bytes], None]
 """Called with a segment's name, digest and bytes; returns when it is stored, else raises a `PodiumError`."""
@@ -61,12 +60,12 @@ class Shipper:
     def _one(self, path: Path, send: Send) -> int:
         sidecar = path.with_suffix(SIDECAR)
         try:
-            data, stated = path.read_bytes(), sidecar.read_text()
+            data, stated = path.read_bytes(), sidecar.read_text(errors="replace")
         except FileNotFoundError:
             return 0  # another process of this folder was faster
         if digest.of_bytes(data) != stated:
-            self._aside(path, "it is not what its digest says")
-            return 0
+            saved = recover.harmed(path)
+            return 0 if saved is None else self._one(saved, send)
         try:
             send(path.stem, stated, data)
         except Invalid as problem:

@@ -1,14 +1,18 @@
-"""Sealing what dead processes left: their open segments, cut after the last whole record batch."""
+"""Sealing what dead processes left, and saving what can be saved of a segment that was harmed.
 
+Whatever is cut away stays beside it under `.refused`, for people to look at: nothing that was logged is deleted unseen.
+"""
+
+import contextlib
 import fcntl
+import logging
 import os
 from pathlib import Path
 
-import pyarrow as pa
-
 from podium.core import digest
-from podium.scoring.log import segment
+from podium.scoring.log import batches, segment
 
+_LOG = logging.getLogger("podium.scorer")
 _STALE_SECONDS = 60.0
 
 
@@ -17,6 +21,11 @@ def folder(path: Path, *, now: float | None = None) -> list[Path]:
     sealed = [each for each in (_one(file) for file in sorted(path.glob(f"*{segment.OPEN}"))) if each is not None]
     _sweep(path, now)
     return sealed
+
+
+def harmed(path: Path) -> Path | None:
+    """A sealed segment with its unharmed batches only, under a new digest; None when nothing of it can be read."""
+    return _save(path, path.read_bytes())
 
 
 def _one(path: Path) -> Path | None:
@@ -44,15 +53,49 @@ def _same(path: Path, file: int) -> bool:
 
 
 def _seal(path: Path, file: int) -> Path | None:
-    data = pa.py_buffer(path.read_bytes())
-    end, rows = segment.whole(data)
-    if not rows:
+    data = path.read_bytes()
+    found = batches.find(data)
+    if not found.rows and len(data) == found.head:
         path.unlink()
         return None
-    if end < data.size:
-        os.ftruncate(file, end)
-    os.fsync(file)
-    return segment.finish(path, digest.of_bytes(memoryview(data)[:end]))
+    if found.rows and found.end == len(data):
+        os.fsync(file)
+        return segment.finish(path, digest.of_bytes(data))
+    return _save(path, data)
+
+
+def _save(path: Path, data: bytes) -> Path | None:
+    """Set the file aside and put its unharmed batches, if any, into its place."""
+    found = batches.find(data)
+    aside = path.with_suffix(segment.ASIDE)
+    kept = data[: found.head] + b"".join(data[start:end] for start, end in found.spans)
+    _LOG.error(
+        "log segment %s: %d of its %d bytes are torn or harmed; %d rows are whole; the file is kept as %s",
+        path.stem,
+        len(data) - len(kept),
+        len(data),
+        found.rows,
+        aside.name,
+    )
+    if not found.rows:
+        path.rename(aside)
+        path.with_suffix(segment.SIDECAR).unlink(missing_ok=True)
+        segment.sync_folder(path.parent)
+        return None
+    with contextlib.suppress(FileExistsError):  # made by one who died at this very work
+        os.link(path, aside)
+    new = path.with_suffix(segment.SEALED + segment.NEW)
+    with new.open("wb") as file:
+        file.write(kept)
+        file.flush()
+        os.fsync(file.fileno())
+    sealed = path.with_suffix(segment.SEALED)
+    segment.state(sealed, digest.of_bytes(kept))
+    new.rename(sealed)
+    if path != sealed:
+        path.unlink()
+    segment.sync_folder(path.parent)
+    return sealed
 
 
 def _sweep(path: Path, now: float | None) -> None:

@@ -4,7 +4,7 @@
 `<name>.arrow.sha256` beside it holds its digest. A file gets its lock before it gets a name that others look at,
 else another process takes it for a dead one's.
 
-Each record batch carries the CRC-32 of its body, so that recovery after a power cut keeps only batches that are whole.
+Each record batch carries a checksum, so that after a power cut those that are whole are kept: see `batches`.
 """
 
 import fcntl
@@ -17,26 +17,29 @@ from pathlib import Path
 import pyarrow as pa
 
 from podium.core import digest
+from podium.scoring.log import batches
 
-NEW, OPEN, SEALED, SIDECAR = ".new", ".open", ".arrow", ".arrow.sha256"
-CRC = b"crc32"
-_PREFIX = 8
+NEW, OPEN, SEALED, SIDECAR, ASIDE = ".new", ".open", ".arrow", ".arrow.sha256", ".refused"
 
 
 class Encoder:
     """Record batches as the bytes of one stream, each with its checksum."""
 
     def __init__(self, schema: pa.Schema) -> None:
+        self.head = schema.serialize().to_pybytes()
+        """The stream's first bytes: its schema."""
+        self._seed = zlib.crc32(self.head)
         self._sink = io.BytesIO()
         self._stream = pa.ipc.new_stream(self._sink, schema)
-        self.head = self._take()
-        """The stream's first bytes: its schema."""
+        self._begun = False
 
     def encode(self, batch: pa.RecordBatch) -> bytes:
         """The bytes that the batch adds."""
-        crc = zlib.crc32(_body(batch.serialize()))
-        self._stream.write_batch(batch, custom_metadata={CRC: f"{crc:08x}"})
-        return self._take()
+        self._stream.write_batch(batch, custom_metadata={batches.CRC: batches.UNSTATED})
+        piece = self._take()
+        if not self._begun:  # Arrow writes the schema together with the first batch
+            piece, self._begun = piece[len(self.head) :], True
+        return batches.stamp(piece, self._seed)
 
     def _take(self) -> bytes:
         piece = self._sink.getvalue()
@@ -109,16 +112,20 @@ class Segment:
 def finish(path: Path, named: str) -> Path:
     """Write the digest beside an `.open` file whose bytes are on disk, then give it its sealed name."""
     sealed = path.with_suffix(SEALED)
-    sidecar = path.with_suffix(SIDECAR)
-    new = path.with_suffix(SIDECAR + NEW)
+    state(sealed, named)
+    path.rename(sealed)
+    sync_folder(path.parent)
+    return sealed
+
+
+def state(sealed: Path, named: str) -> None:
+    """Write a segment's digest into the file beside it, whole or not at all."""
+    new = sealed.with_suffix(SIDECAR + NEW)
     with new.open("w") as file:
         file.write(named)
         file.flush()
         os.fsync(file.fileno())
-    new.rename(sidecar)
-    path.rename(sealed)
-    sync_folder(path.parent)
-    return sealed
+    new.rename(sealed.with_suffix(SIDECAR))
 
 
 def sync_folder(folder: Path) -> None:
@@ -128,31 +135,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def whole(data: pa.Buffer) -> tuple[int, int]:
-    """How many bytes of an Arrow IPC stream hold whole, unharmed record batches, and how many rows they have."""
-    source = pa.BufferReader(data)
-    view = memoryview(data)
-    try:
-        stream = pa.ipc.open_stream(source)
-    except (pa.ArrowException, OSError, EOFError):
-        return 0, 0
-    end, rows = source.tell(), 0
-    while True:
-        try:
-            batch, metadata = stream.read_next_batch_with_custom_metadata()
-            batch.validate()
-        except (StopIteration, pa.ArrowException, OSError, EOFError):
-            return end, rows
-        after = source.tell()
-        stated = None if metadata is None else metadata.get(CRC)
-        if stated is None or int(stated, 16) != zlib.crc32(_body(view[end:after])):
-            return end, rows
-        end, rows = after, rows + batch.num_rows
-
-
-def _body(message: pa.Buffer | memoryview) -> memoryview:
-    """The body of an encapsulated message: after the marker, the length of the metadata (4 + 4 bytes) and itself."""
-    view = memoryview(message)
-    return view[_PREFIX + int.from_bytes(view[4:_PREFIX], "little") :]
