@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 
 from podium.core.errors import Conflict, Invalid, NotFound, Refused, Unavailable
@@ -97,13 +96,13 @@ KEY = {"name": "flight", "shape": [2], "datatype": "BYTES", "data": ["UA1", 7]}
 
 def test_oip_tensors_become_columns() -> None:
     body = {"id": "a b", "inputs": [tensor(), HOUR, KEY, tensor(name="unknown")], "parameters": {}}
-    sent = oip.read(body, "req-1", artifacts.SIGNATURE)
+    sent = oip.read(body, lambda _: "req-1", artifacts.SIGNATURE)
     assert (sent.request_id, sent.count) == ("a b", 2)
     assert sent.columns["distance"] == [1.5, None]
     assert sent.columns["hour"] == [1, 2]
     assert request.keys(sent, "flight") == ["UA1", "7"]
     assert request.keys(sent, "absent") == ["", ""]
-    assert oip.read({"inputs": [tensor()]}, "req-1", artifacts.SIGNATURE).request_id == "req-1"
+    assert oip.read({"inputs": [tensor()]}, lambda _: "req-1", artifacts.SIGNATURE).request_id == "req-1"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +139,7 @@ def test_oip_tensors_become_columns() -> None:
 )
 def test_bad_tensors_are_named_by_place(body: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as caught:
-        oip.read(body, "req-1", artifacts.SIGNATURE)
+        oip.read(body, lambda _: "req-1", artifacts.SIGNATURE)
     assert caught.value.field == field
 
 
@@ -208,7 +207,7 @@ def test_answers_carry_every_row() -> None:
     scored = request.Scored(
         request_id="r",
         prediction_ids=["r/0", "r/1"],
-        scores=np.array([0.25, 0.75]),
+        scores=[0.25, 0.75],
         decisions=[False, True],
         versions=[1, 2],
     )

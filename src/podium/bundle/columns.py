@@ -107,6 +107,35 @@ def from_arrow(signature: Signature, table: pa.Table | pa.RecordBatch, prefix: s
     return columns
 
 
+def from_given(signature: Signature, given: Mapping[str, Any]) -> Columns:
+    """Columns of lists of JSON values, NumPy arrays or Arrow arrays, by feature, all of one length."""
+    columns: Columns = {}
+    rows: int | None = None
+    for field in signature.features:
+        values = given.get(field.name)
+        if values is None:
+            raise _missing(field)
+        rows = len(values) if rows is None else rows
+        if len(values) != rows:
+            raise _uneven(field)
+        if isinstance(values, np.ndarray):
+            if values.ndim != 1:
+                raise _uneven(field)
+            columns[field.name] = _from_array(field, values)
+        elif isinstance(values, pa.Array | pa.ChunkedArray):
+            columns[field.name] = _from_arrow(field, values)
+        else:
+            columns[field.name] = _from_values(field, values)
+    return columns
+
+
+def to_list(values: Any) -> list[Any]:
+    """A list, a NumPy array or an Arrow array as a list of Python values."""
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return list(values.to_pylist())
+    return list(values.tolist() if isinstance(values, np.ndarray) else values)
+
+
 def from_log(signature: Signature, table: pa.Table | pa.RecordBatch) -> Columns:
     """The columns that were scored, from rows of the prediction log; bit for bit."""
     return from_arrow(signature, table, prediction.FEATURE_PREFIX)
@@ -261,7 +290,7 @@ def _from_arrow(field: Field, array: pa.Array | pa.ChunkedArray) -> npt.NDArray[
     if field.type is FieldType.TEXT:
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
             raise _wrong(field, 0)
-        return _text(field, array.to_pylist())
+        return _text_from_arrow(field, array)
     good = _is_numeric(kind) or pa.types.is_null(kind)
     if not (good or (field.type is FieldType.BOOLEAN and pa.types.is_boolean(kind))):
         raise _wrong(field, 0)
@@ -272,6 +301,21 @@ def _from_arrow(field: Field, array: pa.Array | pa.ChunkedArray) -> npt.NDArray[
     flat = pc.cast(pc.cast(array, pa.int8()) if pa.types.is_boolean(kind) else array, pa.float64(), safe=False)
     column = np.array(flat.to_numpy(zero_copy_only=False) if isinstance(flat, pa.Array) else flat.to_numpy())
     return _checked(field, column.astype(np.float64, copy=False))
+
+
+def _text_from_arrow(field: Field, array: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.object_]:
+    """Each different text is checked and made once; rows that say the same share one `str`."""
+    if len(array) <= _FEW or pa.types.is_null(array.type):
+        return _text(field, array.to_pylist())
+    encoded = array.dictionary_encode()
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    try:
+        words = _text(field, [*encoded.dictionary.to_pylist(), *([None] if encoded.null_count else [])])
+    except Invalid:
+        return _text(field, array.to_pylist())  # raises, and finds the row
+    places = encoded.indices.fill_null(len(words) - 1) if encoded.null_count else encoded.indices
+    found: npt.NDArray[np.object_] = words[places.to_numpy()]
+    return found
 
 
 def _is_numeric(kind: pa.DataType) -> bool:

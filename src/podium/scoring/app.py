@@ -1,13 +1,13 @@
-"""The service over HTTP as a bare ASGI application: reads the body, waits for the log, writes the answer."""
+"""The service over HTTP as a bare ASGI application: reads the body, waits for the answer, writes it."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from podium.core.errors import PodiumError
-from podium.scoring import service
-from podium.scoring.service import Answer, Call, Service
+from podium.scoring import answers
+from podium.scoring.call import Answer, Call
+from podium.scoring.service import Service
 
 _LOG = logging.getLogger("podium.scorer")
 _BODY_SECONDS = 30.0
@@ -26,43 +26,33 @@ class _Gone(Exception):
     pass
 
 
-def make(meaning: Service, body_limit: int) -> App:
+def make(started: Callable[[asyncio.AbstractEventLoop], Service], body_limit: int) -> App:
     """The ASGI application."""
+    made: list[Service] = []
 
     async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        if not made:
+            made.append(started(asyncio.get_running_loop()))
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             body = await _body(receive, headers.get("content-length"), body_limit)
-            answer = await _answer(meaning, Call(scope["method"], scope["path"], headers, body))
+            waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            made[0].submit(Call(scope["method"], scope["path"], headers, body), waiting.set_result)
+            answer = await waiting
         except _Gone:
             return
         except _TooLarge:
-            answer = meaning.finish(service.too_large(body_limit)._replace(headers=(("connection", "close"),)))
+            answer = answers.too_large(body_limit)._replace(headers=(("connection", "close"),))
         except TimeoutError:
-            answer = meaning.finish(service.too_slow()._replace(headers=(("connection", "close"),)))
+            answer = answers.too_slow()._replace(headers=(("connection", "close"),))
         except Exception:  # noqa: BLE001 - the process's edge: the caller gets a problem, the log the cause
             _LOG.exception("a request failed")
-            answer = meaning.finish(service.broken())
+            answer = answers.broken()
         await _write(send, answer)
 
     return app
-
-
-async def _answer(meaning: Service, call: Call) -> Answer:
-    if meaning.slow(call):
-        answer = await asyncio.to_thread(meaning.handle, call)
-    else:
-        answer = meaning.handle(call)
-    try:
-        if answer.logged is not None and not answer.logged.done():
-            await asyncio.wrap_future(answer.logged)
-        elif answer.logged is not None:
-            answer.logged.result()
-    except PodiumError as problem:
-        return meaning.finish(answer, problem)
-    return meaning.finish(answer)
 
 
 async def _body(receive: Receive, stated: str | None, limit: int) -> bytes:

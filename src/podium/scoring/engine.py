@@ -76,10 +76,10 @@ class Loaded:
         """Score rows. `Invalid` when they do not fit the signature, `Unavailable` when no version may decide."""
         champion, canary = self.deciding(now_us)
         signature = champion.runtime.manifest.signature
-        keys = request.keys(sent, signature.key)
+        keys = sent.keys(signature.key)
         ids = request.prediction_ids(sent.request_id, sent.count)
         if canary is None:
-            everything = columns.from_lists(signature, sent.columns)
+            everything = sent.table(signature)
             part = _part(champion, sent.request_id, now_us, _Slice(ids, keys, everything))
             parts, scores, versions = [part], part.scores, [champion.route.version] * sent.count
             chosen = rows.decisions(scores.tolist(), [champion.route.threshold] * sent.count)
@@ -91,13 +91,13 @@ class Loaded:
             ]
             scores, versions, chosen = _join(mask, parts)
         scored = request.Scored(
-            request_id=sent.request_id, prediction_ids=ids, scores=scores, decisions=chosen, versions=versions
+            request_id=sent.request_id, prediction_ids=ids, scores=scores.tolist(), decisions=chosen, versions=versions
         )
         return Outcome(scored, [part for part in parts if len(part)], sent, keys, now_us)
 
     def shadow(self, live: Live, outcome: Outcome) -> rows.Rows:
         """What a shadow says to the same rows, under the same prediction ids."""
-        table = columns.from_lists(live.runtime.manifest.signature, outcome.sent.columns)
+        table = outcome.sent.table(live.runtime.manifest.signature)
         whole = _Slice(outcome.scored.prediction_ids, outcome.keys, table)
         return _part(live, outcome.sent.request_id, outcome.at_us, whole)
 
@@ -111,7 +111,7 @@ class _Slice(NamedTuple):
 def _pick(
     live: Live, sent: request.Rows, names: tuple[Sequence[str], Sequence[str]], index: npt.NDArray[np.int64]
 ) -> _Slice:
-    table = columns.from_lists(live.runtime.manifest.signature, sent.columns)
+    table = sent.table(live.runtime.manifest.signature)
     ids, keys = names
     return _Slice([ids[row] for row in index], [keys[row] for row in index], columns.take(table, index))
 

@@ -1,23 +1,36 @@
 """What every protocol says in the end: rows to score, and the scored rows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
+from podium.bundle import columns
+from podium.bundle.columns import Columns
 from podium.core.errors import Invalid
+from podium.core.signature import Signature
 
 LONGEST_ID = 128
 LONGEST_KEY = 512
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows to score, column by column, as JSON gave them; not yet checked against a signature."""
+    """Rows to score, column by column, as they were sent; not yet checked against a signature.
+
+    A column is a list of JSON values, a NumPy array or an Arrow array.
+    """
 
     request_id: str
     count: int
-    columns: dict[str, list[Any]]
+    columns: Mapping[str, Any]
+
+    def table(self, signature: Signature) -> Columns:
+        """The canonical columns; `Invalid` naming the feature that does not fit."""
+        return columns.from_given(signature, self.columns)
+
+    def keys(self, name: str) -> list[str]:
+        """The rows' keys as text; empty where a row has none."""
+        return keys(self, name)
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +38,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 
     request_id: str
     prediction_ids: list[str]
-    scores: npt.NDArray[np.float64]
+    scores: list[float]
     decisions: list[bool | None]
     versions: list[int]
 
@@ -49,6 +62,8 @@ def keys(rows: Rows, name: str) -> list[str]:
     values = rows.columns.get(name)
     if values is None:
         return [""] * rows.count
+    if not isinstance(values, list):
+        values = columns.to_list(values)
     return [_key(value, name, row) for row, value in enumerate(values)]
 
 

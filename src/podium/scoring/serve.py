@@ -15,7 +15,7 @@ import uvicorn
 from podium.core import ids
 from podium.core.errors import Invalid, PodiumError
 from podium.core.time import Clock
-from podium.scoring import app, cache, metrics, service
+from podium.scoring import app, cache, metrics, operate, service
 from podium.scoring.board import Board
 from podium.scoring.log import recover
 from podium.scoring.log.writer import Limits, Writer
@@ -82,18 +82,16 @@ def run(settings: Settings) -> None:
     log = Writer(kept.log, lambda: new_id("segment"), limits, shipper.wake)
     shadows = Shadows(log, counts, settings.shadow_rows)
     poller.tell = lambda: {"segments_waiting": shipper.waiting(), "log_problem": log.problem}
-    meaning = service.Service(
-        service.Parts(
-            board=board,
-            log=log,
-            shadows=shadows,
-            counts=counts,
-            clock=settings.clock,
-            new_id=new_id,
-            ship=shipper.ship,
-            segments=shipper.waiting,
-            admin_token=settings.admin_token,
-        )
+    parts = operate.Parts(
+        board=board,
+        log=log,
+        shadows=shadows,
+        counts=counts,
+        clock=settings.clock,
+        new_id=new_id,
+        ship=shipper.ship,
+        segments=shipper.waiting,
+        admin_token=settings.admin_token,
     )
     poller.from_cache()
     if not board.endpoints():
@@ -102,7 +100,7 @@ def run(settings: Settings) -> None:
     poller.start()
     shipper.start()
     try:
-        _serve(settings, app.make(meaning, settings.body_limit))
+        _serve(settings, app.make(lambda loop: service.Service(parts, loop), settings.body_limit))
     finally:
         poller.stop()
         shadows.close()

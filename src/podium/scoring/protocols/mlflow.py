@@ -133,7 +133,7 @@ _READERS: dict[str, _Reader] = {
 
 def write(scored: request.Scored) -> bytes:
     """The answer to an invocation: a record for each row."""
-    scores = scored.scores.tolist()
+    scores = scored.scores
     return msgspec.json.encode(
         {
             "predictions": [

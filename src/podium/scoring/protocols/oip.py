@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from podium.core.errors import Invalid
+from podium.core.ids import NewId
 from podium.core.signature import FieldType, Signature
 from podium.scoring import request
 
@@ -29,10 +30,10 @@ _DATATYPE = {
 }
 
 
-def read(body: Mapping[str, Any], new_id: str, signature: Signature) -> request.Rows:
+def read(body: Mapping[str, Any], new_id: NewId, signature: Signature) -> request.Rows:
     """The rows of an infer request, else `Invalid` naming the field. Tensors that are no feature are ignored."""
     named = body.get("id")
-    request_id = new_id if named is None or named == "" else request.check_id(named)
+    request_id = new_id("req") if named is None or named == "" else request.check_id(named)
     if not isinstance(body.get("parameters", {}), dict):
         raise Invalid("The parameters are not an object.", field="parameters")
     inputs = body.get("inputs")
@@ -95,9 +96,7 @@ def _data(data: Any, rows: int, dimensions: int, where: str) -> list[Any]:
 def write(name: str, scored: request.Scored) -> bytes:
     """The answer to an infer request."""
     size = [len(scored.prediction_ids)]
-    outputs: list[dict[str, Any]] = [
-        {"name": "score", "datatype": "FP64", "shape": size, "data": scored.scores.tolist()}
-    ]
+    outputs: list[dict[str, Any]] = [{"name": "score", "datatype": "FP64", "shape": size, "data": scored.scores}]
     if any(decision is not None for decision in scored.decisions):
         outputs.append({"name": "decision", "datatype": "BOOL", "shape": size, "data": scored.decisions})
     outputs.append({"name": "prediction_id", "datatype": "BYTES", "shape": size, "data": scored.prediction_ids})

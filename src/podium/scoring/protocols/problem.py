@@ -17,8 +17,12 @@ TITLES = {
     413: "Too large",
     415: "Wrong content type",
     422: "Invalid",
+    429: "Too many requests",
+    431: "Header too large",
     500: "Internal error",
+    501: "Not implemented",
     503: "Unavailable",
+    505: "HTTP version not supported",
 }
 _STATUS: tuple[tuple[type[errors.PodiumError], int], ...] = (
     (Malformed, 400),

@@ -1,0 +1,62 @@
+"""The table of codecs: by the route's family and the body's content type.
+
+To add one, write `read` and `write` in `podium.scoring.protocols` and enter them here.
+"""
+
+from collections.abc import Mapping
+
+from podium.scoring import call, request
+from podium.scoring.codec import Asked, Codec, Written
+from podium.scoring.protocols import json_body, mlflow, oip
+
+CSV = "text/csv"
+BINARY = "binary tensors"
+"""Stands for any content type when the header `Inference-Header-Content-Length` is there."""
+OIP, MLFLOW = "oip", "mlflow"
+_UTF8 = ("", "utf-8", "utf8", "us-ascii")
+
+
+def _oip_read(body: bytes, asked: Asked) -> request.Rows:
+    return oip.read(json_body.parse(body), asked.new_id, asked.signature)
+
+
+def _oip_write(scored: request.Scored, asked: Asked) -> Written:
+    return Written(oip.write(asked.endpoint, scored))
+
+
+def _mlflow_read(body: bytes, asked: Asked) -> request.Rows:
+    return mlflow.read(json_body.parse(body), _request_id(asked), asked.signature)
+
+
+def _mlflow_csv(body: bytes, asked: Asked) -> request.Rows:
+    return mlflow.read_csv(body, _request_id(asked), asked.signature)
+
+
+def _mlflow_write(scored: request.Scored, asked: Asked) -> Written:
+    return Written(mlflow.write(scored))
+
+
+def _request_id(asked: Asked) -> str:
+    given = asked.headers.get("x-request-id")
+    return asked.new_id("req") if given is None else request.check_id(given, "X-Request-Id")
+
+
+TABLE: dict[tuple[str, str], Codec] = {
+    (OIP, call.JSON): Codec(_oip_read, _oip_write),
+    (MLFLOW, call.JSON): Codec(_mlflow_read, _mlflow_write),
+    (MLFLOW, CSV): Codec(_mlflow_csv, _mlflow_write),
+}
+
+
+def choose(family: str, headers: Mapping[str, str]) -> Codec | None:
+    """The codec for a request with those headers, or None."""
+    if "inference-header-content-length" in headers:
+        return TABLE.get((family, BINARY))
+    media, _, parameters = headers.get("content-type", "").lower().partition(";")
+    charset = parameters.strip().partition("charset=")[2].strip('" ')
+    return TABLE.get((family, media.strip())) if charset in _UTF8 else None
+
+
+def taken(family: str) -> str:
+    """The content types that a family's routes take, for people."""
+    return " or ".join(media for of, media in TABLE if of == family and media != BINARY)

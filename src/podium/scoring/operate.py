@@ -1,0 +1,128 @@
+"""What a scorer says of itself: health, metadata, metrics; and draining it."""
+
+import hmac
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from podium.core import errors, ids
+from podium.core import time as instants
+from podium.core.errors import Refused
+from podium.scoring import engine, metrics, routes
+from podium.scoring.board import Board
+from podium.scoring.call import Answer, Call
+from podium.scoring.log.writer import Writer
+from podium.scoring.protocols import oip
+from podium.scoring.routes import Action, Place
+from podium.scoring.shadow import Shadows
+from podium.version import VERSION
+
+
+class Parts(NamedTuple):
+    """What a scorer works with."""
+
+    board: Board
+    log: Writer
+    shadows: Shadows
+    counts: metrics.Metrics
+    clock: instants.Clock
+    new_id: ids.NewId
+    ship: Callable[[], int]
+    segments: Callable[[], int]
+    admin_token: str = ""
+
+    def now(self) -> int:
+        return instants.to_us(self.clock())
+
+
+class Operations:
+    """The routes beside scoring."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def routes(self) -> dict[str, routes.Route]:
+        """By pattern."""
+        return {
+            "/v2": Action("GET", lambda _, __: Answer(200, oip.server(VERSION))),
+            "/v2/health/live": Action("GET", lambda _, __: Answer(200, b'{"live":true}')),
+            "/v2/health/ready": Action("GET", self._ready),
+            "/ping": Action("GET", self._ready),
+            "/health": Action("GET", self._ready),
+            "/version": Action("GET", lambda _, __: Answer(200, VERSION.encode(), "text/plain")),
+            "/metrics": Action("GET", self._metrics),
+            "/admin/drain": Action("POST", self._drain, slow=True),
+            "/admin/status": Action("GET", self._status),
+            "/v2/models/{endpoint}": Action("GET", self._describe),
+            "/v2/models/{endpoint}/ready": Action("GET", self._model_ready),
+            "/v2/models/{endpoint}/versions/{version}": Action("GET", self._describe),
+            "/v2/models/{endpoint}/versions/{version}/ready": Action("GET", self._model_ready),
+        }
+
+    def _ready(self, _call: Call, _place: Place) -> Answer:
+        """Ready when some endpoint can decide."""
+        for endpoint in self._parts.board.endpoints():
+            try:
+                self._parts.board.get(endpoint).deciding(self._parts.now())
+            except errors.Unavailable:
+                continue
+            return Answer(200, b'{"ready":true}')
+        raise errors.Unavailable("No endpoint of this scorer can decide now.", fix="See /metrics and its log.")
+
+    def _model_ready(self, _call: Call, place: Place) -> Answer:
+        loaded(self._parts.board, place).deciding(self._parts.now())
+        return Answer(200, msgspec.json.encode({"name": place.endpoint, "ready": True}))
+
+    def _describe(self, _call: Call, place: Place) -> Answer:
+        live = [
+            each
+            for each in loaded(self._parts.board, place).live
+            if not place.version or str(each.route.version) == place.version
+        ]
+        if not live:
+            raise errors.Unavailable("This endpoint has no rollout with a version.", field="endpoint")
+        decides = any(each.route.threshold is not None for each in live)
+        versions = sorted({each.route.version for each in live})
+        return Answer(200, oip.model(place.endpoint, versions, live[0].runtime.manifest.signature, decides=decides))
+
+    def _metrics(self, _call: Call, _place: Place) -> Answer:
+        parts = self._parts
+        text = parts.counts.text(
+            {
+                "podium_rollout_number": {name: float(number) for name, number in parts.board.numbers().items()},
+                "podium_log_bytes_written": {"": float(parts.log.bytes_written)},
+                "podium_log_rows_waiting": {"": float(parts.log.waiting)},
+                "podium_log_segments_waiting": {"": float(parts.segments())},
+                "podium_log_failing": {"": float(parts.log.problem is not None)},
+                "podium_shadow_rows_waiting": {"": float(parts.shadows.waiting)},
+            }
+        )
+        return Answer(200, text, metrics.MEDIA)
+
+    def _drain(self, call: Call, _place: Place) -> Answer:
+        """Wait for the shadows, seal the log, ship it: then the control plane has every prediction."""
+        self._check_admin(call)
+        if not self._parts.shadows.drain():
+            raise errors.Unavailable("The shadows did not finish in time.", fix="Try again.")
+        self._parts.log.flush()
+        sent = self._parts.ship()
+        return Answer(200, msgspec.json.encode({"shipped": sent, "waiting": self._parts.segments()}))
+
+    def _status(self, call: Call, _place: Place) -> Answer:
+        self._check_admin(call)
+        return Answer(200, msgspec.json.encode(self._parts.board.status()))
+
+    def _check_admin(self, call: Call) -> None:
+        wanted = f"Bearer {self._parts.admin_token}".encode()
+        given = call.headers.get("authorization", "").encode()
+        if not self._parts.admin_token or not hmac.compare_digest(given, wanted):
+            raise Refused("This needs the scorer's admin token.", field="Authorization")
+
+
+def loaded(board: Board, place: Place) -> engine.Loaded:
+    """What the endpoint serves from; `NotFound` when its rollout has not the version that the path names."""
+    found = board.get(place.endpoint)
+    if place.version and place.version not in {str(live.route.version) for live in found.live}:
+        raise errors.NotFound("The rollout of this endpoint has no such version.", field="version")
+    return found
