@@ -30,7 +30,7 @@ def demo(
 
     Example: podium demo --until 2013-05-01
     """
-    from podium.cli.demo import stage, story, telling
+    from podium.cli.demo import stage, story
 
     end = _end(until, story.BEGIN, story.YEAR_END)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, it stops what it started
@@ -41,6 +41,8 @@ def demo(
                 bar.at(window.number / window.of, _line(window))
                 if not console.err.is_terminal and not json:
                     console.say(f"{window.end:%Y-%m-%d}  {_line(window)}")
+        from podium.cli.demo import telling  # charts and models: not in memory while the story plays
+
         report = telling.finish(running, end, started)
         if json:
             console.print_json(report)

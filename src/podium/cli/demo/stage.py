@@ -7,6 +7,7 @@ from pathlib import Path
 from podium.cli import submit
 from podium.cli.demo import cast, story
 from podium.cli.demo.flights import prepare
+from podium.cli.demo.flights.timetable import Timetable
 from podium.cli.demo.memory import MemoryWatch
 from podium.cli.demo.platform import Platform
 from podium.cli.demo.traffic import Traffic
@@ -30,10 +31,10 @@ def running(folder: Path, *, database: str, blobs: str, say: Callable[[str], Non
     platform = Platform(folder, story.PROJECT, database=database, blobs=blobs, say=say)
     try:
         platform.start(story.BEGIN)
-        rows = prepare.prepare(platform.folder, story.BEGIN)
+        flights = prepare.prepare(platform.folder, story.BEGIN)
         first = submit.read(platform.folder / prepare.PROJECT)
         traffic = Traffic(
-            rows,
+            Timetable(flights, first.spec),
             first.spec,
             scorer_url=platform.scorer_url,
             endpoint=story.ENDPOINT,

@@ -1,36 +1,32 @@
 """A year of flights as it happened: each is scored at its scheduled departure, its outcome sent when it is known."""
 
-import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import msgspec
 import numpy as np
-import pyarrow as pa
 
+from podium.cli.demo.flights.timetable import Timetable
 from podium.client.client import Client
 from podium.core import outcome, project
 from podium.core import time as instants
 from podium.core.errors import Refused, Unavailable
 from podium.core.signature import FieldType
 
-HOUR_US = 3_600_000_000
+_HOUR = timedelta(hours=1)
 _TENSOR = {FieldType.NUMBER: "FP64", FieldType.INTEGER: "INT64", FieldType.TEXT: "BYTES", FieldType.BOOLEAN: "BOOL"}
 _RETRIED = (httpx.TransportError,)
 
 
 class Traffic:
-    """Sends rows of a table to a scorer, hour by hour, and their outcomes to the control plane as they become known.
-
-    `rows`: sorted by the project's time column, with its key, target and features, and `outcome_at`.
-    """
+    """Sends flights to a scorer, hour by hour, and their outcomes to the control plane as they become known."""
 
     def __init__(
         self,
-        rows: pa.Table,
+        flights: Timetable,
         spec: project.Project,
         *,
         scorer_url: str,
@@ -38,18 +34,14 @@ class Traffic:
         desk: Client,
         patience: float = 120.0,
     ) -> None:
+        self._flights = flights
         self._types = _types(spec.features)
         self._key = spec.data.key
-        self._keys: list[str] = rows.column(self._key).to_pylist()
-        self._time = rows.column(spec.data.time).cast(pa.int64()).to_numpy()
-        self._known = rows.column("outcome_at").cast(pa.int64()).to_numpy()
-        self._target = rows.column(spec.data.target).to_numpy().astype(np.float64)
-        self._features = {name: rows.column(name) for name in self._types}
         self._endpoint = endpoint
         self._desk = desk
         self._patience = patience
-        self._by_known = np.argsort(self._known, kind="stable")
-        self._sent_outcomes = 0
+        self._by_landing = np.argsort(flights.lands, kind="stable")
+        self._told = 0
         self._url = f"{scorer_url}/v2/models/{endpoint}/infer"
         self._http = httpx.Client(timeout=httpx.Timeout(60, connect=2))
         self.scored = 0
@@ -59,62 +51,59 @@ class Traffic:
 
     def close(self) -> None:
         self._http.close()
+        self._flights.close()
 
     def play(self, start: datetime, end: datetime, set_clock: Callable[[datetime], None]) -> None:
-        """Let [start, end) happen: flights in scheduled order, an hour's departures a request; outcomes each day."""
-        low, high = np.searchsorted(self._time, [instants.to_us(start), instants.to_us(end)])
-        day = start
-        for first, last in self._hours(int(low), int(high)):
-            now = instants.from_us(int(self._time[first]))
-            while now >= day + timedelta(days=1):
-                day += timedelta(days=1)
-                set_clock(day)
-                self.send_outcomes(day)
-            set_clock(now)
-            self._score(first, last)
+        """Let [start, end) happen, hour by hour: first what landed by then is told, then who leaves now is scored."""
+        first, last = np.searchsorted(self._flights.leaves, [instants.to_us(start), instants.to_us(end)])
+        hour = start
+        while hour < end:
+            set_clock(hour)
+            self.tell_outcomes(hour)
+            stop = min(int(last), int(np.searchsorted(self._flights.leaves, instants.to_us(hour + _HOUR))))
+            if stop > first:
+                set_clock(instants.from_us(int(self._flights.leaves[first])))
+                self._score(int(first), stop)
+                first = stop
+            hour += _HOUR
         set_clock(end)
-        self.send_outcomes(end)
+        self.tell_outcomes(end)
 
-    def send_outcomes(self, until: datetime) -> None:
-        """Send every outcome of a scored flight that became known before an instant, once."""
-        limit = instants.to_us(until)
-        ordered = self._by_known
-        begin = self._sent_outcomes
-        stop = int(np.searchsorted(self._known[ordered], limit, side="left"))
+    def tell_outcomes(self, until: datetime) -> None:
+        """Send the outcome of every scored flight that became known before an instant, once."""
+        lands, ordered = self._flights.lands, self._by_landing
+        begin = self._told
+        stop = begin + int(np.searchsorted(lands[ordered[begin:]], instants.to_us(until), side="left"))
         if stop <= begin:
             return
+        numbers = ordered[begin:stop]
         batch = [
-            outcome.Outcome(value=float(self._target[row]), at_us=int(self._known[row]), key=self._keys[row])
-            for row in ordered[begin:stop]
+            outcome.Outcome(value=value, at_us=at_us, key=key)
+            for value, at_us, key in zip(
+                self._flights.target[numbers].tolist(),
+                lands[numbers].tolist(),
+                self._flights.keys(numbers),
+                strict=True,
+            )
         ]
         self._desk.outcomes.send(self._endpoint, batch, key=f"outcomes-{begin}-{stop}")
-        self._sent_outcomes = stop
+        self._told = stop
         self.outcomes += len(batch)
 
     def skip_before(self, start: datetime) -> None:
         """Leave out the rows of before: they were training data, never scored, and have no outcome to send."""
-        first = int(np.searchsorted(self._time, instants.to_us(start)))
-        self._by_known = self._by_known[self._by_known >= first]
-
-    def _hours(self, low: int, high: int) -> Iterator[tuple[int, int]]:
-        hours = self._time[low:high] // HOUR_US
-        edges = np.flatnonzero(np.diff(hours)) + 1
-        bounds = [low, *(low + edges).tolist(), high]
-        if high > low:
-            yield from itertools.pairwise(bounds)
+        first = int(np.searchsorted(self._flights.leaves, instants.to_us(start)))
+        self._by_landing = self._by_landing[self._by_landing >= first]
 
     def _score(self, first: int, last: int) -> None:
         count = last - first
+        rows = self._flights.rows(first, last)
         inputs: list[dict[str, Any]] = [
-            {
-                "name": name,
-                "datatype": _TENSOR[kind],
-                "shape": [count],
-                "data": self._features[name][first:last].to_pylist(),
-            }
+            {"name": name, "datatype": _TENSOR[kind], "shape": [count], "data": rows.column(name).to_pylist()}
             for name, kind in self._types.items()
         ]
-        inputs.append({"name": self._key, "datatype": "BYTES", "shape": [count], "data": self._keys[first:last]})
+        keys = rows.column(self._key).to_pylist()
+        inputs.append({"name": self._key, "datatype": "BYTES", "shape": [count], "data": keys})
         body = msgspec.json.encode({"id": f"departures-{first}", "inputs": inputs})
         started = time.perf_counter()
         self._send(body)

@@ -7,11 +7,13 @@ import numpy.typing
 import pandas
 
 from podium.build.runs.training import table as tables
+from podium.bundle import columns
+from podium.bundle.export import frame
 from podium.core import project, split
 from podium.core.dataset import Part
 from podium.core.errors import Invalid
 from podium.core.run import Interval
-from podium.core.signature import Task
+from podium.core.signature import Signature, Task
 from podium.measures import rows
 from podium.measures.business import cost, threshold
 from podium.measures.performance import by_name
@@ -35,29 +37,36 @@ class Evaluated(NamedTuple):
     """Per row on the test split: `model`, `never`, `always`; empty without costs."""
 
 
-def score(estimator: Any, frame: pandas.DataFrame, task: Task) -> rows.Numbers:
+def score(estimator: Any, signature: Signature, features: columns.Columns) -> rows.Numbers:
     """What the original answers, float64 [n]: the probability of target = 1, or the predicted number.
 
     Raises `Invalid` when it gives no probabilities, or anything that is not finite.
     """
-    frame = frame[[str(name) for name in getattr(estimator, "feature_names_in_", frame.columns)]]
-    blocks = [frame[start : start + _BLOCK_ROWS] for start in range(0, len(frame), _BLOCK_ROWS)] or [frame]
-    answer = numpy.concatenate([_answer(estimator, block, task) for block in blocks])
-    if answer.shape != (len(frame),) or not numpy.isfinite(answer).all():
+    count, task = columns.count(features), signature.task
+    blocks = [slice(start, start + _BLOCK_ROWS) for start in range(0, count, _BLOCK_ROWS)] or [slice(0, 0)]
+    answer = numpy.concatenate([_score_block(estimator, signature, columns.take(features, at)) for at in blocks])
+    if answer.shape != (count,) or not numpy.isfinite(answer).all():
         raise Invalid("The model does not give one finite number for each row.", field="train")
     if task is Task.BINARY and answer.size and (answer.min() < -_ALLOWANCE or answer.max() > 1 + _ALLOWANCE):
         raise Invalid("The model gives probabilities outside 0 and 1.", field="train")
     return numpy.clip(answer, 0.0, 1.0) if task is Task.BINARY else answer
 
 
-def _answer(estimator: Any, frame: pandas.DataFrame, task: Task) -> rows.Numbers:
+def _score_block(estimator: Any, signature: Signature, features: columns.Columns) -> rows.Numbers:
+    made = frame.frame(signature, features)
+    return _answer(
+        estimator, made[[str(name) for name in getattr(estimator, "feature_names_in_", made.columns)]], signature.task
+    )
+
+
+def _answer(estimator: Any, block: pandas.DataFrame, task: Task) -> rows.Numbers:
     if task is Task.REGRESSION:
-        return numpy.asarray(estimator.predict(frame), dtype=numpy.float64).reshape(-1)
+        return numpy.asarray(estimator.predict(block), dtype=numpy.float64).reshape(-1)
     if not hasattr(estimator, "predict_proba"):
         raise Invalid(
             f"{type(estimator).__name__} gives no probabilities.", field="train", fix="Use one with predict_proba."
         )
-    answer: rows.Numbers = numpy.asarray(estimator.predict_proba(frame), dtype=numpy.float64)[:, _positive(estimator)]
+    answer: rows.Numbers = numpy.asarray(estimator.predict_proba(block), dtype=numpy.float64)[:, _positive(estimator)]
     return answer
 
 

@@ -72,7 +72,7 @@ def _takes_null(
     null: Any = columns.NULL_TEXT if field.type is FieldType.TEXT else numpy.nan
     probe[field.name] = numpy.full(columns.count(probe), null, dtype=probe[field.name].dtype)
     try:
-        original = evaluate.score(estimator, frame.frame(signature, probe), signature.task)
+        original = evaluate.score(estimator, signature, probe)
         exported = scorer.predict(probe)
     except Exception:  # noqa: BLE001 - an estimator may refuse nulls in any way; then they are not allowed
         return False

@@ -4,6 +4,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -36,17 +37,12 @@ def main(folder: Path) -> int:
 
 def train(folder: Path, asked: request.Request) -> request.Answer:
     """Read, fit, evaluate, export; artifacts are in the folder `out`."""
-    spec, source = asked.spec, folder / request.SOURCE
+    spec = asked.spec
     _tell(asked, 0.02, "Reading the data")
-    data = table.read(folder / request.DATA, spec)
-    context.fix_randomness(asked.seed)
-    _tell(asked, _FIT[0], "Training")
-    given = context.Context(
-        asked.params, asked.seed, _rows(data, Part.VALIDATION), lambda done, text: _tell(asked, _within(done), text)
-    )
-    fitted = user.fit(source, spec.train, _rows(data, Part.TRAIN), given)
+    fitted = _fit(folder, asked)
     _tell(asked, _FIT[1], "Evaluating")
-    scores = evaluate.score(fitted, frame.frame(data.signature, data.features), spec.model.task)
+    data = table.read(folder / request.DATA, spec)
+    scores = evaluate.score(fitted, data.signature, data.features)
     found = evaluate.evaluate(data, scores, spec)
     export.check_finite(found, spec.metrics.primary)
     _tell(asked, 0.8, "Exporting, and proving that the exported form answers the same")
@@ -64,7 +60,19 @@ def train(folder: Path, asked: request.Request) -> request.Answer:
         parity=msgspec.to_builtins(made.parity),
     )
     _tell(asked, 0.98, "Keeping the result")
-    return request.Answer(result=result, environment=environment.record(source))
+    return request.Answer(result=result, environment=environment.record(folder / request.SOURCE))
+
+
+def _fit(folder: Path, asked: request.Request) -> Any:
+    """The fitted estimator. Only the rows of training and validation are in memory while it is fitted."""
+    spec = asked.spec
+    data = table.read(folder / request.DATA, spec)
+    context.fix_randomness(asked.seed)
+    _tell(asked, _FIT[0], "Training")
+    rows, validation = _rows(data, Part.TRAIN), _rows(data, Part.VALIDATION)
+    del data
+    given = context.Context(asked.params, asked.seed, validation, lambda done, text: _tell(asked, _within(done), text))
+    return user.fit(folder / request.SOURCE, spec.train, rows, given)
 
 
 def _rows(data: table.Table, part: Part) -> context.Rows:

@@ -37,18 +37,18 @@ class Table(NamedTuple):
 
 def read(path: Path, spec: project.Project) -> Table:
     """Read and check the data. Raises `Invalid` naming the column that is missing, of a wrong type or useless."""
-    data = _load(path, spec)
+    source = _open(path, spec)
     signature = sign(spec)
     features: columns.Columns = {}
-    for field in signature.features:
+    for field in signature.features:  # one column at a time: the file's form of it goes before the next comes
         one = Signature(features=(field,), task=signature.task, key=signature.key, target=signature.target)
-        features |= columns.from_arrow(one, _plain(field, data))
+        features |= columns.from_arrow(one, _plain(field, _column(source, field.name)))
     table = Table(
         signature=signature,
         features=features,
-        target=_target(data.column(spec.data.target), spec),
-        codes=split.assign(data.column(_split_column(spec)).to_pylist(), spec.split),
-        slices={column: data.column(column).to_pylist() for column in spec.metrics.slices},
+        target=_target(_column(source, spec.data.target), spec),
+        codes=split.assign(_values(source, _split_column(spec)), spec.split),
+        slices={column: _values(source, column) for column in spec.metrics.slices},
     )
     _check_parts(table, spec)
     return table
@@ -67,21 +67,36 @@ def sign(spec: project.Project) -> Signature:
     return Signature(features=fields, task=spec.model.task, key=spec.data.key, target=spec.data.target)
 
 
-def _load(path: Path, spec: project.Project) -> pyarrow.Table:
-    known = pyarrow.parquet.read_schema(path).names
-    wanted = [*spec.features.names(), spec.data.target, _split_column(spec), *spec.metrics.slices]
-    for column in wanted:
+def _open(path: Path, spec: project.Project) -> pyarrow.parquet.ParquetFile:
+    source = pyarrow.parquet.ParquetFile(path)
+    known = source.schema_arrow.names
+    for column in (*spec.features.names(), spec.data.target, _split_column(spec), *spec.metrics.slices):
         if column not in known:
             raise Invalid(f"The data has no column {column!r}.", field=column, fix=name.nearest(column, known))
-    data = pyarrow.parquet.read_table(path, columns=list(dict.fromkeys(wanted)))
-    if data.num_rows == 0:
+    if source.metadata.num_rows == 0:
         raise Invalid("The data has no rows.", field="data")
-    return data
+    return source
 
 
-def _plain(field: Field, data: pyarrow.Table) -> pyarrow.Table:
-    """The field's column alone, with the types that feature columns have in files turned into ours."""
-    column = data.column(field.name)
+def _column(source: pyarrow.parquet.ParquetFile, column: str) -> pyarrow.ChunkedArray:
+    return source.read(columns=[column]).column(column)
+
+
+def _values(source: pyarrow.parquet.ParquetFile, column: str) -> list[Any]:
+    """A column's values; rows with the same text or instant share one object."""
+    found = _column(source, column)
+    if pyarrow.types.is_dictionary(found.type):
+        found = found.cast(found.type.value_type)
+    types = pyarrow.types
+    if not (types.is_string(found.type) or types.is_large_string(found.type) or types.is_temporal(found.type)):
+        return list(found.to_pylist())
+    encoded = found.dictionary_encode().combine_chunks()
+    words = numpy.array([*encoded.dictionary.to_pylist(), None], dtype=object)
+    return list(words[encoded.indices.fill_null(len(words) - 1).to_numpy()].tolist())
+
+
+def _plain(field: Field, column: pyarrow.ChunkedArray) -> pyarrow.Table:
+    """A column as a table, with the types that feature columns have in files turned into ours."""
     if column.null_count == len(column):
         raise Invalid(f"The feature {field.name!r} is null in every row.", field=field.name, fix="Leave it out.")
     kind = column.type

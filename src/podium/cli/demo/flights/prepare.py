@@ -16,17 +16,17 @@ from podium.core.errors import Unavailable
 
 ROWS = "flights.arrow"
 PROJECT = "project"
-_BATCH_ROWS = 16_384
+_BATCH_ROWS = 4_096
 
 
-def prepare(folder: Path, until: datetime) -> pyarrow.Table:
-    """Prepare the data in another process; every flight, mapped from the file. Raises `Unavailable` if that fails."""
+def prepare(folder: Path, until: datetime) -> Path:
+    """Prepare the data in another process; the file of all flights. Raises `Unavailable` if that fails."""
     command = [sys.executable, "-m", __name__, str(folder), until.isoformat()]
     done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         problem = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise Unavailable(f"The flights could not be prepared: {problem[:300]}", fix="Install podium[demo].")
-    return pyarrow.ipc.open_file(pyarrow.memory_map(str(folder / ROWS))).read_all()
+    return folder / ROWS
 
 
 def write(folder: Path, until: datetime) -> None:
