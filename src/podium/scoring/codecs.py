@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from podium.scoring import call, request
 from podium.scoring.codec import Asked, Codec, Written
-from podium.scoring.protocols import json_body, mlflow, oip
+from podium.scoring.protocols import binary, json_body, mlflow, oip
 
 CSV = "text/csv"
 BINARY = "binary tensors"
@@ -21,7 +21,9 @@ def _oip_read(body: bytes, asked: Asked) -> request.Rows:
 
 
 def _oip_write(scored: request.Scored, asked: Asked) -> Written:
-    return Written(oip.write(asked.endpoint, scored))
+    if scored.wanted is None:
+        return Written(oip.write(asked.endpoint, scored))
+    return binary.write(scored, asked)
 
 
 def _mlflow_read(body: bytes, asked: Asked) -> request.Rows:
@@ -43,6 +45,7 @@ def _request_id(asked: Asked) -> str:
 
 TABLE: dict[tuple[str, str], Codec] = {
     (OIP, call.JSON): Codec(_oip_read, _oip_write),
+    (OIP, BINARY): Codec(binary.read, binary.write),
     (MLFLOW, call.JSON): Codec(_mlflow_read, _mlflow_write),
     (MLFLOW, CSV): Codec(_mlflow_csv, _mlflow_write),
 }
@@ -52,7 +55,8 @@ def choose(family: str, headers: Mapping[str, str]) -> Codec | None:
     """The codec for a request with those headers, or None."""
     if "inference-header-content-length" in headers:
         return TABLE.get((family, BINARY))
-    media, _, parameters = headers.get("content-type", "").lower().partition(";")
+    unsaid = call.JSON if family == OIP else ""  # Triton's client does not say that it sends JSON
+    media, _, parameters = headers.get("content-type", unsaid).lower().partition(";")
     charset = parameters.strip().partition("charset=")[2].strip('" ')
     return TABLE.get((family, media.strip())) if charset in _UTF8 else None
 

@@ -91,7 +91,12 @@ class Loaded:
             ]
             scores, versions, chosen = _join(mask, parts)
         scored = request.Scored(
-            request_id=sent.request_id, prediction_ids=ids, scores=scores.tolist(), decisions=chosen, versions=versions
+            request_id=sent.request_id,
+            prediction_ids=ids,
+            scores=scores.tolist(),
+            decisions=chosen,
+            versions=versions,
+            wanted=sent.wanted,
         )
         return Outcome(scored, [part for part in parts if len(part)], sent, keys, now_us)
 

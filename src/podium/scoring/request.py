@@ -23,6 +23,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     count: int
     columns: Mapping[str, Any]
+    wanted: Any = None
+    """What the answer must look like, where the body says so: for the codec's `write` only."""
 
     def table(self, signature: Signature) -> Columns:
         """The canonical columns; `Invalid` naming the feature that does not fit."""
@@ -41,6 +43,8 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     scores: list[float]
     decisions: list[bool | None]
     versions: list[int]
+    wanted: Any = None
+    """As the rows said."""
 
 
 def check_id(value: Any, field: str = "id") -> str:

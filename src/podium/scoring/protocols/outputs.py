@@ -1,0 +1,122 @@
+"""The tensors that answer an infer request, and which of them the caller wants, in which form."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from podium.core.errors import Invalid
+from podium.scoring import request
+from podium.scoring.protocols import tensors
+
+NAMES = ("score", "decision", "prediction_id", "version")
+_REFUSED = ("classification", "shared_memory_region")
+
+
+class Wanted(NamedTuple):
+    """`names`: the outputs in the order asked for, each with whether it goes in binary; None: all, as `binary` says."""
+
+    names: tuple[tuple[str, bool], ...] | None = None
+    binary: bool = False
+
+
+class Output(NamedTuple):
+    """A tensor of the answer: a value a row."""
+
+    name: str
+    datatype: str
+    values: Sequence[Any]
+
+    @property
+    def nulls(self) -> bool:
+        """Whether some row has no value."""
+        return self.name == "decision" and None in self.values
+
+    def raw(self) -> bytes:
+        """Its bytes."""
+        if self.datatype == tensors.BYTES:
+            return tensors.raw_texts(self.values)
+        return np.asarray(self.values, dtype=tensors.DTYPES[self.datatype]).tobytes()
+
+
+def wanted(body: Mapping[str, Any]) -> Wanted:
+    """What the `outputs` and `parameters` of an infer request ask for; `Invalid` naming the place."""
+    parameters = body.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise Invalid("The parameters are not an object.", field="parameters")
+    binary = _flag(parameters, "binary_data_output", "parameters")
+    asked = body.get("outputs")
+    if asked is None or asked == []:
+        return Wanted(None, binary)
+    if not isinstance(asked, list):
+        raise Invalid("It is a list of outputs.", field="outputs")
+    found = [_one(each, f"outputs[{position}]", binary=binary) for position, each in enumerate(asked)]
+    return Wanted(check([name for name, _ in found], [flag for _, flag in found]), binary)
+
+
+def check(names: Sequence[str], binary: Sequence[bool]) -> tuple[tuple[str, bool], ...]:
+    """Names and forms together, once each is known to exist and to come once."""
+    for position, name in enumerate(names):
+        if name not in NAMES:
+            raise Invalid(
+                "There is no such output.", field=f"outputs[{position}].name", fix=f"Ask for {', '.join(NAMES)}."
+            )
+        if name in names[:position]:
+            raise Invalid("An output is asked for twice.", field=f"outputs[{position}].name")
+    return tuple(zip(names, binary, strict=True))
+
+
+def _one(asked: Any, where: str, *, binary: bool) -> tuple[str, bool]:
+    if not isinstance(asked, dict) or not isinstance(asked.get("name"), str):
+        raise Invalid("An output is an object with a name.", field=where)
+    parameters = asked.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise Invalid("The parameters are not an object.", field=f"{where}.parameters")
+    check_parameters(parameters, where)
+    own = "binary_data" in parameters
+    return asked["name"], _flag(parameters, "binary_data", f"{where}.parameters") if own else binary
+
+
+def check_parameters(parameters: Mapping[str, Any], where: str) -> None:
+    """`Invalid` when a tensor asks for an extension that is not spoken here."""
+    for name in _REFUSED:
+        if name in parameters:
+            raise Invalid("This extension is not spoken here.", field=f"{where}.parameters.{name}")
+
+
+def _flag(parameters: Mapping[str, Any], name: str, where: str) -> bool:
+    given = parameters.get(name, False)
+    if not isinstance(given, bool):
+        raise Invalid("It is true or false.", field=f"{where}.{name}")
+    return given
+
+
+def described(*, decides: bool) -> list[tuple[str, str]]:
+    """Name and datatype of each output of a model, which `decides` or only scores."""
+    kinds = dict(zip(NAMES, ("FP64", "BOOL", tensors.BYTES, "INT64"), strict=True))
+    return [(name, kind) for name, kind in kinds.items() if decides or name != "decision"]
+
+
+def of(scored: request.Scored) -> list[Output]:
+    """All outputs; a decision only where some row has one."""
+    decides = any(decision is not None for decision in scored.decisions)
+    decided = [Output("decision", "BOOL", scored.decisions)] if decides else []
+    return [
+        Output("score", "FP64", scored.scores),
+        *decided,
+        Output("prediction_id", tensors.BYTES, scored.prediction_ids),
+        Output("version", "INT64", scored.versions),
+    ]
+
+
+def chosen(scored: request.Scored, asked: Wanted) -> list[tuple[Output, bool]]:
+    """The outputs that go back, each with whether it goes in binary: not if it holds nulls, which only JSON knows."""
+    made = of(scored)
+    names = [(output.name, asked.binary) for output in made] if asked.names is None else asked.names
+    by_name = {output.name: output for output in made}
+    return [(by_name[name], binary and not by_name[name].nulls) for name, binary in names if name in by_name]
+
+
+def version(scored: request.Scored) -> str:
+    """The version that decided all rows; empty when there were two."""
+    return str(scored.versions[0]) if len(set(scored.versions)) == 1 else ""
