@@ -167,7 +167,7 @@ def _changed(config: Config, **values: object) -> Config:
 
 def _begin(config: Config) -> None:
     """Set logging up, and stop when the supervisor is gone."""
-    threading.Thread(target=_give_back, daemon=True, name="give-back").start()
+    give_back_memory()
     if config.supervisor:
         threading.Thread(target=_follow, args=(config.supervisor,), daemon=True, name="follow").start()
     logging.basicConfig(
@@ -177,8 +177,12 @@ def _begin(config: Config) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _give_back() -> None:
+def give_back_memory() -> None:
     """Return freed memory to the system now and then: a large job must not stay the size of its process."""
+    threading.Thread(target=_give_back, daemon=True, name="give-back").start()
+
+
+def _give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     while trim is not None:
         time.sleep(_TRIM_S)

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from podium.cli import submit
+import pyarrow as pa
+
+from podium.cli import processes, submit
 from podium.cli.demo import cast, story
 from podium.cli.demo.flights import prepare
 from podium.cli.demo.flights.timetable import Timetable
@@ -26,6 +28,8 @@ class Stage:
 @contextmanager
 def running(folder: Path, *, database: str, blobs: str, say: Callable[[str], None]) -> Iterator[Stage]:
     """Start everything; stop it at the end, whatever happens."""
+    processes.give_back_memory()
+    pa.set_memory_pool(pa.system_memory_pool())
     memory = MemoryWatch()
     memory.start()
     platform = Platform(folder, story.PROJECT, database=database, blobs=blobs, say=say)

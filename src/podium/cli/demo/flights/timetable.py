@@ -23,15 +23,19 @@ class Timetable:
         self._file = pa.OSFile(str(path))
         self._reader = pa.ipc.open_file(self._file)
         self._key = spec.data.key
-        narrow = self._narrow(path, (spec.data.time, "outcome_at", spec.data.target))
-        self.leaves: Instants = _instants(narrow, spec.data.time)
-        """Scheduled departures, microseconds."""
-        self.lands: Instants = _instants(narrow, "outcome_at")
-        """When the outcome is known, microseconds."""
-        self.target: npt.NDArray[np.float64] = np.array(narrow.column(spec.data.target).cast(pa.float64()))
-        self._starts = [0]
+        starts, leaves, lands, target = [0], [], [], []
         for number in range(self._reader.num_record_batches):
-            self._starts.append(self._starts[-1] + self._reader.get_batch(number).num_rows)
+            batch = self._reader.get_batch(number)
+            starts.append(starts[-1] + batch.num_rows)
+            leaves.append(_whole(batch.column(spec.data.time)))
+            lands.append(_whole(batch.column("outcome_at")))
+            target.append(_whole(batch.column(spec.data.target)))
+        self._starts = starts
+        self.leaves: Instants = np.concatenate(leaves)
+        """Scheduled departures, microseconds."""
+        self.lands: Instants = np.concatenate(lands)
+        """When the outcome is known, microseconds."""
+        self.target = np.concatenate(target).astype(np.float64)
         self._held: tuple[int, pa.RecordBatch] | None = None
 
     @property
@@ -69,11 +73,7 @@ class Timetable:
             self._held = (number, self._reader.get_batch(number))
         return self._held[1]
 
-    def _narrow(self, path: Path, names: tuple[str, ...]) -> pa.Table:
-        fields = [self._reader.schema.get_field_index(name) for name in names]
-        with pa.OSFile(str(path)) as file:
-            return pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=fields)).read_all()
 
-
-def _instants(table: pa.Table, name: str) -> Instants:
-    return np.asarray(table.column(name).cast(pa.int64()), dtype=np.int64)
+def _whole(column: pa.Array) -> Instants:
+    """A column as integers of its own, which keep nothing of the batch."""
+    return np.array(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
