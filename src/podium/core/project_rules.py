@@ -24,8 +24,8 @@ class Problem(msgspec.Struct, frozen=True, order=True):
     fix: str = ""
 
 
-BINARY_METRICS = ("accuracy", "auc", "average_precision", "brier", "f1", "log_loss", "precision", "recall")
-REGRESSION_METRICS = ("mae", "r2", "rmse")
+BINARY_METRICS = ("accuracy", "auc", "average_precision", "brier", "ece", "f1", "log_loss", "precision", "recall")
+REGRESSION_METRICS = ("mae", "mape", "pinball_10", "pinball_50", "pinball_90", "r2", "rmse")
 _ALLOWED: dict[str, tuple[str, ...]] = {
     Task.BINARY: (*BINARY_METRICS, "cost_per_row"),
     Task.REGRESSION: REGRESSION_METRICS,

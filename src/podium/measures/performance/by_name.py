@@ -15,10 +15,13 @@ from podium.measures.performance import accuracy as accuracy_
 from podium.measures.performance import auc as auc_
 from podium.measures.performance import average_precision as average_precision_
 from podium.measures.performance import brier as brier_
+from podium.measures.performance import ece as ece_
 from podium.measures.performance import f1 as f1_
 from podium.measures.performance import interval, student
 from podium.measures.performance import log_loss as log_loss_
 from podium.measures.performance import mae as mae_
+from podium.measures.performance import mape as mape_
+from podium.measures.performance import pinball as pinball_
 from podium.measures.performance import precision as precision_
 from podium.measures.performance import r2 as r2_
 from podium.measures.performance import recall as recall_
@@ -99,6 +102,14 @@ def _mean(name: str, task: Task, losses: Callable[[rows.Numbers, rows.Numbers], 
     )
 
 
+def _pinball(percent: int) -> Measure:
+    return _mean(
+        f"pinball_{percent}",
+        Task.REGRESSION,
+        lambda target, score: pinball_.losses(target, score, percent / 100),
+    )
+
+
 def _share(name: str, value: Value, counts: Callable[[rows.Numbers, rows.Numbers, float], tuple[int, int]]) -> Measure:
     return Measure(
         name=name,
@@ -163,6 +174,14 @@ MEASURES: dict[str, Measure] = {
         _resampled("average_precision", Task.BINARY, average_precision_.average_precision),
         _mean("log_loss", Task.BINARY, log_loss_.losses),
         _mean("brier", Task.BINARY, brier_.losses),
+        Measure(
+            name="ece",
+            higher_is_better=False,
+            task=Task.BINARY,
+            needs_threshold=False,
+            compute=lambda target, score, _: ece_.ece(target, score),
+            between=lambda target, score, _, confidence: ece_.between(target, score, confidence),
+        ),
         _share("accuracy", accuracy_.accuracy, accuracy_.counts),
         _share("precision", precision_.precision, precision_.counts),
         _share("recall", recall_.recall, recall_.counts),
@@ -175,6 +194,8 @@ MEASURES: dict[str, Measure] = {
             between=_f1_between,
         ),
         _mean("mae", Task.REGRESSION, mae_.losses),
+        _mean("mape", Task.REGRESSION, mape_.losses),
+        *(_pinball(percent) for percent in (10, 50, 90)),
         Measure(
             name="rmse",
             higher_is_better=False,
@@ -182,7 +203,7 @@ MEASURES: dict[str, Measure] = {
             needs_threshold=False,
             compute=lambda target, score, _: rmse_.rmse(target, score),
             between=lambda target, score, _, confidence: interval.root(
-                interval.mean(rmse_.losses(target, score), confidence)
+                interval.skewed(rmse_.losses(target, score), confidence)
             ),
             losses=lambda target, score, _: rmse_.losses(target, score),
         ),

@@ -12,6 +12,7 @@ from podium.measures.performance import auc as area
 from podium.measures.performance import student
 
 RESAMPLES = 300
+_STRAIGHT = 1e-9
 
 
 def mean(values: numpy.typing.ArrayLike, confidence: float = 0.95) -> run.Interval | None:
@@ -30,6 +31,35 @@ def mean(values: numpy.typing.ArrayLike, confidence: float = 0.95) -> run.Interv
     half = student.student(confidence, each.size - 1) * float(each.std(ddof=1)) / math.sqrt(each.size)
     middle = float(each.mean())
     return run.Interval(value=middle, low=middle - half, high=middle + half, rows=each.size)
+
+
+def skewed(values: numpy.typing.ArrayLike, confidence: float = 0.95) -> run.Interval | None:
+    """The mean of per-row values (shape [n]) that lean to one side, such as squares; None with fewer than 2 rows.
+
+    Student's t after Hall's transformation, which takes the skewness out: the interval reaches further to the side
+    of the tail. On heavy tails it still falls short with few rows (0.93 instead of 0.95 for squares of log-normal
+    errors, 500 rows). Source: Hall 1992, "On the removal of skewness by transformation", section 2.
+
+    >>> found = skewed([1.0, 1.0, 1.0, 5.0])
+    >>> round(found.low, 2), found.value, round(found.high, 2)
+    (-0.36, 2.0, 14.81)
+    """
+    found = mean(values, confidence)
+    if found is None or found.low == found.high:
+        return found
+    each = rows.numbers(values, "values")
+    error = float(each.std(ddof=1)) / math.sqrt(each.size)
+    lean = float(((each - found.value) ** 3).mean()) / float(each.std(ddof=1)) ** 3 / math.sqrt(each.size)
+    reach = student.student(confidence, each.size - 1)
+    if abs(lean) < _STRAIGHT:
+        return found
+    low, high = (3.0 / lean * (float(numpy.cbrt(1.0 + lean * (z - lean / 6.0))) - 1.0) for z in (reach, -reach))
+    return run.Interval(
+        value=found.value,
+        low=min(found.value, found.value - low * error),
+        high=max(found.value, found.value - high * error),
+        rows=found.rows,
+    )
 
 
 def proportion(right: int, among: int, confidence: float = 0.95) -> run.Interval | None:
@@ -98,6 +128,22 @@ def rising(of: run.Interval, function: Callable[[float], float]) -> run.Interval
     0.0
     """
     return run.Interval(value=function(of.value), low=function(of.low), high=function(of.high), rows=of.rows)
+
+
+def linear(value: float, pulls: numpy.typing.ArrayLike, confidence: float = 0.95) -> run.Interval | None:
+    """The interval of a smooth statistic from how each row pulls on it (its influence values, shape [n], mean near 0).
+
+    None with fewer than 2 rows. Source: Hampel 1974, section 4; Efron & Tibshirani 1993, section 21.3.
+
+    >>> found = linear(2.0, [-1.0, 0.0, 1.0])
+    >>> round(found.low, 4), round(found.high, 4)
+    (-0.4841, 4.4841)
+    """
+    found = mean(pulls, confidence)
+    if found is None:
+        return None
+    half = (found.high - found.low) / 2
+    return run.Interval(value=value, low=value - half, high=value + half, rows=found.rows)
 
 
 def bootstrap(
