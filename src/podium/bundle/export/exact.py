@@ -13,7 +13,32 @@ from podium.bundle.export.graph import Graph, Unsupported, Value
 RECIPE = "double-preprocessing+double-model"
 Answer = tuple[str, str]
 """A column of sums, and the operator that makes scores of them (none: they are the scores)."""
-_SEARCHES = (model_selection.GridSearchCV, model_selection.RandomizedSearchCV)
+SEARCHES = (model_selection.GridSearchCV, model_selection.RandomizedSearchCV)
+FORESTS = (
+    tree.DecisionTreeClassifier,
+    tree.DecisionTreeRegressor,
+    tree.ExtraTreeClassifier,
+    tree.ExtraTreeRegressor,
+    ensemble.RandomForestClassifier,
+    ensemble.RandomForestRegressor,
+    ensemble.ExtraTreesClassifier,
+    ensemble.ExtraTreesRegressor,
+)
+BOOSTED = (ensemble.GradientBoostingClassifier, ensemble.GradientBoostingRegressor)
+HISTOGRAMS = (ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor)
+LINEAR = (
+    linear_model.LogisticRegression,
+    linear_model.LogisticRegressionCV,
+    linear_model.LinearRegression,
+    linear_model.Ridge,
+    linear_model.RidgeCV,
+    linear_model.Lasso,
+    linear_model.LassoCV,
+    linear_model.ElasticNet,
+    linear_model.ElasticNetCV,
+    linear_model.BayesianRidge,
+    linear_model.HuberRegressor,
+)
 
 
 def build(estimator: Any, inputs: layout.Layout, names: Sequence[str], *, binary: bool) -> Any:
@@ -29,7 +54,7 @@ def _score(graph: Graph, model: Any, value: Value, *, binary: bool) -> str:
 
 def _answer(graph: Graph, model: Any, value: Value, *, binary: bool) -> Answer:
     """What the estimator sums up, and the function that makes a score of it."""
-    if isinstance(model, _SEARCHES):
+    if isinstance(model, SEARCHES):
         return _answer(graph, model.best_estimator_, value, binary=binary)
     if isinstance(model, frozen.FrozenEstimator):
         return _answer(graph, model.estimator, value, binary=binary)
@@ -61,29 +86,38 @@ def _forest(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # 
     return trees.forest(graph, model, graph.matrix(value), binary=binary), ""
 
 
+def boosting_start(model: Any) -> float:
+    """What gradient boosting adds its trees to."""
+    return float(model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32))[0, 0])  # noqa: SLF001
+
+
 def _boosting(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
     if model.init is not None and model.init != "zero":
         raise Unsupported("boosting from an estimator of your own")
     if binary and model.loss != "log_loss":
         raise Unsupported("a loss other than log_loss")
-    start = float(model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32))[0, 0])  # noqa: SLF001
     grown = [trees.of_sklearn(one, one.tree_.value[:, 0, 0] * model.learning_rate) for one in model.estimators_[:, 0]]
-    raw = _plus(graph, trees.add(graph, grown, graph.rounded(graph.matrix(value))), start)
+    raw = _plus(graph, trees.add(graph, grown, graph.rounded(graph.matrix(value))), boosting_start(model))
     return raw, "Sigmoid" if binary else ""
 
 
 def _histogram(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
     if model._preprocessor is not None:  # noqa: SLF001
-        value = _own_preprocessing(graph, model._preprocessor, value)  # noqa: SLF001
+        value = own_preprocessing(graph, model._preprocessor, value)  # noqa: SLF001
     grown = [trees.of_histogram(stage[0]) for stage in model._predictors]  # noqa: SLF001
     start = float(np.ravel(model._baseline_prediction)[0])  # noqa: SLF001
     raw = _plus(graph, trees.add(graph, grown, graph.matrix(value)), start)
+    return raw, histogram_link(model)
+
+
+def histogram_link(model: Any) -> str:
+    """The operator that makes scores of histogram boosting's sums."""
     link = type(model._loss.link).__name__  # noqa: SLF001
-    return raw, _link({"LogitLink": "Sigmoid", "LogLink": "Exp", "IdentityLink": ""}, link)
+    return link_of({"LogitLink": "Sigmoid", "LogLink": "Exp", "IdentityLink": ""}, link)
 
 
-def _own_preprocessing(graph: Graph, step: Any, value: Value) -> Value:
-    """The estimator's own encoding of its categorical columns; the others only pass a check."""
+def own_preprocessing(graph: Graph, step: Any, value: Value) -> Value:
+    """What histogram boosting makes of its columns first: categories are encoded, the others only pass a check."""
     result: Value = []
     for name, inner, _ in step.transformers_:
         chosen = [value[index] for index in step._transformer_to_input_indices[name]]  # noqa: SLF001
@@ -99,15 +133,20 @@ def _lightgbm(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  
     raw = trees.add(graph, grown, graph.matrix(value))
     if dump.get("average_output"):
         raw = graph.add("Div", raw, graph.constant(np.array([float(len(grown))])))
-    objective, *options = str(dump.get("objective", "")).split(" ")
-    if objective == "binary":
-        steepness = next((float(one.split(":")[1]) for one in options if one.startswith("sigmoid:")), 1.0)
-        raw = graph.add("Mul", raw, graph.constant(np.array([steepness]))) if steepness != 1.0 else raw
+    link, steepness = lightgbm_link(str(dump.get("objective", "")))
+    raw = graph.add("Mul", raw, graph.constant(np.array([steepness]))) if steepness != 1.0 else raw
+    return raw, link
+
+
+def lightgbm_link(said: str) -> tuple[str, float]:
+    """The operator that makes scores of LightGBM's sums, and what they are multiplied by before."""
+    objective, *options = said.split(" ")
     if "sqrt" in options:
         raise Unsupported("LightGBM with the root of the target")
     links = {"binary": "Sigmoid", "poisson": "Exp", "gamma": "Exp", "tweedie": "Exp"}
     links |= dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), "")
-    return raw, _link(links, objective)
+    steepness = next((float(one.split(":")[1]) for one in options if one.startswith("sigmoid:")), 1.0)
+    return link_of(links, objective), steepness if objective == "binary" else 1.0
 
 
 def _linear(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
@@ -123,7 +162,7 @@ def _plus(graph: Graph, tensor: str, number: float) -> str:
     return graph.add("Add", tensor, graph.constant(np.array([number])))
 
 
-def _link(links: dict[str, str], link: str) -> str:
+def link_of(links: dict[str, str], link: str) -> str:
     if link not in links:
         raise Unsupported("a loss that this recipe does not know")
     return links[link]
@@ -178,37 +217,10 @@ def _scaled(graph: Graph, vote: str, share: float) -> str:
 
 
 _CONVERTERS: tuple[tuple[tuple[type, ...], _Last], ...] = (
-    (
-        (
-            tree.DecisionTreeClassifier,
-            tree.DecisionTreeRegressor,
-            tree.ExtraTreeClassifier,
-            tree.ExtraTreeRegressor,
-            ensemble.RandomForestClassifier,
-            ensemble.RandomForestRegressor,
-            ensemble.ExtraTreesClassifier,
-            ensemble.ExtraTreesRegressor,
-        ),
-        _forest,
-    ),
+    (FORESTS, _forest),
     ((ensemble.VotingClassifier, ensemble.VotingRegressor), _vote),
     ((calibration.CalibratedClassifierCV,), _calibrated),
-    ((ensemble.GradientBoostingClassifier, ensemble.GradientBoostingRegressor), _boosting),
-    ((ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor), _histogram),
-    (
-        (
-            linear_model.LogisticRegression,
-            linear_model.LogisticRegressionCV,
-            linear_model.LinearRegression,
-            linear_model.Ridge,
-            linear_model.RidgeCV,
-            linear_model.Lasso,
-            linear_model.LassoCV,
-            linear_model.ElasticNet,
-            linear_model.ElasticNetCV,
-            linear_model.BayesianRidge,
-            linear_model.HuberRegressor,
-        ),
-        _linear,
-    ),
+    (BOOSTED, _boosting),
+    (HISTOGRAMS, _histogram),
+    (LINEAR, _linear),
 )

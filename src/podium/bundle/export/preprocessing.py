@@ -10,7 +10,7 @@ from skl2onnx import sklapi
 from sklearn import compose, feature_selection, impute, pipeline, preprocessing
 
 from podium.bundle import columns
-from podium.bundle.export.graph import ML, Graph, Unsupported, Value
+from podium.bundle.export.graph import ML, Column, Graph, Unsupported, Value
 
 UNKNOWN = -1
 
@@ -107,8 +107,9 @@ def _shift(graph: Graph, value: Value, *operations: tuple[str, npt.NDArray[np.fl
 
 def _one_hot(graph: Graph, step: Any, value: Value) -> Value:
     """One column for each category, in the encoder's order; a category never seen gives zeros."""
-    if any(found is not None for found in getattr(step, "infrequent_categories_", [])):
-        raise Unsupported("an encoder that groups rare categories")
+    rare = getattr(step, "infrequent_categories_", None)
+    if rare is not None and any(found is not None for found in rare):
+        return [column for place, each in enumerate(value) for column in _grouped(graph, step, place, each)]
     result: Value = []
     for text, start, stop in _runs(value):
         pairs = [
@@ -122,6 +123,36 @@ def _one_hot(graph: Graph, step: Any, value: Value) -> Value:
             hits = _text_hits(graph, source, pairs) if text else _number_hits(graph, source, pairs)
             result += graph.value(graph.number(hits), len(pairs))
     return result
+
+
+def _grouped(graph: Graph, step: Any, place: int, column: Column) -> Value:
+    """One feature's columns where rare categories share the last one."""
+    rare = step.infrequent_categories_[place]
+    often = [each for each in step.categories_[place] if rare is None or not _among(each, rare)]
+    width = len(often) + (rare is not None)
+    dropped = None if step.drop_idx_ is None else step.drop_idx_[place]
+    if dropped is not None:
+        raise Unsupported("an encoder that groups rare categories and drops one")
+    codes: dict[Any, int] = {_word(each) if column.text else each: number for number, each in enumerate(often)}
+    codes |= {_word(each) if column.text else each: width - 1 for each in (rare if rare is not None else ())}
+    if not column.text and any(_is_null(each) for each in codes):
+        raise Unsupported("an encoder that groups rare numbers, null among them")
+    unknown = width - 1 if step.handle_unknown in {"infrequent_if_exist", "warn"} and rare is not None else UNKNOWN
+    keys: dict[str, Any] = {"keys_strings": list(codes)} if column.text else {"keys_tensor": _tensor(list(codes))}
+    found = graph.add(
+        "LabelEncoder",
+        graph.matrix([column]),
+        domain=ML,
+        values_tensor=_tensor([float(code) for code in codes.values()]),
+        default_tensor=_tensor([float(unknown)]),
+        **keys,
+    )
+    hits = graph.add("Equal", found, graph.constant(np.arange(width, dtype=np.float64)[None]))
+    return graph.value(graph.number(hits), width)
+
+
+def _among(category: Any, rare: Any) -> bool:
+    return any(category is each or category == each or (_is_null(category) and _is_null(each)) for each in rare)
 
 
 def _text_hits(graph: Graph, source: str, pairs: list[tuple[int, Any]]) -> str:

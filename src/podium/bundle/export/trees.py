@@ -187,3 +187,8 @@ def forest(graph: Graph, model: Any, source: str, *, binary: bool) -> str:
     grown = [of_sklearn(one, probabilities(one) if binary else one.tree_.value[:, 0, 0]) for one in members]
     total = add(graph, grown, graph.rounded(source))
     return graph.add("Div", total, graph.constant(np.array([float(len(members))])))
+
+
+def scaled(node: Node, factor: float) -> Node:
+    """The node with its value times a factor."""
+    return msgspec.structs.replace(node, value=node.value * factor)
