@@ -8,9 +8,14 @@ from podium.core import signature
 
 
 class Engine(enum.StrEnum):
-    """What executes the model file."""
+    """What executes the model. All but `onnx` and `treelite` run in another process, or on another machine."""
 
     ONNX = "onnx"
+    TREELITE = "treelite"
+    PYTHON = "python"
+    R = "r"
+    PMML = "pmml"
+    EXTERNAL = "external"
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +58,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
+ENGINE = "engine.json"
+"""How the engine runs the model: an `engine.Spec`. A bundle for ONNX Runtime has none."""
 GOLDEN = "golden.arrow"
 """Golden rows: the features and `expected` (float64 score of the original), Arrow IPC file."""
 REFERENCE = "reference.json"

@@ -13,6 +13,7 @@ from podium.core import bundle
 
 MODULES = {
     bundle.Engine.ONNX: "podium.bundle.engines.onnx.session",
+    bundle.Engine.PYTHON: "podium.bundle.engines.python.model",
 }
 
 

@@ -1,0 +1,123 @@
+"""A version's own Python environment, made by uv from its lock and kept by the lock's digest."""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from podium.core.errors import Invalid, Refused, Unavailable
+
+_PIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,\s-]*\])?\s*==\s*[A-Za-z0-9.!+_-]+(\s*;[^#]*)?$")
+_VERSION = re.compile(r"^3\.\d{1,2}$")
+_LARGEST_LOCK = 1 << 20
+_SECONDS = 900
+
+
+def check_lock(data: bytes) -> None:
+    """Raise `Invalid` unless each package of the lock is pinned by `==` (with hashes, or without), and nothing else."""
+    if len(data) > _LARGEST_LOCK:
+        raise Invalid("The lock is larger than 1 MB.", field="lock")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise Invalid("The lock is not text.", field="lock") from None
+    for number, line in enumerate(text.replace("\\\n", " ").splitlines(), start=1):
+        plain = re.sub(r"\s--hash=sha256:[0-9a-f]{64}", "", re.sub(r"(^|\s)#.*", "", line)).strip()
+        if plain and _PIN.fullmatch(plain) is None:
+            raise Invalid(
+                f"Entry {number} of the lock does not pin a package.",
+                field="lock",
+                fix="Make it with: uv pip compile --generate-hashes requirements.in -o requirements.txt",
+            )
+
+
+def ensure(folder: Path, python: str, lock: bytes) -> Path:
+    """The interpreter of the environment that has exactly the lock's packages; made in `folder` when it is not there.
+
+    Only wheels are installed, so that no package's code runs now. `Unavailable` when uv is missing or cannot get the
+    packages, `Refused` when the lock cannot be installed.
+    """
+    check_lock(lock)
+    if _VERSION.fullmatch(python) is None:
+        raise Invalid("This is not a version of Python, as 3.11.", field="engine.python")
+    named = hashlib.sha256(b"\n".join([python.encode(), platform.machine().encode(), lock])).hexdigest()
+    place = folder / "python" / named[:32]
+    if not place.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(place.with_suffix(".lock")):
+            if not place.is_dir():
+                _make(folder, place, python, lock)
+    return place / "bin" / "python"
+
+
+def uv() -> Path:
+    """Where uv is; `Unavailable` when it is not installed."""
+    beside = Path(sys.executable).parent / "uv"
+    if beside.is_file():
+        return beside
+    if importlib.util.find_spec("uv") is not None:
+        found = shutil.which("uv", path=str(Path(sys.prefix) / "bin"))
+        if found is not None:
+            return Path(found)
+    found = shutil.which("uv")
+    if found is None:
+        raise Unavailable(
+            "uv, which makes the environments of Python models, is not installed.", fix="Install it: pip install uv"
+        )
+    return Path(found)
+
+
+def _make(folder: Path, place: Path, python: str, lock: bytes) -> None:
+    new = place.with_name(f"{place.name}.{secrets.token_hex(4)}.new")
+    try:
+        interpreter = sys.executable if python == ".".join(map(str, sys.version_info[:2])) else python
+        _uv(folder, "venv", "--quiet", "--python", interpreter, str(new))
+        locked = new / "requirements.txt"
+        locked.write_bytes(lock)
+        _uv(
+            folder,
+            "pip",
+            "sync",
+            "--quiet",
+            "--no-build",
+            "--allow-empty-requirements",
+            "--python",
+            str(new / "bin" / "python"),
+            str(locked),
+        )
+        new.rename(place)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _uv(folder: Path, *arguments: str) -> None:
+    command = [str(uv()), "--no-progress", "--cache-dir", str(folder / "uv"), *arguments]
+    try:
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Unavailable("Making the model's environment takes too long.", field="lock") from None
+    except subprocess.CalledProcessError as problem:
+        said = problem.stderr.decode(errors="replace").strip()[-1500:]
+        raise Refused(
+            f"The model's environment cannot be made: {said}",
+            field="lock",
+            fix="Lock packages that have wheels for this platform and Python.",
+        ) from None
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+        os.utime(path)
