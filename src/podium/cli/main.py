@@ -20,6 +20,7 @@ from podium.cli import (
     status,
     work,
 )
+from podium.cli.bench import command as bench
 from podium.core.errors import PodiumError
 
 app = typer.Typer(
@@ -77,6 +78,7 @@ app.command(rich_help_panel=_PROCESSES)(processes.server)
 app.command(rich_help_panel=_PROCESSES)(processes.worker)
 app.command(rich_help_panel=_PROCESSES)(processes.scorer)
 app.add_typer(work.jobs, name="jobs", rich_help_panel=_PROCESSES)
+app.add_typer(bench.app, name="bench", rich_help_panel=_PROCESSES)
 
 app.add_typer(work.users, name="users", rich_help_panel=_PEOPLE)
 app.add_typer(work.tokens, name="tokens", rich_help_panel=_PEOPLE)

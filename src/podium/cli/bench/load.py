@@ -1,0 +1,260 @@
+"""Drives a server from one core over keep-alive connections, as fast as it answers, and checks every answer.
+
+A blocking loop over epoll, as an event loop for the client would cost more than the server that is measured. It runs as
+a process of its own: a `Spec` on standard input, a `Result` on standard output, both msgpack.
+"""
+
+import array
+import contextlib
+import gc
+import os
+import re
+import select
+import socket
+import struct
+import sys
+import time
+from collections import Counter
+
+import msgspec
+import numpy as np
+
+_OK = b"HTTP/1.1 200"
+_READ = 256 * 1024
+_PATIENCE_S = 30
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+_EDGES = np.geomspace(10.0, 1e7, 61)
+"""Of the histogram, in microseconds: ten buckets to a power of ten."""
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """What to send where. `requests` are whole HTTP requests; the answer to each holds its `needles` entry."""
+
+    host: str
+    port: int
+    requests: list[bytes]
+    needles: list[bytes]
+    connections: int
+    seconds: float
+    warm_seconds: float
+    core: int
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered within the measured seconds; latencies in microseconds, of correct answers only."""
+
+    answers: int
+    seconds: float
+    p50_us: float
+    p99_us: float
+    max_us: float
+    total: int
+    """Answers with those of the warm-up."""
+    wrong: dict[str, int]
+    """How many answers were wrong, by what was wrong with them."""
+    busy: float
+    """The share of its core that this client used: near 1, the client was the limit."""
+    histogram: list[tuple[float, int]]
+    """Upper edge in microseconds, and count; empty buckets are left out."""
+
+
+class _Connection:
+    __slots__ = ("at", "rest", "sent", "socket")
+
+    def __init__(self, spec: Spec, at: int) -> None:
+        self.socket = socket.create_connection((spec.host, spec.port), timeout=_PATIENCE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.at = at % len(spec.requests)
+        self.rest = b""
+        self.sent = 0
+
+
+class Load:
+    """The connections, what they were told, and what went wrong."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._lengths = [0] * len(spec.requests)
+        self._wrong: Counter[str] = Counter()
+        self._took = array.array("q")
+        self._begin = self._end = 0
+
+    def run(self) -> Result:
+        """Warm up, measure, and sum up."""
+        gc.disable()
+        alone, total = self._spec.connections == 1, 0
+        for seconds in (self._spec.warm_seconds, self._spec.seconds):
+            self._took = array.array("q")
+            self._wrong.clear()
+            cpu = time.process_time()
+            self._begin = time.perf_counter_ns()
+            self._end = self._begin + int(seconds * 1e9)
+            (self._drive_one if alone else self._drive_many)()
+            total += len(self._took)
+        elapsed = (time.perf_counter_ns() - self._begin) / 1e9
+        busy = (time.process_time() - cpu) / elapsed
+        return _result(self._took, elapsed, dict(self._wrong), total, busy)
+
+    def _drive_one(self) -> None:
+        """One connection: a blocking read costs less than asking first whether there is something."""
+        connection = _Connection(self._spec, 0)
+        patience = struct.pack("ll", _PATIENCE_S, 0)
+        connection.socket.setblocking(True)
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        now = self._send(connection, time.perf_counter_ns())
+        while now < self._end:
+            try:
+                data = connection.socket.recv(_READ)
+            except OSError:
+                self._wrong["silence"] += 1
+                break
+            now = time.perf_counter_ns()
+            if not self._take(connection, data, now):
+                connection = self._again(connection, data)
+                connection.socket.setblocking(True)
+        connection.socket.close()
+
+    def _drive_many(self) -> None:
+        """All connections in one loop, until the time is over or the server has been silent for long."""
+        poll = select.epoll()
+        open_: dict[int, _Connection] = {}
+        for at in range(self._spec.connections):
+            made = _Connection(self._spec, at * 7)
+            _watch(poll, open_, made)
+            self._send(made, time.perf_counter_ns())
+        last = time.perf_counter_ns()
+        while (now := time.perf_counter_ns()) < self._end:
+            events = poll.poll(1.0)
+            if events:
+                last = now
+                self._turn(poll, open_, events)
+            elif now - last > _PATIENCE_S * 1e9:
+                self._wrong["silence"] += 1
+                break
+        for one in open_.values():
+            one.socket.close()
+
+    def _turn(self, poll: select.epoll, open_: dict[int, _Connection], events: list[tuple[int, int]]) -> None:
+        """Take what has come. The first condition is the whole check of an answer in one piece, as nearly all are."""
+        clock, lengths, took, requests = time.perf_counter_ns, self._lengths, self._took, self._spec.requests
+        needles, many = self._spec.needles, len(self._spec.requests)
+        for number, _ in events:
+            one = open_[number]
+            try:
+                data = one.socket.recv(_READ)
+            except OSError:
+                data = b""
+            now = clock()
+            at = one.at
+            if len(data) == lengths[at] and not one.rest and data.startswith(_OK) and needles[at] in data:
+                took.append(now - one.sent)
+                one.at = at = at + 1 if at + 1 < many else 0
+                one.sent = now
+                try:
+                    gone = one.socket.send(requests[at])
+                except OSError:
+                    gone = len(requests[at])  # the next read finds the connection closed, and counts that
+                if gone != len(requests[at]):
+                    self._finish(one, gone)
+            elif not self._take(one, data, now):
+                poll.unregister(number)
+                del open_[number]
+                _watch(poll, open_, self._again(one, data))
+
+    def _take(self, one: _Connection, data: bytes, now: int) -> bool:
+        """Take a piece of an answer; once it is whole, check it and send the next. False: the connection is gone."""
+        if not data:
+            return False
+        one.rest += data
+        size = whole(one.rest)
+        if size < 0 or len(one.rest) < size:
+            return True
+        problem = self._problem(one, size)
+        if problem:
+            self._wrong[problem] += 1
+        else:
+            self._took.append(now - one.sent)
+            self._lengths[one.at] = size
+        one.rest = b""
+        one.at = (one.at + 1) % len(self._spec.requests)
+        self._send(one, now)
+        return True
+
+    def _problem(self, one: _Connection, size: int) -> str:
+        if not one.rest.startswith(_OK):
+            return f"status {one.rest[9:12].decode('latin-1')}"
+        if len(one.rest) != size:
+            return "length"
+        return "" if self._spec.needles[one.at] in one.rest else "value"
+
+    def _again(self, one: _Connection, data: bytes) -> _Connection:
+        """A new connection in place of one that the server closed, which is a wrong answer."""
+        self._wrong["closed" if not data else "broken"] += 1
+        one.socket.close()
+        time.sleep(0.01)
+        made = _Connection(self._spec, one.at)
+        self._send(made, time.perf_counter_ns())
+        return made
+
+    def _send(self, one: _Connection, now: int) -> int:
+        """Send the connection's next request."""
+        one.sent = now
+        with contextlib.suppress(OSError):  # the next read finds the connection closed, and counts that
+            self._finish(one, one.socket.send(self._spec.requests[one.at]))
+        return now
+
+    def _finish(self, one: _Connection, gone: int) -> None:
+        """Send what the socket's buffer had no room for, waiting until there is."""
+        request = memoryview(self._spec.requests[one.at])
+        if gone < len(request):
+            blocking = one.socket.getblocking()
+            one.socket.settimeout(_PATIENCE_S)
+            one.socket.sendall(request[gone:])
+            one.socket.setblocking(blocking)
+
+
+def _watch(poll: select.epoll, open_: dict[int, _Connection], made: _Connection) -> None:
+    made.socket.setblocking(False)
+    open_[made.socket.fileno()] = made
+    poll.register(made.socket.fileno(), select.EPOLLIN)
+
+
+def whole(data: bytes) -> int:
+    """The size of the answer that begins with these bytes; -1: cannot be told yet."""
+    head = data.find(b"\r\n\r\n")
+    if head < 0:
+        return -1
+    stated = _LENGTH.search(data, 0, head)
+    if stated is not None:
+        return head + 4 + int(stated[1])
+    if _CHUNKED.search(data, 0, head) is None:
+        return head + 4
+    return len(data) if data.endswith(b"\r\n0\r\n\r\n") else -1
+
+
+def _result(took: "array.array[int]", elapsed: float, wrong: dict[str, int], total: int, busy: float) -> Result:
+    latency = np.frombuffer(took, dtype=np.int64) / 1e3 if len(took) else np.array([np.nan])
+    counts, _ = np.histogram(np.clip(latency, _EDGES[0], _EDGES[-1]), _EDGES)
+    p50, p99 = np.percentile(latency, [50, 99]).tolist()
+    return Result(
+        answers=len(took),
+        seconds=elapsed,
+        p50_us=p50,
+        p99_us=p99,
+        max_us=float(latency.max()),
+        total=total,
+        wrong=wrong,
+        busy=busy,
+        histogram=[(float(edge), int(n)) for edge, n in zip(_EDGES[1:], counts, strict=True) if n],
+    )
+
+
+def main() -> None:
+    spec = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Spec)
+    os.sched_setaffinity(0, {spec.core})
+    sys.stdout.buffer.write(msgspec.msgpack.encode(Load(spec).run()))
+
+
+if __name__ == "__main__":
+    main()

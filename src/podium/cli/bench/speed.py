@@ -1,0 +1,142 @@
+"""One run, side by side: the limit, Podium durable and queued, its forms for many rows, and ONNX Runtime alone."""
+
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from podium.cli.bench import alone, measure, podium_scorer, process, runs, work
+from podium.cli.bench.model import Model
+from podium.core.rollout import Durability
+
+MANY = 100
+_MANY_CONNECTIONS = 8
+
+
+class Plan(NamedTuple):
+    """How long and how often to measure, and where to keep what is made for it."""
+
+    seconds: float
+    repeats: int
+    place: Path
+    say: Callable[[str], None]
+
+
+class Line(NamedTuple):
+    """One figure's server, work and connections."""
+
+    name: str
+    server: process.Process
+    work: work.Work
+    connections: int
+
+
+def run(model: Model, plan: Plan) -> dict[str, Any]:
+    """The report's sections `limit`, `podium` and `onnxruntime_100`. All servers run; one at a time is driven."""
+    with ExitStack() as stack:
+        lines, found = _lines(model, plan, stack)
+        series: dict[str, list[measure.Figures]] = {line.name: [] for line in lines}
+        needles = {line.name: measure.prove(line.server, line.work) for line in lines}
+        calls: list[float] = []
+        for repeat in range(plan.repeats):
+            for line in lines:
+                plan.say(f"{line.name.replace('_', ' ')}, run {repeat + 1} of {plan.repeats}")
+                series[line.name].append(
+                    measure.load(line.server, line.work, needles[line.name], line.connections, plan.seconds)
+                )
+            plan.say(f"ONNX Runtime alone, run {repeat + 1} of {plan.repeats}")
+            calls.append(alone_rate(model, plan.seconds, MANY) * MANY)
+        kept = {name: runs.Series(runs=figures) for name, figures in series.items()}
+    return _report(kept, found, calls)
+
+
+def _lines(model: Model, plan: Plan, stack: ExitStack) -> tuple[list[Line], dict[str, str]]:
+    """What can be measured, and for each form that is not offered the reason."""
+    servers = {kind: stack.enter_context(_scorer(model, plan.place, kind)) for kind in Durability}
+    one = work.make(model, podium_scorer.path(), 1, work.oip_json, work.read_podium)
+    limit = stack.enter_context(_limit(servers[Durability.DURABLE], one, plan.place))
+    same = one._replace(expected=[one.expected[0]] * len(one.expected))
+    lines = [Line(f"limit_c{count}", limit, same, count) for count in (1, 64)]
+    lines += [Line(f"{kind.value}_c{count}", servers[kind], one, count) for kind in Durability for count in (1, 64)]
+    missing: dict[str, str] = {}
+    for name, made in many_rows(model, MANY).items():
+        line = Line(f"{name}_{MANY}", servers[Durability.DURABLE], made, _MANY_CONNECTIONS)
+        try:
+            measure.prove(line.server, line.work)
+            lines.append(line)
+        except measure.NotOffered as problem:
+            missing[line.name] = f"not offered ({problem})"
+        except measure.Wrong as problem:
+            missing[line.name] = str(problem)
+    return lines, missing
+
+
+def many_rows(model: Model, rows: int) -> dict[str, work.Work]:
+    """The forms in which many rows can be sent."""
+    return {
+        "json": work.make(model, podium_scorer.path(), rows, work.oip_json, work.read_podium),
+        "binary": work.make(model, podium_scorer.path(), rows, work.oip_binary, work.read_podium),
+        "arrow": work.make(model, podium_scorer.arrow_path(), rows, work.arrow, work.read_podium),
+    }
+
+
+@contextmanager
+def _scorer(model: Model, place: Path, kind: Durability) -> Iterator[process.Process]:
+    own = place / kind.value
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(parents=True)
+    with podium_scorer.serving(own, [model], kind) as made:
+        yield made
+
+
+@contextmanager
+def _limit(scorer: process.Process, one: work.Work, place: Path) -> Iterator[process.Process]:
+    """The constant server, whose answer is one of the scorer's, byte for byte."""
+    answer = measure.fetch(scorer, one.requests()[0])
+    command = [sys.executable, "-m", "podium.cli.bench.limit"]
+    with process.serving(command, log=place / "limit.log", given=answer) as made:
+        made.listening()
+        yield made
+
+
+def alone_rate(model: Model, seconds: float, rows: int) -> float:
+    """Calls a second of ONNX Runtime alone, on the server's core."""
+    spec = alone.Spec(
+        onnx=model.onnx,
+        signature=model.signature,
+        values=model.values(0, rows),
+        seconds=seconds,
+        core=process.cores()[0],
+    )
+    made = subprocess.run(
+        [sys.executable, "-m", "podium.cli.bench.alone"],
+        input=msgspec.msgpack.encode(spec),
+        capture_output=True,
+        check=True,
+    )
+    return float(made.stdout)
+
+
+def _report(kept: dict[str, runs.Series], missing: dict[str, str], calls: list[float]) -> dict[str, Any]:
+    podium: dict[str, Any] = {
+        kind.value: {
+            **runs.figures(kept[f"{kind.value}_c1"], "c1"),
+            **runs.figures(kept[f"{kind.value}_c64"], "c64"),
+        }
+        for kind in Durability
+    }
+    for name in ("json", "binary", "arrow"):
+        key = f"{name}_{MANY}"
+        podium[key] = runs.rates(kept.get(key, runs.Series(reason=missing.get(key, ""))))
+    alone_runs = [round(rate) for rate in calls]
+    return {
+        "limit": {**runs.figures(kept["limit_c1"], "c1"), **runs.figures(kept["limit_c64"], "c64")},
+        "podium": podium,
+        f"onnxruntime_{MANY}": {"rows_per_s": round(statistics.median(calls)), "runs": alone_runs},
+    }
