@@ -13,6 +13,8 @@ class NumericReference(msgspec.Struct, frozen=True, kw_only=True):
     maximum: float | None
     mean: float | None
     deviation: float | None
+    sums: tuple[float, ...] = ()
+    """The sum of the values in each bin; empty in references of older versions."""
 
 
 class CategoryReference(msgspec.Struct, frozen=True, kw_only=True):

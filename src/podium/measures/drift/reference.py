@@ -8,7 +8,7 @@ import numpy.typing
 
 from podium.core import reference
 from podium.core.errors import Invalid
-from podium.measures import rows
+from podium.measures import binning, rows
 
 Objects: TypeAlias = numpy.typing.NDArray[numpy.object_]
 """A one-dimensional array of text, booleans and None (null), one value a row."""
@@ -36,15 +36,28 @@ def numeric(values: rows.Numbers, bins: int = 10) -> reference.NumericReference:
         return reference.NumericReference(
             edges=(), counts=(0,), nulls=nulls, minimum=None, maximum=None, mean=None, deviation=None
         )
-    edges = _edges(known, bins)
+    made = binning.Bins(edges(known, bins), centre=float(known[0]))
+    made.add(known)
+    return of_bins(made, nulls)
+
+
+def of_bins(made: binning.Bins, nulls: int) -> reference.NumericReference:
+    """The reference of values that were counted on their bins.
+
+    >>> made = binning.Bins(numpy.array([2.0]))
+    >>> made.add(numpy.array([1.0, 2.0, 6.0]))
+    >>> of_bins(made, 0).mean
+    3.0
+    """
     return reference.NumericReference(
-        edges=tuple(edges.tolist()),
-        counts=tuple(count(known, edges).tolist()),
+        edges=tuple(made.edges.tolist()),
+        counts=tuple(made.counts.tolist()),
         nulls=nulls,
-        minimum=float(known.min()),
-        maximum=float(known.max()),
-        mean=float(known.mean()),
-        deviation=float(known.std(ddof=1)) if known.size > 1 else None,
+        minimum=made.minimum,
+        maximum=made.maximum,
+        mean=made.mean,
+        deviation=made.deviation,
+        sums=tuple(made.sums.tolist()),
     )
 
 
@@ -74,14 +87,30 @@ def present(values: rows.Numbers) -> rows.Numbers:
     return rows.numbers(values[~numpy.isnan(values)], "values")
 
 
-def count(known: rows.Numbers, edges: rows.Numbers) -> numpy.typing.NDArray[numpy.int64]:
-    """How many values (shape [n], none NaN) lie in each bin edges[i−1] < x ≤ edges[i], shape [edges + 1].
+def count(known: rows.Numbers, inner: rows.Numbers) -> binning.Counts:
+    """How many values (shape [n], none NaN) lie in each bin inner[i−1] < x ≤ inner[i], shape [inner + 1].
 
     >>> count(numpy.array([1.0, 2.0, 3.0]), numpy.array([2.0])).tolist()
     [2, 1]
     """
-    places = numpy.searchsorted(edges, known, side="left")
-    return numpy.bincount(places, minlength=edges.size + 1).astype(numpy.int64)
+    made = binning.Bins(inner)
+    made.add(known)
+    return made.counts
+
+
+def edges(known: rows.Numbers, bins: int) -> rows.Numbers:
+    """The inner edges of bins that are about equally full, ascending, shape [≤ bins − 1]; `known` (shape [≥ 1]) finite.
+
+    Each is a value that occurs, so that a bin of a column with few values holds one of them.
+
+    >>> edges(numpy.array([1.0, 2.0, 3.0, 4.0]), 4).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    if known.min() == known.max():
+        return numpy.array([numpy.nextafter(known[0], -numpy.inf), known[0]])
+    inner = numpy.quantile(known, numpy.arange(1, bins) / bins, method="inverted_cdf")
+    found = numpy.unique(inner)
+    return numpy.asarray(found[found < known.max()], dtype=numpy.float64)
 
 
 def tally(values: Objects) -> tuple[dict[str, int], int]:
@@ -97,11 +126,3 @@ def tally(values: Objects) -> tuple[dict[str, int], int]:
 
 def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool | numpy.bool_) else str(value)
-
-
-def _edges(known: rows.Numbers, bins: int) -> rows.Numbers:
-    if known.min() == known.max():
-        return numpy.array([numpy.nextafter(known[0], -numpy.inf), known[0]])
-    inner = numpy.quantile(known, numpy.arange(1, bins) / bins, method="inverted_cdf")
-    edges = numpy.unique(inner)
-    return numpy.asarray(edges[edges < known.max()], dtype=numpy.float64)

@@ -7,9 +7,8 @@ import numpy
 
 from podium.core import reference
 from podium.core.errors import Invalid
-from podium.measures import rows
+from podium.measures import binning, rows
 from podium.measures.drift import reference as references
-from podium.measures.quality import out_of_range
 
 NAMED = 50
 """How many new categories keep their name in a summary."""
@@ -26,10 +25,13 @@ class NumericSketch(msgspec.Struct, frozen=True, kw_only=True):
     maximum: float | None
     below: int
     above: int
+    sums: tuple[float, ...] = ()
+    """The sum of the values in each bin; empty in summaries of older versions."""
+    infinite: int = 0
 
     @property
     def rows(self) -> int:
-        return sum(self.counts) + self.nulls
+        return sum(self.counts) + self.nulls + self.infinite
 
     @property
     def mean(self) -> float | None:
@@ -62,17 +64,31 @@ def numeric(values: rows.Numbers, before: reference.NumericReference) -> Numeric
     >>> numeric(numpy.array([1.0, 9.0, numpy.nan]), before).counts
     (1, 1)
     """
-    known = references.present(values)
-    below, above = out_of_range.counts(values, before)
+    references.present(values)
+    made = binning.Bins(numpy.array(before.edges, dtype=numpy.float64), low=before.minimum, high=before.maximum)
+    made.add(values)
+    return of_bins(made)
+
+
+def of_bins(made: binning.Bins) -> NumericSketch:
+    """The summary of values that were counted on their bins.
+
+    >>> made = binning.Bins(numpy.array([2.0]))
+    >>> made.add(numpy.array([1.0, 5.0, numpy.nan]))
+    >>> of_bins(made).rows, of_bins(made).mean
+    (3, 3.0)
+    """
     return NumericSketch(
-        counts=tuple(references.count(known, numpy.array(before.edges, dtype=numpy.float64)).tolist()),
-        nulls=int(values.size - known.size),
-        total=float(known.sum()),
-        squares=float((known * known).sum()),
-        minimum=float(known.min()) if known.size else None,
-        maximum=float(known.max()) if known.size else None,
-        below=below,
-        above=above,
+        counts=tuple(made.counts.tolist()),
+        nulls=made.nulls,
+        total=made.total,
+        squares=made.squares_from_zero,
+        minimum=made.minimum,
+        maximum=made.maximum,
+        below=made.below,
+        above=made.above,
+        sums=tuple(made.sums.tolist()),
+        infinite=made.infinite,
     )
 
 
@@ -109,6 +125,8 @@ def merge_numeric(one: NumericSketch, two: NumericSketch) -> NumericSketch:
         maximum=max((each.maximum for each in (one, two) if each.maximum is not None), default=None),
         below=one.below + two.below,
         above=one.above + two.above,
+        sums=tuple(a + b for a, b in zip(one.sums, two.sums, strict=True)) if one.sums and two.sums else (),
+        infinite=one.infinite + two.infinite,
     )
 
 
