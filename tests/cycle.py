@@ -32,6 +32,7 @@ HANDLERS: Handlers = {
     "deploy.release": released.release,
     "deploy.advance": released.advance,
     "deploy.recheck": released.recheck,
+    "deploy.refused": released.refused,
 }
 ENVIRONMENT = run.Environment(python="3.11", platform="here", packages=())
 GATES = [{"name": "good", "expression": "metrics.test.auc.value > 0.7 && parity.max_abs_error <= parity.tolerance"}]
@@ -42,6 +43,11 @@ def _start(kind: str, argument: str) -> Hook:
         queue.enqueue(tx, kind, {argument: made.subject.id}, project=made.project, unique_key=f"{kind}:{made.id}")
 
     return hook
+
+
+def _refused(tx: Transaction, made: event.Event) -> None:
+    args = {"rollout": made.subject.id, "why": made.detail["why"]}
+    queue.enqueue(tx, "deploy.refused", args, project=made.project, unique_key=f"deploy.refused:{made.id}")
 
 
 def _when_passed(tx: Transaction, made: event.Event) -> None:
@@ -56,6 +62,7 @@ FOLLOW: dict[str, Sequence[Hook]] = {
     "version.approved": (_start("deploy.advance", "version"),),
     "version.rejected": (_start("deploy.recheck", "version"),),
     "approval.voided": (_start("deploy.recheck", "version"),),
+    "rollout.refused": (_refused,),
 }
 
 

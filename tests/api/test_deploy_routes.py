@@ -67,7 +67,7 @@ def test_a_scorer_polls_and_verifies(store: Store, caller: CallerOf, http: Http,
     assert http.post(f"{BASE}/scorers/scorer-1", headers=scorer, json=said).status_code == 204
     status = http.get(f"{BASE}/endpoints/late", headers=as_role(VIEWER)).json()
     assert (status["settled"], status["scorers"][0]["scorer"]) == (True, "scorer-1")
-    assert http.get(f"{BASE}/scorers", headers=as_role(VIEWER)).json()[0]["status"] == said
+    assert http.get(f"{BASE}/scorers", headers=as_role(VIEWER)).json()[0]["status"] == {**said, "taken": {"late": 1}}
     history = http.get(f"{BASE}/endpoints/late/rollouts", headers=as_role(VIEWER)).json()
     assert [item["number"] for item in history] == [1]
 

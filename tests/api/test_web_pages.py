@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from podium.core import access, version
 from podium.core.access import Role
+from podium.deploy.endpoints import actions as endpoints
 from podium.manage.access import actions as people
 from podium.manage.registry import store as registry
 from podium.server import app, routes
@@ -312,3 +313,15 @@ def test_a_line_has_gaps_where_nothing_was_measured() -> None:
     assert "0.1, 0.2, –, 0.3; limit 0.2" in drawn
     assert "<polyline" not in sparkline.svg([None], 0.0)
     assert "nothing measured" in sparkline.svg([], 1.0)
+
+
+def test_the_endpoints_page_says_which_scorer_refuses_what_and_why(
+    store: Store, caller: CallerOf, sign_in: SignIn
+) -> None:
+    web_project.fill(store, caller)
+    number = endpoints.status(store, caller(), "late").endpoint.rollout
+    said = {"rollouts": {"late": number}, "refused": {"late": {"number": number, "reason": f"Too big. {HOSTILE}"}}}
+    endpoints.report(store, caller("scorer"), "scorer-9", said, 1)
+    shown = sign_in("viewer").get("/p/flights/endpoints/late").text
+    assert f"scorer-9 does not take rollout {number}: Too big." in shown
+    assert HOSTILE not in shown

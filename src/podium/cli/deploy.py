@@ -215,11 +215,15 @@ def _comparison(item: "plans.Comparison") -> list[tuple[str, Any]]:
 
 
 def _scorers(found: "endpoint.Status") -> list[tuple[str, Any]]:
+    refused = [
+        ("refused", Text(f"{item.scorer} refuses rollout {item.number}: {item.reason}", style="red"))
+        for item in found.refused
+    ]
     if not found.scorers:
-        return [("scorers", "none has reported this endpoint")]
+        return refused or [("scorers", "none has reported this endpoint")]
     state = "all serve it" if found.settled else "not all serve it yet"
     said = [f"{item.scorer} at rollout {item.number}" for item in found.scorers]
-    return [("scorers", f"{', '.join(said)} ({state})")]
+    return [("scorers", f"{', '.join(said)} ({state})"), *refused]
 
 
 def _show_routes(found: "rollout.Rollout") -> None:

@@ -175,6 +175,9 @@ def page(found: Overview) -> RenderableType:
     alerts = [item for place in found.endpoints for item in place.alerts]
     if alerts:
         parts.append(_panel(f"Alerts ({len(alerts)})", _lines([_alert(item) for item in alerts])))
+    refused = [(place.status.endpoint.name, item) for place in found.endpoints for item in place.status.refused]
+    if refused:
+        parts.append(_panel(f"Refused ({len(refused)})", _lines([_refused(*each) for each in refused])))
     if found.pending:
         parts.append(_panel("Waits for people", _lines([_waiting(item) for item in found.pending])))
     if found.jobs:
@@ -254,6 +257,10 @@ def _checks(window: check.ClosedWindow | None) -> Text:
 
 def _alert(item: alert.Alert) -> Text:
     return Text.assemble((f"{item.state} ", "red" if item.state == "open" else "yellow"), item.message)
+
+
+def _refused(named: str, item: endpoint.Refusal) -> Text:
+    return Text.assemble((f"{item.scorer} ", "red"), f"refuses rollout {item.number} of {named}: {item.reason}")
 
 
 def _waiting(item: approval.Pending) -> Text:

@@ -6,6 +6,8 @@ import msgspec
 
 from podium.core import rollout
 
+LONGEST_REASON = 500
+
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint serves one model; `rollout` is the number of the rollout document in force (0: none yet)."""
@@ -21,8 +23,21 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     created_us: int
 
 
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollout that a scorer does not take, and why; it goes on with the one before."""
+
+    scorer: str
+    number: int
+    reason: str
+    at_us: int
+
+
 class Scorer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a scorer last said of itself. `status["rollouts"]` maps endpoint names to the rollout numbers it serves."""
+    """What a scorer last said of itself.
+
+    `status["rollouts"]` maps endpoint names to the rollout numbers it serves, `status["refused"]` to what it refuses
+    (`number`, `reason`); `status["taken"]`, kept by the control plane, to the highest number that it ever served.
+    """
 
     name: str
     at_us: int
@@ -30,9 +45,26 @@ class Scorer(msgspec.Struct, frozen=True, kw_only=True):
 
     def serves(self, endpoint: str) -> int | None:
         """The rollout number it serves for an endpoint, if it said so."""
-        rollouts = self.status.get("rollouts")
-        number = rollouts.get(endpoint) if isinstance(rollouts, dict) else None
+        number = self._said("rollouts", endpoint)
         return number if isinstance(number, int) else None
+
+    def took(self, endpoint: str) -> int:
+        """The highest rollout number that it ever served for an endpoint; 0 if none."""
+        number = self._said("taken", endpoint)
+        return number if isinstance(number, int) else 0
+
+    def refuses(self, endpoint: str) -> Refusal | None:
+        """What it refuses for an endpoint, if it said so."""
+        said = self._said("refused", endpoint)
+        number, reason = (said.get("number"), said.get("reason")) if isinstance(said, dict) else (None, None)
+        if not isinstance(number, int) or not isinstance(reason, str):
+            return None
+        words = "".join(letter for letter in reason if letter.isprintable())[:LONGEST_REASON]
+        return Refusal(scorer=self.name, number=number, reason=words, at_us=self.at_us)
+
+    def _said(self, part: str, endpoint: str) -> Any:
+        known = self.status.get(part)
+        return known.get(endpoint) if isinstance(known, dict) else None
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,3 +83,5 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     scorers: tuple[Served, ...]
     settled: bool
     """Every scorer that serves the endpoint has the rollout in force."""
+    refused: tuple[Refusal, ...] = ()
+    """Scorers that refuse the rollout in force."""

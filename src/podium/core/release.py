@@ -8,7 +8,10 @@ from podium.core.errors import Conflict
 
 
 class Stage(enum.StrEnum):
-    """Where a release stands. `awaiting-approval`: the challenger proved itself; people have not yet said yes."""
+    """Where a release stands.
+
+    `awaiting-approval`: the challenger proved itself; people have not yet said yes. `failed`: no scorer takes it.
+    """
 
     SHADOW = "shadow"
     AWAITING_APPROVAL = "awaiting-approval"
@@ -24,7 +27,7 @@ NEXT: dict[Stage, frozenset[Stage]] = {
     S.SHADOW: frozenset({S.AWAITING_APPROVAL, S.STOPPED, S.FAILED}),
     S.AWAITING_APPROVAL: frozenset({S.CANARY, S.CHAMPION, S.STOPPED, S.FAILED}),
     S.CANARY: frozenset({S.CHAMPION, S.STOPPED, S.ROLLED_BACK, S.FAILED}),
-    S.CHAMPION: frozenset({S.ROLLED_BACK}),
+    S.CHAMPION: frozenset({S.ROLLED_BACK, S.FAILED}),
     S.STOPPED: frozenset(),
     S.ROLLED_BACK: frozenset(),
     S.FAILED: frozenset(),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from podium.core import name
-from podium.core.errors import NotFound, PodiumError, Unavailable
+from podium.core.errors import PodiumError, Refused, Unavailable
 from podium.scoring.board import Board
 from podium.scoring.cache import Cache, read_signed
 from podium.scoring.source import ControlPlane, Folder
@@ -99,8 +99,13 @@ class Poller:
         except Unavailable:
             raise
         except (PodiumError, OSError) as problem:
-            if isinstance(problem, NotFound):
+            if isinstance(problem, PodiumError) and isinstance(self._source, ControlPlane):
                 self._board.refuse(endpoint, problem, number)
+            self._retry[endpoint, number] = time.monotonic() + _RETRY_REFUSED_SECONDS
+            return
+        except Exception:  # noqa: BLE001 - a version's edge: one that breaks in an unforeseen way must not stop the others
+            _LOG.exception("endpoint %s: rollout %d cannot be loaded", endpoint, number)
+            self._board.refuse(endpoint, Refused("The rollout's version breaks when it is loaded."), number)
             self._retry[endpoint, number] = time.monotonic() + _RETRY_REFUSED_SECONDS
             return
         self._retry = {key: due for key, due in self._retry.items() if key[0] != endpoint}

@@ -17,6 +17,7 @@ ALL: Mapping[str, Handler] = {
     "deploy.release": releases.release,
     "deploy.advance": releases.advance,
     "deploy.recheck": releases.recheck,
+    "deploy.refused": releases.refused,
     "monitor.intake": intake.compact,
     "monitor.window": checks.close_window,
 }

@@ -10,9 +10,11 @@ from podium.manage.approvals import actions as approvals
 from podium.store.transaction import Hook, Transaction
 
 
-def _start(kind: str, argument: str, *, priority: int = 0) -> Hook:
+def _start(kind: str, argument: str, *details: str, priority: int = 0) -> Hook:
+    """A job with the event's subject as an argument, and with these of its details."""
+
     def hook(tx: Transaction, made: event.Event) -> None:
-        args: dict[str, Any] = {argument: made.subject.id}
+        args: dict[str, Any] = {argument: made.subject.id, **{name: made.detail[name] for name in details}}
         queue.enqueue(tx, kind, args, project=made.project, unique_key=f"{kind}:{made.id}", priority=priority)
 
     return hook
@@ -34,6 +36,7 @@ FOLLOW: Mapping[str, Sequence[Hook]] = {
     "version.approved": (_start("deploy.advance", "version", priority=10),),
     "version.rejected": (_start("deploy.recheck", "version", priority=10),),
     "approval.voided": (_start("deploy.recheck", "version", priority=10),),
+    "rollout.refused": (_start("deploy.refused", "rollout", "why", priority=10),),
     "evidence.attached": (approvals.void_changed,),
     "job.failed": (runs.follow_job,),
     "job.cancelled": (runs.follow_job,),

@@ -6,7 +6,7 @@ import msgspec
 
 from podium.core import access, endpoint, event, name
 from podium.core.errors import Conflict, Invalid, NotFound, Refused
-from podium.deploy.endpoints import publish
+from podium.deploy.endpoints import publish, refusals
 from podium.deploy.endpoints import store as rows
 from podium.manage.registry import store as registry
 from podium.store.store import Store
@@ -100,13 +100,37 @@ def status(store: Store, caller: access.Caller, named: str) -> endpoint.Status:
         if number is not None
     )
     settled = bool(scorers) and all(item.number == place.rollout for item in scorers)
-    return endpoint.Status(endpoint=place, rollout=document, scorers=scorers, settled=settled)
+    refused = tuple(no for item in said if (no := item.refuses(named)) is not None and no.number == place.rollout)
+    return endpoint.Status(endpoint=place, rollout=document, scorers=scorers, settled=settled, refused=refused)
 
 
 def report(store: Store, caller: access.Caller, scorer: str, said: dict[str, Any], at_us: int) -> None:
-    """Keep what a scorer says of itself."""
+    """Keep what a scorer says of itself; when no scorer takes the rollout in force of an endpoint, record that."""
     name.check(scorer, "scorer")
     if len(msgspec.json.encode(said)) > _LARGEST_REPORT:
         raise Invalid("The report is larger than 64 KiB.", field="status")
-    with store.plumbing() as connection:
-        rows.report(connection, caller.project, endpoint.Scorer(name=scorer, at_us=at_us, status=said))
+    with store.read() as connection:
+        known = rows.list_scorers(connection, caller.project)
+        in_force = rows.in_force(connection, caller.project)
+    before = next((item for item in known if item.name == scorer), None)
+    item = refusals.taken(endpoint.Scorer(name=scorer, at_us=at_us, status=said), before)
+    condemned = refusals.condemned([item, *(each for each in known if each.name != scorer)], in_force)
+    if not condemned or access.Role.SCORER not in caller.roles:
+        with store.plumbing() as connection:
+            rows.report(connection, caller.project, item)
+        return
+    item = refusals.remembered(item, condemned)
+    with store.write(caller) as tx:
+        rows.report(tx.connection, caller.project, item)
+        for named, refused in condemned.items():
+            tx.record(
+                "rollout.refused",
+                event.Subject("rollout", f"{named}/{refused[0].number}"),
+                permission=access.Permission.SERVE,
+                detail={
+                    "endpoint": named,
+                    "number": refused[0].number,
+                    "scorers": [each.scorer for each in refused],
+                    "why": refused[0].reason,
+                },
+            )

@@ -1,4 +1,4 @@
-"""Jobs of releases: start one by the project file's plan, let it go on after approval, check what may still serve."""
+"""Jobs of releases: start one by the project file's plan, let it go on after approval, end what scorers refuse."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from podium.core.release import Stage
 from podium.deploy.endpoints import actions as endpoint_actions
 from podium.deploy.endpoints import publish
 from podium.deploy.endpoints import store as endpoints
-from podium.deploy.releases import actions, rollback, stages
+from podium.deploy.releases import actions, refusal, rollback, stages
 from podium.deploy.releases import store as rows
 from podium.jobs.context import JobContext
 from podium.manage.registry import store as registry
@@ -69,6 +69,23 @@ def advance(context: JobContext) -> dict[str, Any] | None:
                 raise _NothingWaits
     except (_NothingWaits, Conflict):
         return {"advanced": []}
+    return None
+
+
+def refused(context: JobContext) -> dict[str, Any] | None:
+    """`deploy.refused`: mark the release failed whose rollout no scorer takes; what served before is in force again."""
+    named, _, number = str(context.job.args["rollout"]).rpartition("/")
+    result: dict[str, Any] = {}
+    try:
+        with context.finishing(result=result) as tx:
+            ended = refusal.fail(
+                context.store, tx, named, int(number), f"No scorer takes rollout {number}: {context.job.args['why']}"
+            )
+            if ended is None:
+                raise _NothingWaits
+            result.update(release=ended.id, stage=ended.stage)
+    except _NothingWaits:
+        return {"release": None, "why": "The rollout is no longer in force, or nothing in it is new."}
     return None
 
 
