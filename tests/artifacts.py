@@ -8,6 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from podium.bundle import golden, layout
+from podium.bundle.explain import table
 from podium.core import bundle, reference, run
 from podium.core.signature import Field, FieldType, Signature, Task
 
@@ -24,16 +25,30 @@ _BIAS = -1.0
 @functools.cache
 def files(bias: float = _BIAS) -> dict[str, bytes]:
     """model.onnx (a logistic regression in double), golden.arrow and reference.json; `bias` makes another model."""
-    table = {"distance": np.linspace(100.0, 2000.0, 20), "hour": np.arange(20, dtype=np.float64)}
-    logit = np.column_stack([table["distance"], table["hour"]]) @ _WEIGHTS[:, 0] + bias
+    rows = {"distance": np.linspace(100.0, 2000.0, 20), "hour": np.arange(20, dtype=np.float64)}
+    logit = np.column_stack([rows["distance"], rows["hour"]]) @ _WEIGHTS[:, 0] + bias
     known = reference.Reference(
         rows=20, numeric={}, categorical={}, score=_score_reference(), metrics={"auc": 0.75}, cost_per_row=0.2
     )
     return {
         bundle.MODEL: _model(bias),
-        bundle.GOLDEN: golden.encode(SIGNATURE, table, 1 / (1 + np.exp(-logit))),
+        bundle.GOLDEN: golden.encode(SIGNATURE, rows, 1 / (1 + np.exp(-logit))),
         bundle.REFERENCE: msgspec.json.encode(known),
     }
+
+
+@functools.cache
+def explanation(bias: float = _BIAS) -> dict[str, bytes]:
+    """How the model's scores come about: its weights, and an encoder that hands the features on."""
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [layout.NUMBERS], [layout.SCORE])],
+        "features",
+        [helper.make_tensor_value_info(layout.NUMBERS, TensorProto.DOUBLE, [None, 2])],
+        [helper.make_tensor_value_info(layout.SCORE, TensorProto.DOUBLE, [None, 2])],
+    )
+    about = table.About(kind="linear", scale="log-odds", start=bias, origins=("distance", "hour"))
+    weights = table.Linear(_WEIGHTS[:, 0], np.array([1050.0, 9.5]))
+    return {table.ENCODER: _bytes(graph), table.FILE: table.encode(table.Explained(about, weights))}
 
 
 def parity(max_abs_error: float = 1e-9) -> bundle.Parity:
@@ -74,6 +89,10 @@ def _model(bias: float) -> bytes:
         [helper.make_tensor_value_info(layout.SCORE, TensorProto.DOUBLE, [None, 1])],
         [numpy_helper.from_array(_WEIGHTS, "weights"), numpy_helper.from_array(np.array([bias]), "bias")],
     )
+    return _bytes(graph)
+
+
+def _bytes(graph: onnx.GraphProto) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     helper.set_model_props(model, {layout.KEY: msgspec.json.encode(layout.of(SIGNATURE)).decode()})
     onnx.checker.check_model(model)

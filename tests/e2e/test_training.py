@@ -16,6 +16,7 @@ from podium.build.runs import store as rows
 from podium.build.runs.training import request
 from podium.bundle import columns, golden
 from podium.bundle.engines.onnx import session
+from podium.bundle.explain import explainer
 from podium.core import access, digest, event, project, reference, run
 from podium.core.errors import Unavailable
 from podium.core.job import JobState, Progress
@@ -92,6 +93,10 @@ def test_everything_that_training_leaves(tmp_path: Path) -> None:
     table, expected = golden.decode(result.signature, (folder / "out" / "golden.arrow").read_bytes())
     assert columns.count(table) > 100
     numpy.testing.assert_allclose(scorer.predict(table), expected, atol=1e-6)
+    encoder, data = ((folder / "out" / name).read_bytes() for name in ("explain.onnx", "explain.arrow"))
+    told_why = explainer.Native(encoder, data, ("distance", "hour", "kind", "holiday")).explain(table)
+    margin = told_why.base + told_why.values.sum(axis=1)
+    numpy.testing.assert_allclose(1 / (1 + numpy.exp(-margin)), expected, atol=1e-6)
     assert told[-1].fraction > 0.0
 
 

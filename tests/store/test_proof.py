@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from podium.bundle import golden
+from podium.bundle.explain import table
 from podium.core import bundle, digest, run
 from podium.core.errors import Refused
 from podium.deploy.packaging import evidence, proof
@@ -46,8 +47,8 @@ def test_the_same_run_gives_the_same_bundle(tmp_path: Path) -> None:
 
 
 def test_a_form_that_answers_differently_is_refused_with_its_difference(tmp_path: Path) -> None:
-    table, expected = golden.decode(artifacts.SIGNATURE, artifacts.files()[bundle.GOLDEN])
-    wrong = golden.encode(artifacts.SIGNATURE, table, expected + np.where(np.arange(len(expected)) == 3, 0.01, 0.0))
+    rows, expected = golden.decode(artifacts.SIGNATURE, artifacts.files()[bundle.GOLDEN])
+    wrong = golden.encode(artifacts.SIGNATURE, rows, expected + np.where(np.arange(len(expected)) == 3, 0.01, 0.0))
     files = artifacts.files() | {bundle.GOLDEN: wrong}
     proven = proof.prove(tmp_path / "bundle", proof.describe(finished(), artifacts.result({})), files)
     assert proven.refusal is not None
@@ -62,6 +63,26 @@ def test_a_form_over_the_tolerance_in_training_is_refused(tmp_path: Path) -> Non
     proven = proof.prove(tmp_path / "bundle", proof.describe(finished(), worse), artifacts.files())
     assert proven.refusal is not None
     assert "Training measured" in proven.refusal
+
+
+def test_an_explanation_that_adds_up_goes_into_the_bundle_as_evidence(tmp_path: Path) -> None:
+    manifest = proof.describe(finished(), artifacts.result({}))
+    proven = proof.prove(tmp_path / "a", manifest, artifacts.files() | artifacts.explanation())
+    assert proven.refusal is None
+    assert {table.ENCODER, table.FILE} <= {file.path for file in proven.manifest.files}
+    assert proven.explanation is not None
+    assert proven.explanation < 1e-12
+    assert evidence.explained(proven) == {"explanation": {"exact": True, "max_abs_error": proven.explanation}}
+    without = proof.prove(tmp_path / "b", manifest, artifacts.files())
+    assert evidence.explained(without) == {}
+
+
+def test_an_explanation_of_another_score_is_refused(tmp_path: Path) -> None:
+    manifest = proof.describe(finished(), artifacts.result({}))
+    wrong = artifacts.files() | artifacts.explanation(bias=-1.01)
+    refusal = proof.prove(tmp_path / "a", manifest, wrong).refusal
+    assert refusal is not None
+    assert "add up to other scores" in refusal
 
 
 def test_a_run_without_parity_cannot_be_packaged() -> None:

@@ -63,7 +63,12 @@ def prepared(last: Any, *steps: Any, imputer: bool = True) -> Pipeline:
 def written(estimator: Any, task: Task, made: pd.DataFrame) -> explanation.Written:
     fitted = estimator.fit(made, target(made, task))
     exported = onnx.export(fitted, signature(task), made)
-    return explanation.write(fitted, signature(task), made, exported.expected, exported.parity.tolerance)
+    return rewritten(fitted, task, made, exported.expected, exported.parity.tolerance)
+
+
+def rewritten(fitted: Any, task: Task, made: pd.DataFrame, expected: Any, tolerance: float) -> explanation.Written:
+    canonical = frame.table(signature(task), made)
+    return explanation.write(fitted, signature(task), canonical, explanation.Rows(canonical, expected, tolerance))
 
 
 def native(found: explanation.Written) -> explainer.Native:
@@ -237,7 +242,7 @@ def test_an_explanation_that_does_not_add_up_to_the_score_is_not_shipped() -> No
     estimator = prepared(LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1), CastTransformer())
     fitted = estimator.fit(made, target(made, Task.BINARY))
     wrong = np.full(len(made), 0.123)
-    found = explanation.write(fitted, signature(Task.BINARY), made, wrong, 1e-6)
+    found = rewritten(fitted, Task.BINARY, made, wrong, 1e-6)
     assert not found.files
     assert "add up to others" in found.reason
 
@@ -320,7 +325,7 @@ def test_rare_categories_that_share_a_column_are_exported_and_explained(unknown:
     made.loc[:20, "kind"] = "never seen"
     exported = onnx.export(fitted, signature(Task.BINARY), made)
     assert exported.parity.recipe.startswith("double-preprocessing")
-    mine = native(explanation.write(fitted, signature(Task.BINARY), made, exported.expected, 1e-6))
+    mine = native(rewritten(fitted, Task.BINARY, made, exported.expected, 1e-6))
     canonical = frame.table(signature(Task.BINARY), made)
     assert (mine.matrix(canonical) == estimator[:-1].transform(made)).all()
     assert mine.about.origins == (*NUMBERS, "kind", "kind", "kind")

@@ -1,15 +1,14 @@
 """Explaining a bundle's answers: what each feature added to the score, exactly where the bundle says how."""
 
 import enum
+import importlib
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
-import onnxruntime as ort
 
 from podium.bundle import columns, golden, layout
-from podium.bundle.engines.onnx import session
 from podium.bundle.explain import estimate, paths, shapley, table
 from podium.bundle.explain.table import Doubles
 from podium.core import bundle, explanation
@@ -59,7 +58,7 @@ class Native:
     """Contributions from the bundle's own trees or weights."""
 
     def __init__(self, encoder: bytes, data: bytes, features: tuple[str, ...]) -> None:
-        self._encoder = session.session(encoder)
+        self._encoder = session(encoder)
         self.about, self._body = table.decode(data)
         described = self._encoder.get_modelmeta().custom_metadata_map.get(layout.KEY, "")
         self._columns = msgspec.json.decode(described, type=layout.Layout)
@@ -187,7 +186,12 @@ def check(folder: Path, manifest: bundle.Manifest, found: Native) -> float:
     return worst
 
 
-def encode(running: ort.InferenceSession, inputs: layout.Layout, rows: columns.Columns) -> Doubles:
+def session(encoder: bytes) -> Any:
+    """The preparation's model, loaded. ONNX Runtime is imported here, as few processes explain."""
+    return importlib.import_module("podium.bundle.engines.onnx.session").session(encoder)
+
+
+def encode(running: Any, inputs: layout.Layout, rows: columns.Columns) -> Doubles:
     """What an encoder's session makes of rows, float64 [n, k]."""
     found = running.run(None, layout.feed(inputs, rows))[0]
     return np.asarray(found, dtype=np.float64)

@@ -4,20 +4,19 @@ that prepares their columns. Only what adds up to the model's own scores on real
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from sklearn import frozen, pipeline
 
 from podium.bundle import columns, layout
-from podium.bundle.engines.onnx import session
 from podium.bundle.explain import explainer, table
-from podium.bundle.export import exact, frame, graph, origins, parts, preprocessing
+from podium.bundle.export import exact, graph, origins, parts, preprocessing
 from podium.bundle.export.graph import Graph, Unsupported, Value
 from podium.core.errors import PodiumError
 from podium.core.signature import Signature, Task
 
 MOST_STEPS = 2_000_000
 """Leaves times depth beyond which contributions would take too long; then an estimate is quicker."""
-_MEAN_ROWS = 20_000
+MEAN_ROWS = 20_000
+"""Of so many training rows a linear model's means are taken, at most twice as many."""
 _PROOF_ROWS = 256
 
 
@@ -36,23 +35,29 @@ class _Ends(NamedTuple):
     rounded: bool
 
 
-def write(estimator: Any, signature: Signature, rows: pd.DataFrame, expected: Any, tolerance: float) -> Written:
-    """The files of the estimator's native explanation, proven on rows whose scores [n] are given.
+class Rows(NamedTuple):
+    """Real rows to prove an explanation on, the original's scores of them [n], and how far it may be off."""
 
-    `rows`: real rows as the estimator takes them, of which the means of a linear model are also taken. Where the
-    estimator is of a kind that does not add up exactly, there are no files: answers are then explained by an estimate.
+    table: columns.Columns
+    expected: table.Doubles
+    tolerance: float
+
+
+def write(estimator: Any, signature: Signature, training: columns.Columns, rows: Rows) -> Written:
+    """The files of the estimator's native explanation. `training`: of whose rows a linear model's means are taken.
+
+    Where the estimator is of a kind that does not add up exactly, there are no files: answers are then explained by an
+    estimate, which says so.
     """
     try:
-        return Written(_files(estimator, signature, rows, expected, tolerance))
+        return Written(_files(estimator, signature, training, rows))
     except Unsupported as problem:
         return Written({}, f"cannot take apart {problem}")
     except PodiumError as problem:
         return Written({}, problem.message)
 
 
-def _files(
-    estimator: Any, signature: Signature, rows: pd.DataFrame, expected: Any, tolerance: float
-) -> dict[str, bytes]:
+def _files(estimator: Any, signature: Signature, training: columns.Columns, rows: Rows) -> dict[str, bytes]:
     inputs = layout.of(signature)
     found = Graph(inputs)
     names = [str(name) for name in getattr(estimator, "feature_names_in_", [each.name for each in signature.features])]
@@ -63,8 +68,7 @@ def _files(
     encoder = _encoder(found, found.rounded(matrix) if last.rounded else matrix, len(last.value))
     made_of = origins.of(encoder.graph, inputs)
     data = graph.finish(encoder, inputs)
-    canonical = frame.table(signature, rows)
-    body = parts.of(last.model, lambda: _means(data, inputs, canonical), binary=signature.task is Task.BINARY)
+    body = parts.of(last.model, lambda: _means(data, inputs, training), binary=signature.task is Task.BINARY)
     about = table.About(
         kind="linear" if isinstance(body.numbers, table.Linear) else "trees",
         scale=body.scale,
@@ -72,20 +76,18 @@ def _files(
         origins=tuple(made_of),
     )
     described = table.encode(table.Explained(about, body.numbers))
-    _prove(data, described, signature, columns.take(canonical, slice(0, _PROOF_ROWS)), expected, tolerance)
+    _prove(data, described, signature, rows)
     return {table.ENCODER: data, table.FILE: described}
 
 
-def _prove(
-    encoder: bytes, described: bytes, signature: Signature, rows: columns.Columns, expected: Any, tolerance: float
-) -> None:
+def _prove(encoder: bytes, described: bytes, signature: Signature, rows: Rows) -> None:
     """Local accuracy: contributions add up to the margin (checked by `explain`), and the margin is the score's."""
     made = explainer.Native(encoder, described, tuple(field.name for field in signature.features))
     if made.steps > MOST_STEPS:
         raise Unsupported(f"trees of {made.steps} steps within reasonable time")
-    margin = made.explain(rows).margin
-    worst = float(np.abs(explainer.score_of(made.about.scale, margin) - expected[: len(margin)]).max())
-    if not worst <= tolerance:
+    margin = made.explain(columns.take(rows.table, slice(0, _PROOF_ROWS))).margin
+    worst = float(np.abs(explainer.score_of(made.about.scale, margin) - rows.expected[: len(margin)]).max())
+    if not worst <= rows.tolerance:
         raise Unsupported(f"the score: contributions add up to others, by {worst:.3g}")
 
 
@@ -109,7 +111,6 @@ def _encoder(found: Graph, matrix: str, width: int) -> Any:
     return model
 
 
-def _means(encoder: bytes, inputs: layout.Layout, canonical: columns.Columns) -> table.Doubles:
-    running = session.session(encoder)
-    rows = columns.take(canonical, slice(0, _MEAN_ROWS))
-    return np.asarray(explainer.encode(running, inputs, rows).mean(axis=0), dtype=np.float64)
+def _means(encoder: bytes, inputs: layout.Layout, training: columns.Columns) -> table.Doubles:
+    found = explainer.encode(explainer.session(encoder), inputs, training)
+    return np.asarray(found.mean(axis=0), dtype=np.float64)

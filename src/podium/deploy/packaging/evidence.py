@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from podium.core import bundle, run
+from podium.deploy.packaging import proof
 
 
 def contents(result: run.Result, parity: bundle.Parity) -> dict[str, dict[str, Any]]:
@@ -17,6 +18,13 @@ def contents(result: run.Result, parity: bundle.Parity) -> dict[str, dict[str, A
         "cost": dict(result.baseline_cost),
         "rows": dict(result.rows),
     }
+
+
+def explained(proven: proof.Proven) -> dict[str, dict[str, Any]]:
+    """How far contributions were from adding up to the golden rows' scores; empty where there are only estimates."""
+    if proven.explanation is None:
+        return {}
+    return {"explanation": {"exact": True, "max_abs_error": proven.explanation}}
 
 
 def of_champion(number: int, known: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from pathlib import Path
 import msgspec
 
 from podium.bundle import read, runtime, write
+from podium.bundle.explain import explainer, table
 from podium.core import bundle, run
-from podium.core.errors import Refused
+from podium.core.errors import PodiumError, Refused
 
 FILES = (bundle.MODEL, bundle.GOLDEN, bundle.REFERENCE)
+OPTIONAL = (table.ENCODER, table.FILE)
+"""Files of a run that go into its bundle where it left them: how its scores come about."""
 
 
 class Proven(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +21,8 @@ class Proven(msgspec.Struct, frozen=True, kw_only=True):
     manifest: bundle.Manifest
     difference: float
     refusal: str | None = None
+    explanation: float | None = None
+    """Where the bundle tells how its scores come about: how far, at most, contributions are from adding up to them."""
 
 
 def describe(item: run.Run, result: run.Result) -> bundle.Manifest:
@@ -52,4 +57,14 @@ def prove(folder: Path, manifest: bundle.Manifest, files: dict[str, bytes]) -> P
         refusal = f"Training measured a difference of {parity.max_abs_error:.3g}; {parity.tolerance:.3g} is allowed."
     if not difference <= parity.tolerance:
         refusal = f"It differs on its golden rows by {difference:.3g}; {parity.tolerance:.3g} is allowed."
-    return Proven(digest=name, manifest=sealed, difference=difference, refusal=refusal)
+    off = None
+    try:
+        off = _explained(folder, sealed)
+    except PodiumError as problem:
+        refusal = refusal or f"Its explanation does not hold. {problem.message}"
+    return Proven(digest=name, manifest=sealed, difference=difference, refusal=refusal, explanation=off)
+
+
+def _explained(folder: Path, sealed: bundle.Manifest) -> float | None:
+    found = explainer.native(folder, sealed)
+    return None if found is None else explainer.check(folder, sealed, found)

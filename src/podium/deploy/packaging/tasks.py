@@ -28,7 +28,8 @@ def package(context: JobContext) -> dict[str, Any] | None:
     item, result = _run(context)
     manifest = proof.describe(item, result)
     context.progress(0.1, "Fetching the run's artifacts")
-    files = {path: context.store.blobs.get(_artifact(result, path)) for path in proof.FILES}
+    wanted = (*proof.FILES, *(path for path in proof.OPTIONAL if path in result.files))
+    files = {path: context.store.blobs.get(_artifact(result, path)) for path in wanted}
     context.progress(0.4, "Proving that the bundle answers as the model")
     with tempfile.TemporaryDirectory(prefix="podium-package-") as folder:
         proven = proof.prove(Path(folder) / "bundle", manifest, files)
@@ -76,7 +77,7 @@ def _register(context: JobContext, item: run.Run, result: run.Result, proven: pr
     answer: dict[str, Any] = {}
     with context.finishing(result=answer) as tx:
         made = versions.register_in(tx, item, proven.manifest, proven.digest)
-        found = evidence.contents(result, _measured(proven)) | _champion(tx, made)
+        found = evidence.contents(result, _measured(proven)) | evidence.explained(proven) | _champion(tx, made)
         for named, content in found.items():
             policies.attach_in(tx, made, named, content)
         answer.update(version=made.number, digest=made.digest)

@@ -37,7 +37,7 @@ _PARTS = ("train", "validation", "test")
 _COST: Tree = {"model": NUMBER, "never": NUMBER, "always": NUMBER}
 _UNKNOWN: Tree = {ANYTHING: ANYTHING}
 
-BUILT_IN = ("metrics", "slices", "parity", "latency", "cost", "rows", "champion")
+BUILT_IN = ("metrics", "slices", "parity", "latency", "cost", "rows", "champion", "explanation")
 """Evidence that only Podium attaches. What people attach stands under `reports.<name>`."""
 REPORTS = "reports"
 
@@ -54,6 +54,7 @@ def known(spec: project.Project | None = None) -> Tree:
         "parity": {"rows": NUMBER, "max_abs_error": NUMBER, "tolerance": NUMBER, "recipe": NUMBER},
         "latency": {"one_row_us": NUMBER},
         "cost": _COST,
+        "explanation": {"exact": NUMBER, "max_abs_error": NUMBER},
         "rows": dict.fromkeys(_PARTS, NUMBER),
         "champion": {"version": NUMBER, "metrics": metrics, "cost": _COST},
         REPORTS: _UNKNOWN,

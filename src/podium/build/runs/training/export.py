@@ -11,7 +11,7 @@ from podium.build.runs.training import evaluate
 from podium.build.runs.training import table as tables
 from podium.bundle import columns, golden
 from podium.bundle.engines.onnx import session
-from podium.bundle.export import frame, onnx
+from podium.bundle.export import explanation, frame, onnx
 from podium.core import bundle, digest
 from podium.core.dataset import Part
 from podium.core.errors import Invalid
@@ -45,8 +45,17 @@ def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Ex
         bundle.MODEL: made.model,
         bundle.GOLDEN: golden.encode(signature, columns.take(real, chosen), found.scores[test[chosen]]),
         bundle.REFERENCE: digest.canonical(_reference(table, found)),
+        **_explanation(estimator, table, real, made),
     }
     return Exported(signature, made.parity, _latency(scorer, real), files)
+
+
+def _explanation(estimator: Any, table: tables.Table, real: columns.Columns, made: onnx.Exported) -> dict[str, bytes]:
+    """How scores come about, where that can be told exactly; else nothing, and explanations are estimates."""
+    rows = explanation.Rows(real, made.expected, made.parity.tolerance)
+    train = table.places(Part.TRAIN)
+    some = columns.take(table.features, train[:: max(1, train.size // explanation.MEAN_ROWS)])
+    return explanation.write(estimator, table.signature, some, rows).files
 
 
 def _nullability(
