@@ -16,9 +16,9 @@ PIECE = 32_768
 class Bins:
     """Counts and sums of values on fixed bins, fed piece by piece; bin i holds edges[i−1] < x ≤ edges[i].
 
-    Each piece is sorted, then the edges are looked up in it, and not each value among the edges: NumPy's vectorised sort
-    costs 3 ns a value, a look-up of the value 40. What is sorted has its nulls (NaN) at the end, its extremes at both
-    ends, and the values of a bin side by side. Infinities are counted apart, so that no sum is lost to them.
+    Each piece is sorted, then the edges are looked up in it, and not each value among the edges: NumPy's vectorised
+    sort costs 3 ns a value, a look-up of the value 40. What is sorted has its nulls (NaN) at the end, its extremes at
+    both ends, and the values of a bin side by side. Infinities are counted apart, so that no sum is lost to them.
 
     >>> bins = Bins(numpy.array([2.0]))
     >>> bins.add(numpy.array([3.0, 1.0, numpy.nan, 2.0, numpy.inf]))

@@ -8,8 +8,8 @@ _ENOUGH = 1e-15
 _STEPS = 100_000
 
 
-def tail(statistic: float, freedom: int) -> float:
-    """P(χ² ≥ statistic) with `freedom` degrees of freedom (at least 1, else `Invalid`); relative error below 1e-10.
+def tail(statistic: float, freedom: float) -> float:
+    """P(χ² ≥ statistic) with `freedom` degrees of freedom (above 0, else `Invalid`); relative error below 1e-10.
 
     Q(freedom/2, statistic/2) by the power series below the middle and the continued fraction above it. Source:
     Abramowitz & Stegun 26.4.19 with 6.5.29 and 6.5.31 (the modified Lentz form).
@@ -17,8 +17,8 @@ def tail(statistic: float, freedom: int) -> float:
     >>> round(tail(3.841458820694124, 1), 12), tail(0.0, 3)
     (0.05, 1.0)
     """
-    if freedom < 1:
-        raise Invalid("At least one degree of freedom is needed.", field="freedom")
+    if not freedom > 0:
+        raise Invalid("The degrees of freedom must be more than none.", field="freedom")
     shape, point = freedom / 2, statistic / 2
     if point <= 0.0:
         return 1.0

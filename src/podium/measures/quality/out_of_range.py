@@ -1,5 +1,7 @@
 """Out of range: the share of rows with a value below or above all that training saw."""
 
+import math
+
 from podium.core import reference
 from podium.measures import rows
 from podium.measures.drift import reference as references
@@ -28,3 +30,19 @@ def out_of_range(values: rows.Numbers, before: reference.NumericReference) -> fl
     """
     known = references.present(values)
     return sum(counts(known, before)) / known.size if known.size else None
+
+
+def chance(beyond: int, rows: int, reference_rows: int) -> float:
+    """How likely `beyond` of `rows` values lie above all of the reference's when nothing moved: its maximum was low.
+
+    The largest `beyond` of both together must all be among `rows`. The same holds below the minimum.
+
+    >>> round(chance(1, 100, 900), 3), chance(0, 10, 10)
+    (0.1, 1.0)
+    """
+    total = rows + reference_rows
+    return math.exp(_fall(rows, beyond) - _fall(total, beyond)) if beyond else 1.0
+
+
+def _fall(size: int, steps: int) -> float:
+    return math.lgamma(size + 1) - math.lgamma(size - steps + 1)
