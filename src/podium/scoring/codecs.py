@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from podium.scoring import call, request
 from podium.scoring.codec import Asked, Codec, Written
-from podium.scoring.protocols import binary, json_body, mlflow, oip
+from podium.scoring.protocols import arrow, binary, json_body, mlflow, oip
 
 CSV = "text/csv"
 BINARY = "binary tensors"
@@ -21,9 +21,15 @@ def _oip_read(body: bytes, asked: Asked) -> request.Rows:
 
 
 def _oip_write(scored: request.Scored, asked: Asked) -> Written:
+    if "accept" in asked.headers and arrow.wanted(asked.headers, same=False):
+        return arrow.write(scored, asked)
     if scored.wanted is None:
         return Written(oip.write(asked.endpoint, scored))
     return binary.write(scored, asked)
+
+
+def _oip_arrow(scored: request.Scored, asked: Asked) -> Written:
+    return arrow.write(scored, asked) if arrow.wanted(asked.headers, same=True) else _oip_write(scored, asked)
 
 
 def _mlflow_read(body: bytes, asked: Asked) -> request.Rows:
@@ -35,7 +41,13 @@ def _mlflow_csv(body: bytes, asked: Asked) -> request.Rows:
 
 
 def _mlflow_write(scored: request.Scored, asked: Asked) -> Written:
+    if "accept" in asked.headers and arrow.wanted(asked.headers, same=False):
+        return arrow.write(scored, asked)
     return Written(mlflow.write(scored))
+
+
+def _mlflow_arrow(scored: request.Scored, asked: Asked) -> Written:
+    return arrow.write(scored, asked) if arrow.wanted(asked.headers, same=True) else _mlflow_write(scored, asked)
 
 
 def _request_id(asked: Asked) -> str:
@@ -46,8 +58,10 @@ def _request_id(asked: Asked) -> str:
 TABLE: dict[tuple[str, str], Codec] = {
     (OIP, call.JSON): Codec(_oip_read, _oip_write),
     (OIP, BINARY): Codec(binary.read, binary.write),
+    (OIP, arrow.MEDIA): Codec(arrow.read, _oip_arrow),
     (MLFLOW, call.JSON): Codec(_mlflow_read, _mlflow_write),
     (MLFLOW, CSV): Codec(_mlflow_csv, _mlflow_write),
+    (MLFLOW, arrow.MEDIA): Codec(arrow.read, _mlflow_arrow),
 }
 
 

@@ -59,6 +59,7 @@ class _Reading:
         tensors.check_name(name, datatype, self._signature, where)
         rows = tensors.rows_of(tensor.get("shape"), where)
         self._count(rows, where)
+        tensors.check_rows(rows, len(self._signature.features), f"{where}.shape")
         if "data" in tensor:
             raise Invalid("The tensor has its data twice, in JSON and in binary.", field=f"{where}.data")
         place = f"{where}.parameters.binary_data_size"

@@ -41,6 +41,8 @@ ALLOWED: dict[FieldType, frozenset[str]] = {
 DATATYPE = {FieldType.NUMBER: "FP64", FieldType.INTEGER: "INT64", FieldType.BOOLEAN: "BOOL", FieldType.TEXT: BYTES}
 MOST_ROWS = 100_000
 """Rows in one request of a binary form, of whatever width."""
+MOST_VALUES = 4_000_000
+"""Values in one request of a binary form: 32 MB as float64."""
 _PREFIX = 4
 _LONGEST_SHORT = 255
 
@@ -58,21 +60,23 @@ def check_name(name: object, datatype: object, signature: Signature, where: str)
 
 
 def rows_of(shape: object, where: str) -> int:
-    """How many rows a shape of [rows] or [rows, 1] has, at most `MOST_ROWS`."""
+    """How many rows a shape of [rows] or [rows, 1] has."""
     if not isinstance(shape, list) or len(shape) not in (1, 2) or shape[1:] not in ([], [1]):
         raise Invalid("A tensor's shape is [rows] or [rows, 1].", field=f"{where}.shape")
     rows = shape[0]
     if type(rows) is not int or type(shape[-1]) is not int or rows < 0:
         raise Invalid("A tensor's shape is [rows] or [rows, 1].", field=f"{where}.shape")
-    check_rows(rows, f"{where}.shape")
     return rows
 
 
-def check_rows(rows: int, field: str) -> None:
-    """`Invalid` when a request holds too many rows."""
-    if rows > MOST_ROWS:
+def check_rows(rows: int, features: int, field: str) -> None:
+    """`Invalid` when a request holds too many rows, or too many values of all its features together."""
+    most = min(MOST_ROWS, MOST_VALUES // max(features, 1))
+    if rows > most:
         raise Invalid(
-            f"A request holds at most {MOST_ROWS} rows.", field=field, fix="Split the rows over several requests."
+            f"A request for this model holds at most {most} rows.",
+            field=field,
+            fix="Split the rows over several requests.",
         )
 
 
