@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from podium.bundle import columns, golden
+from podium.bundle import columns, golden, grid
 from podium.bundle.engines import place, registry
 from podium.core import bundle
 
@@ -18,6 +18,15 @@ class Runtime:
         self.model = registry.load(folder, manifest, where or place.Place())
         self.blocking = self.model.blocking
         self._folder = folder
+        self.order = grid.order(manifest.signature)
+        model = self.model
+        self._direct = model if isinstance(model, registry.TakesGrid) and _orderly(model, self.order) else None
+
+    def predict_grid(self, rows: grid.Grid) -> npt.NDArray[np.float64]:
+        """As `predict`, of rows in the signature's order."""
+        if self._direct is not None:
+            return self._direct.predict_grid(rows)
+        return self.model.predict(grid.split(self.order, rows))
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
         """Scores [n] (binary: probability of the positive class; regression: the value).
@@ -34,6 +43,11 @@ class Runtime:
     def close(self) -> None:
         """End what the engine started."""
         self.model.close()
+
+
+def _orderly(model: registry.TakesGrid, places: grid.Order) -> bool:
+    """Whether the model file's columns stand in the signature's order."""
+    return (model.layout.numbers, model.layout.texts) == (places.numbers, places.texts)
 
 
 def check_golden(folder: Path, manifest: bundle.Manifest, where: place.Place | None = None) -> float:

@@ -16,3 +16,14 @@ def make(prefix: str, now: datetime, random: bytes) -> str:
     'run-0000000000000000000000000000'
     """
     return f"{prefix}-{time.to_us(now) // 1000:012x}{random[:8].hex()}"
+
+
+def many(prefix: str, now: datetime, random: bytes) -> list[str]:
+    """Make an identifier from each 8 random bytes; all of one instant.
+
+    >>> many("req", time.from_us(0), bytes(16)) == [make("req", time.from_us(0), bytes(8))] * 2
+    True
+    """
+    start = f"{prefix}-{time.to_us(now) // 1000:012x}"
+    digits = random.hex()
+    return [start + digits[at : at + 16] for at in range(0, len(digits), 16)]

@@ -2,12 +2,12 @@
 
 import importlib
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from podium.bundle import columns
+from podium.bundle import columns, grid, layout
 from podium.bundle.engines import place
 from podium.core import bundle
 
@@ -29,6 +29,16 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Let go of everything; a call under way ends with `Unavailable`."""
+
+
+@runtime_checkable
+class TakesGrid(Protocol):
+    """A model that takes rows as two matrices."""
+
+    layout: layout.Layout
+
+    def predict_grid(self, rows: grid.Grid) -> npt.NDArray[np.float64]:
+        """As `predict`, of rows in the order of `layout`."""
 
 
 class _Module(Protocol):
