@@ -22,6 +22,7 @@ from podium.core import approval, bundle, digest, rollout
 from podium.core.access import Role
 from podium.core.rollout import RouteRole
 from podium.scoring import trust
+from podium.version import VERSION
 from tests import artifacts
 
 KEY = signing.make(bytes(range(32)))
@@ -35,8 +36,12 @@ PROCESS = Path(__file__).with_name("scoring_process.py")
 ROWS: dict[str, list[Any]] = {"distance": [100.0, 1900.5, 700.0], "hour": [1, 23, 12]}
 
 
-def bundle_digest(bias: float = -1.0) -> str:
-    return write.seal(_manifest(), artifacts.files(bias))[0]
+def bundle_digest(bias: float = -1.0, *, explained: bool = False) -> str:
+    return write.seal(_manifest(), _files(bias, explained=explained))[0]
+
+
+def _files(bias: float, *, explained: bool) -> dict[str, bytes]:
+    return artifacts.files(bias) | (artifacts.explanation(bias) if explained else {})
 
 
 def _manifest() -> bundle.Manifest:
@@ -55,9 +60,12 @@ def _manifest() -> bundle.Manifest:
     )
 
 
-def write_bundle(folder: Path, bias: float = -1.0) -> str:
-    named = bundle_digest(bias)
-    write.write(folder / "bundles" / named.removeprefix(digest.PREFIX), _manifest(), artifacts.files(bias))
+def write_bundle(folder: Path, bias: float = -1.0, *, explained: bool = False) -> str:
+    named = bundle_digest(bias, explained=explained)
+    target = folder / "bundles" / named.removeprefix(digest.PREFIX)
+    write.write(target, _manifest(), _files(bias, explained=explained))
+    (folder / "proven").mkdir(exist_ok=True)
+    (folder / "proven" / named.removeprefix(digest.PREFIX)).write_text(VERSION)  # so that scorers start at once
     return named
 
 

@@ -201,6 +201,33 @@ def test_a_prediction_that_was_changed_in_the_log_does_not_replay(store: Store) 
     assert not replay.replay(store, "flights", "p-0-0-0").identical
 
 
+def test_a_logged_prediction_is_explained_from_its_bundle(store: Store) -> None:
+    document = production.start(store)
+    table = production.traffic(store, document, 5, day=0).table
+    production.send(store, table, "s1")
+    compaction.compact(store, "flights", "delay")
+    found = replay.explain(store, "flights", "p-0-0-3")
+    row = table.slice(3, 1).to_pylist()[0]
+    assert found.score == row["score"]
+    assert found.method == "linear"
+    assert found.values == {"distance": row["f.distance"], "hour": row["f.hour"]}
+    assert found.contributions["hour"] == pytest.approx(0.05 * (row["f.hour"] - 9.5), abs=1e-9)
+    assert found.base + sum(found.contributions.values()) == pytest.approx(found.margin, abs=1e-9)
+    assert 1 / (1 + np.exp(-found.margin)) == pytest.approx(found.score, abs=1e-12)
+    with pytest.raises(NotFound):
+        replay.explain(store, "flights", "p-none")
+
+
+def test_a_score_that_the_bundle_does_not_give_is_not_explained(store: Store) -> None:
+    document = production.start(store)
+    table = production.traffic(store, document, 5, day=0).table
+    score = np.nextafter(table["score"].to_numpy(), 1.0)
+    production.send(store, table.set_column(10, "score", pa.array(score)), "s1")
+    compaction.compact(store, "flights", "delay")
+    with pytest.raises(Conflict):
+        replay.explain(store, "flights", "p-0-0-0")
+
+
 def test_a_prediction_is_read_with_its_features_and_outcome(store: Store, clock: object) -> None:
     document = production.start(store)
     day = production.traffic(store, document, 5, day=-5)

@@ -23,6 +23,7 @@ def score(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the scores here: .csv or .json.")] = None,
     batch: Annotated[int, typer.Option(min=1, max=10_000, help="Rows in one request.")] = 1000,
     url: Annotated[str, typer.Option(help="The scorer's address; by default the one on this machine.")] = "",
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each feature added; nothing is logged.")] = False,
     json: Json = False,
 ) -> None:
     """Score rows at an endpoint, by the Open Inference Protocol.
@@ -30,13 +31,17 @@ def score(
     Example: podium score churn --data customers.csv --out scores.csv
     """
     from podium.cli import rows as files
-    from podium.cli import scorer_client
+    from podium.cli import scorer_client, why
     from podium.server import settings
 
     if out is not None and out.suffix not in (".csv", ".json"):
         raise Invalid("Scores are written as .csv or .json.", field="--out", fix="For example --out scores.csv.")
     config = settings.load()
     table = files.read(data)
+    if explain:
+        with scorer_client.ScorerClient(url or f"http://{config.host}:{config.scorer_port}") as scorer:
+            why.show(scorer.explain(endpoint, table, batch=min(batch, why.MOST_ROWS)), out)
+        return
     with (
         scorer_client.ScorerClient(url or f"http://{config.host}:{config.scorer_port}") as scorer,
         console.progress(f"Scoring {table.num_rows:,} rows") as bar,
@@ -116,6 +121,21 @@ def replay(
             console.details(one, pairs, title=one.prediction_id)
     if not same:
         raise typer.Exit(1)
+
+
+def explain(
+    identifier: Annotated[str, typer.Argument(metavar="PREDICTION", help="A prediction's id.")],
+    project: Project = "",
+    json: Json = False,
+) -> None:
+    """Say what each feature added to a logged prediction's score. For rows not yet scored: podium score --explain.
+
+    Example: podium explain req-018f2c/0
+    """
+    from podium.cli import why
+
+    with session(project) as client:
+        why.show_one(client.predictions.explain(identifier))
 
 
 def _difference(item: "prediction.Replay") -> Any:

@@ -36,6 +36,7 @@ class _Metadata(msgspec.Struct):
 class _Output(msgspec.Struct):
     name: str
     data: list[Any]
+    parameters: dict[str, Any] = {}
 
 
 class _Answer(msgspec.Struct):
@@ -85,6 +86,20 @@ class ScorerClient:
             on_progress(min(1.0, (first + batch) / table.num_rows))
         return found
 
+    def explain(self, endpoint: str, table: pyarrow.Table, *, batch: int) -> list[dict[str, Any]]:
+        """What each feature added to the score of a table's rows: for each its key if it has one, score, version, how,
+        on which scale, from which base, and the contributions under their features' names.
+        """
+        inputs = self._ask("GET", f"/v2/models/{endpoint}", _Metadata).inputs
+        found: list[dict[str, Any]] = []
+        for first in range(0, table.num_rows, batch):
+            part = table.slice(first, batch)
+            tensors = [_tensor(item, part) for item in inputs if item.name in part.column_names]
+            body = msgspec.json.encode({"inputs": tensors})
+            answer = self._ask("POST", f"/v2/models/{endpoint}/explain", _Answer, body)
+            found.extend(_explained(answer, inputs[-1].name, tensors))
+        return found
+
     def _ask(self, method: str, path: str, kind: type[T], body: bytes | None = None) -> T:
         try:
             answer = self._http.request(method, path, content=body, headers={"Content-Type": "application/json"})
@@ -129,6 +144,18 @@ def _rows(answer: _Answer, key: str, tensors: list[dict[str, Any]]) -> list[dict
     if keys is not None:
         columns = {key: keys, **columns}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _explained(answer: _Answer, key: str, tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    outputs = {output.name: output for output in answer.outputs}
+    shown = ("score", "version", "method", "scale", "base")
+    rows = _rows(_Answer(outputs=[outputs[name] for name in shown]), key, tensors)
+    names = outputs["contributions"].parameters["features"]
+    for name, field in (("contributions", "contributions"), ("standard_errors", "errors")):
+        values = outputs[name].data
+        for at, row in enumerate(rows):
+            row[field] = dict(zip(names, values[at * len(names) : (at + 1) * len(names)], strict=True))
+    return rows
 
 
 def _error(answer: httpx.Response) -> errors.PodiumError:

@@ -5,7 +5,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from podium.client.part import Part
-from podium.core import prediction
+from podium.core import explanation, prediction
 
 
 class Predictions(Part):
@@ -18,6 +18,10 @@ class Predictions(Part):
     def replay(self, identifier: str) -> prediction.Replay:
         """Compute a prediction again from its stored features and its version's bundle."""
         return self._transport.post(f"{self._base}/replays/{quote(identifier)}", prediction.Replay)
+
+    def explain(self, identifier: str) -> explanation.Explanation:
+        """What each feature added to a logged prediction's score."""
+        return self._transport.post(f"{self._base}/explanations/{quote(identifier)}", explanation.Explanation)
 
     def replay_sample(self, endpoint: str, number: int = 100, *, seed: int = 0) -> prediction.Replays:
         """Compute a random sample again; `seed` chooses which."""

@@ -1,7 +1,8 @@
 """What a scorer says of itself: health, metadata, metrics; and draining it."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -31,6 +32,8 @@ class Parts(NamedTuple):
     ship: Callable[[], int]
     segments: Callable[[], int]
     admin_token: str = ""
+    more: Mapping[str, routes.Route] = MappingProxyType({})
+    """Routes beside those of scoring and operation."""
 
     def now(self) -> int:
         return instants.to_us(self.clock())

@@ -29,6 +29,7 @@ class Service:
         self.routes = routes.Table(
             {
                 **operate.Operations(parts).routes(),
+                **parts.more,
                 "/invocations": routes.Scoring(codecs.MLFLOW),
                 "/endpoints/{endpoint}/invocations": routes.Scoring(codecs.MLFLOW),
                 "/v2/models/{endpoint}/infer": routes.Scoring(codecs.OIP),

@@ -8,7 +8,7 @@ import pyarrow
 from litestar import Response, get, post, put
 from litestar.params import Parameter
 
-from podium.core import outcome, prediction, time
+from podium.core import explanation, outcome, prediction, time
 from podium.core.access import Caller, Permission
 from podium.core.errors import Invalid
 from podium.deploy.endpoints import store as endpoints
@@ -115,6 +115,14 @@ def replay_prediction(store: Store, caller: Caller, prediction_id: str, role: st
     return replay.replay(store, caller.project, prediction_id.removeprefix("/"), role)
 
 
+@post(_PROJECT + "/explanations/{prediction_id:path}", opt=_READ, status_code=200, sync_to_thread=True)
+def explain_prediction(
+    store: Store, caller: Caller, prediction_id: str, role: str | None = None
+) -> explanation.Explanation:
+    """What each feature added to a logged prediction's score."""
+    return replay.explain(store, caller.project, prediction_id.removeprefix("/"), role)
+
+
 @post(_PROJECT + "/replays", opt=_READ, status_code=200, sync_to_thread=True)
 def replay_sample(store: Store, caller: Caller, data: SampleRequest) -> prediction.Replays:
     """Compute a random sample of an endpoint's predictions again."""
@@ -164,4 +172,5 @@ routes = [
     get_prediction,
     replay_prediction,
     replay_sample,
+    explain_prediction,
 ]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from podium.bundle import read, runtime
+from podium.bundle.explain import explainer
 from podium.core import bundle
 from podium.deploy.packaging import manifest
 from podium.store.store import Store
@@ -22,10 +23,18 @@ class Bundles:
     def get(self, digest: str) -> runtime.Runtime:
         """The runtime of a bundle. Raises `NotFound` when it was never stored, `Refused` when its bytes changed."""
         if digest not in self._loaded:
-            folder = self._folder / digest.removeprefix("sha256:")
+            folder = self._place(digest)
             self._fetch(digest, folder)
             self._loaded[digest] = runtime.Runtime(folder, read.verify(folder, digest))
         return self._loaded[digest]
+
+    def explainer(self, digest: str) -> explainer.Explainer:
+        """What explains the answers of a bundle; as `get`."""
+        model = self.get(digest)
+        return explainer.Explainer(self._place(digest), model)
+
+    def _place(self, digest: str) -> Path:
+        return self._folder / digest.removeprefix("sha256:")
 
     def _fetch(self, digest: str, folder: Path) -> None:
         described = manifest.read(self._store.blobs, digest)

@@ -6,8 +6,8 @@ import pyarrow
 import pyarrow.compute
 
 from podium.bundle import columns
-from podium.core import prediction, signature, time
-from podium.core.errors import Invalid, NotFound
+from podium.core import explanation, prediction, signature, time
+from podium.core.errors import Conflict, Invalid, NotFound
 from podium.deploy.endpoints import store as endpoints
 from podium.monitor.intake import bundles, segments, window
 from podium.monitor.intake import log as logs
@@ -22,6 +22,36 @@ def replay(store: Store, project: str, prediction_id: str, role: str | None = No
     found = _find(store, project, prediction_id, role)
     with bundles.cache(store) as cache:
         return _replay(found, cache)[0]
+
+
+def explain(store: Store, project: str, prediction_id: str, role: str | None = None) -> explanation.Explanation:
+    """What each feature added to a logged prediction's score, from its stored features and its version's bundle.
+
+    Raises `Conflict` when the bundle does not give the logged score again: then there is nothing to explain.
+    """
+    found = _find(store, project, prediction_id, role)
+    with bundles.cache(store) as cache:
+        again = _replay(found, cache)[0]
+        if not again.identical:
+            raise Conflict("The bundle gives this prediction another score now.", field="prediction_id")
+        row = _prediction(found.append_column("outcome", pyarrow.nulls(1, pyarrow.float64())), cache)
+        wanted = cache.get(row.digest).manifest.signature
+        made = cache.explainer(row.digest).explain(columns.from_log(wanted, found))
+    return explanation.Explanation(
+        prediction_id=row.prediction_id,
+        endpoint=row.endpoint,
+        model=row.model,
+        version=row.version,
+        digest=row.digest,
+        method=made.method,
+        scale=made.scale,
+        score=row.score,
+        base=made.base[0],
+        margin=made.margin[0],
+        contributions=dict(zip(made.features, made.contributions[0], strict=True)),
+        errors=None if made.errors is None else dict(zip(made.features, made.errors[0], strict=True)),
+        values=row.features,
+    )
 
 
 def sample(store: Store, project: str, query: window.Query, number: int, seed: int) -> list[prediction.Replay]:

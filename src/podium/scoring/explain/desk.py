@@ -1,0 +1,140 @@
+"""Where explanations are asked for: a few may wait, one is worked on, in a process that starts when first needed."""
+
+import io
+import os
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from podium.bundle import columns
+from podium.core import errors, explanation
+from podium.core.signature import Signature
+from podium.scoring.explain import frames
+
+MOST_WAITING = 4
+"""Requests that wait or are worked on; beyond that they are turned away."""
+SECONDS = 30.0
+"""An explanation may take so long, with the first one's loading."""
+_KINDS = {kind.kind: kind for kind in errors.ALL}
+
+
+class Busy(Exception):
+    """As many explanations are waiting as may."""
+
+
+class Desk:
+    """Asks the explaining process. Thread-safe; every call blocks until its answer."""
+
+    def __init__(self, folder_of: Callable[[str], Path], most: int = MOST_WAITING, seconds: float = SECONDS) -> None:
+        self._folder_of = folder_of
+        self._seconds = seconds
+        self._places = threading.BoundedSemaphore(most)
+        self._turn = threading.Lock()
+        self._child: _Child | None = None
+        self._count = threading.Lock()
+        self.waiting = 0
+        """Requests that wait or are worked on."""
+        self.done = 0
+        """Rows explained."""
+        self.refused = 0
+        """Requests turned away because too many waited."""
+
+    def explain(self, digest: str, signature: Signature, rows: columns.Columns) -> explanation.Explained:
+        """What each feature added to each row's score, by that bundle.
+
+        `Busy` when too many wait; `Unavailable` when the process died or took too long; else what the bundle says.
+        """
+        if not self._places.acquire(blocking=False):
+            with self._count:
+                self.refused += 1
+            raise Busy
+        with self._count:
+            self.waiting += 1
+        try:
+            question = frames.Ask(folder=str(self._folder_of(digest)), digest=digest, rows=_stream(signature, rows))
+            with self._turn:
+                told = self._ask(question)
+        finally:
+            self._places.release()
+            with self._count:
+                self.waiting -= 1
+        if told.found is None:
+            raise _KINDS.get(told.kind, errors.Unavailable)(told.message, field=told.field, fix=told.fix)
+        with self._count:
+            self.done += len(told.found.scores)
+        return told.found
+
+    def close(self) -> None:
+        """End the process."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.process.kill()
+            child.process.communicate()
+
+    def _ask(self, question: frames.Ask) -> frames.Tell:
+        until = time.monotonic() + self._seconds
+        try:
+            child = self._running()
+            child.asks.write(frames.pack(question))
+            child.asks.flush()
+            size = frames.length(_read(child.tells, frames.HEAD, until))
+            return msgspec.msgpack.decode(_read(child.tells, size, until), type=frames.Tell)
+        except (OSError, EOFError, TimeoutError, msgspec.DecodeError):
+            self.close()
+            raise errors.Unavailable(
+                "The explanation was not made in time, or its process ended; scoring is not touched by it.",
+                field="explain",
+                fix="Ask for fewer rows, or again later.",
+            ) from None
+
+    def _running(self) -> "_Child":
+        if self._child is None or self._child.process.poll() is not None:
+            self.close()
+            command = [sys.executable, "-P", "-m", "podium.scoring.explain.child"]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            if process.stdin is None or process.stdout is None:
+                raise EOFError
+            self._child = _Child(process, process.stdin, process.stdout)
+        return self._child
+
+
+class _Child(NamedTuple):
+    """The process, and the two ends that we hold."""
+
+    process: subprocess.Popen[bytes]
+    asks: IO[bytes]
+    tells: IO[bytes]
+
+
+def _read(tells: IO[bytes], size: int, until: float) -> bytes:
+    """Exactly so many bytes; `TimeoutError` or `EOFError`."""
+    if size > frames.LARGEST:
+        raise EOFError
+    data = bytearray()
+    with selectors.DefaultSelector() as ready:
+        ready.register(tells, selectors.EVENT_READ)
+        while len(data) < size:
+            left = until - time.monotonic()
+            if left <= 0 or not ready.select(left):
+                raise TimeoutError
+            part = os.read(tells.fileno(), size - len(data))
+            if not part:
+                raise EOFError
+            data += part
+    return bytes(data)
+
+
+def _stream(signature: Signature, rows: columns.Columns) -> bytes:
+    table = columns.to_arrow(signature, rows)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
