@@ -100,7 +100,7 @@ class Treelite(
 
 
 Spec = Python | R | Pmml | External | Treelite
-OF = {
+OF: dict[Engine, type[msgspec.Struct]] = {
     Engine.PYTHON: Python,
     Engine.R: R,
     Engine.PMML: Pmml,
@@ -123,3 +123,19 @@ def decode(data: bytes) -> Spec:
     if getattr(spec, "rows_at_once", 0) < 0:
         raise Invalid("Rows at once are 0 or more.", field="engine.rows_at_once")
     return spec
+
+
+def files(spec: Spec) -> tuple[str, ...]:
+    """The files of the bundle that a spec names."""
+    match spec:
+        case Python():
+            named: tuple[str, ...] = (spec.lock, spec.model)
+        case R():
+            named = (spec.model, spec.script)
+        case Treelite():
+            named = (spec.model, spec.preprocessing)
+        case Pmml():
+            named = (spec.model,)
+        case External():
+            named = ()
+    return tuple(name for name in named if name)

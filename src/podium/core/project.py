@@ -6,6 +6,9 @@ import msgspec
 
 from podium.core.signature import Task
 
+NO_TRAINING = "none"
+"""The value of `train` where versions are only imported."""
+
 
 class ModelPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[model]`: the inventory entry."""
@@ -138,6 +141,14 @@ class CanaryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """It decides at least so long before it becomes champion."""
 
 
+class BundlePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[bundle]`: which kinds of model may become versions, besides `onnx`, which always may."""
+
+    allow: tuple[Literal["treelite", "python", "r", "pmml", "external"], ...] = ("treelite", "pmml")
+    """`treelite` and `pmml` are data. `python` and `r` are code, run in a process without network; `external` is an
+    HTTP service of somebody else, to whom the rows are sent."""
+
+
 class ReleasePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[release]`: where the model serves and how a new version gets there."""
 
@@ -205,7 +216,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     project: str
     """The project: the tenant in which names, roles and data live."""
     train: str
-    """`module:function`: called with (features, target, context), returns a fitted estimator or pipeline."""
+    """`module:function`: called with (features, target, context), returns a fitted estimator or pipeline; `none` where
+    versions are only imported."""
     model: ModelPart
     """See `[model]`."""
     data: DataPart
@@ -228,6 +240,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """See `[[gates]]`."""
     approvals: ApprovalsPart = ApprovalsPart()
     """See `[approvals]`."""
+    bundle: BundlePart = BundlePart()
+    """See `[bundle]`."""
     monitor: MonitorPart = MonitorPart()
     """See `[monitor]`."""
     triggers: tuple[TriggerPart, ...] = ()

@@ -75,10 +75,12 @@ def _texts(parts: Parts) -> Iterator[Problem]:
 
 def _train(parts: Parts) -> Iterator[Problem]:
     given = parts.get("train")
-    if given is not None and not _TRAIN.match(given):
+    if given is not None and given != project.NO_TRAINING and not _TRAIN.match(given):
         yield Problem(
             ("train",), "train names a function as module:function.", 'For example train = "flight_delay:fit".'
         )
+    if given == project.NO_TRAINING and parts.get("triggers"):
+        yield Problem(("triggers",), 'Nothing can be retrained with train = "none".', "Take the triggers out.")
 
 
 def _seed(parts: Parts) -> Iterator[Problem]:

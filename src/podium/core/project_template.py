@@ -62,6 +62,9 @@ expression = "cost.model < cost.never && cost.model < cost.always"
 required = ["validator", "owner"]
 valid_for = "365d"
 
+[bundle]                       # kinds of model that may become versions, besides onnx; python, r and external run code
+allow = ["treelite", "pmml"]   # or send rows elsewhere: add them where that is wanted
+
 [release]                      # where it serves, and how a new version gets there
 endpoint = "{name}"
 environment = "production"

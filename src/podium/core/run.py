@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from podium.core import signature
+from podium.core.bundle import Engine
 from podium.core.project import Project
 
 
@@ -36,12 +37,28 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     lock_digest: str | None = None
 
 
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that was not trained here: what it consists of, and what it is to answer."""
+
+    engine: Engine
+    files: dict[str, str]
+    """The bundle's files by path → blob digest, `engine.json` among them (but not with `onnx`)."""
+    expected: str = "expected"
+    """The column of the data with the answers that the model gave where it comes from."""
+    tolerance: float = 1e-6
+    """By how much an answer may differ here."""
+
+
 class Code(msgspec.Struct, frozen=True, kw_only=True):
-    """Which code ran: the source snapshot, and the git commit and uncommitted difference where there was one."""
+    """Which code ran: the source snapshot, and the git commit and uncommitted difference where there was one.
+
+    A run with `imported` trains nothing: it takes over a model, measures it and proves it; its source is that list.
+    """
 
     source_digest: str
     commit: str | None = None
     diff_digest: str | None = None
+    imported: Imported | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +78,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str] = {}
     """Artifacts by name → blob digest (model.onnx, golden.arrow, reference.json, …)."""
     parity: dict[str, Any] = {}
+    engine: Engine = Engine.ONNX
+    """What executes the artifacts."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

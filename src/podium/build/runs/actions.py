@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from podium.build.datasets import store as datasets
+from podium.build.runs import imports
 from podium.build.runs import store as rows
 from podium.core import digest, event, project
 from podium.core import name as names
@@ -55,6 +56,7 @@ def check(store: Store, caller: Caller, asked: RunRequest) -> None:
             field="params",
             fix=names.nearest(unknown[0], asked.spec.params) if asked.spec.params else "Add it under [params].",
         )
+    imports.check(store, asked)
     with store.read() as connection:
         datasets.get(connection, caller.project, digest.check(asked.dataset, "dataset"))
     if not store.blobs.exists(digest.check(asked.code.source_digest, "code.source_digest")):

@@ -12,6 +12,8 @@ from podium.build import archive
 from podium.build.runs import actions, process
 from podium.build.runs import store as rows
 from podium.build.runs.training import request
+from podium.bundle import read
+from podium.bundle.engines import place
 from podium.core.errors import Invalid, NotFound, PodiumError, Refused
 from podium.core.job import Progress
 from podium.core.run import Run, RunState
@@ -49,11 +51,14 @@ def _train(context: JobContext, item: Run, folder: Path) -> None:
     context.progress(0.0, "Fetching data and code")
     (folder / request.OUT).mkdir()
     (folder / request.SOURCE).mkdir()
-    archive.unpack(context.store.blobs.get(item.code.source_digest), folder / request.SOURCE)
+    _fetch_source(context, item, folder / request.SOURCE)
     context.store.blobs.fetch(item.dataset, folder / request.DATA)
+    imported, engines = item.code.imported, str(place.Place().folder)
 
     def asked(descriptor: int) -> request.Request:
-        return request.Request(spec=spec, params=item.params, seed=item.seed, progress=descriptor)
+        return request.Request(
+            spec=spec, params=item.params, seed=item.seed, progress=descriptor, imported=imported, engines=engines
+        )
 
     def tell(progress: Progress) -> None:
         context.progress(progress.fraction, progress.message)
@@ -62,6 +67,17 @@ def _train(context: JobContext, item: Run, folder: Path) -> None:
     answer = _answer(folder, code)
     context.progress(0.99, "Keeping the artifacts")
     _finish(context, item, folder, answer)
+
+
+def _fetch_source(context: JobContext, item: Run, folder: Path) -> None:
+    """The code that trains, or the files of the model that is imported."""
+    if item.code.imported is None:
+        archive.unpack(context.store.blobs.get(item.code.source_digest), folder)
+        return
+    for name, digest in item.code.imported.files.items():
+        path = folder / read.check_path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        context.store.blobs.fetch(digest, path)
 
 
 def _answer(folder: Path, code: int) -> request.Answer:
@@ -84,7 +100,9 @@ def _died(code: int) -> PodiumError:
 
 def _finish(context: JobContext, item: Run, folder: Path, answer: request.Answer) -> None:
     blobs = context.store.blobs
-    files = {path.name: blobs.put_file(path) for path in sorted((folder / request.OUT).iterdir())}
+    out = folder / request.OUT
+    made = sorted(path for path in out.rglob("*") if path.is_file())
+    files = {path.relative_to(out).as_posix(): blobs.put_file(path) for path in made}
     result = msgspec.structs.replace(answer.result, files=files)
     log = blobs.put(process.log_tail(folder))
     with context.finishing(result={"run": item.id, "files": files}) as tx:

@@ -34,7 +34,7 @@ def describe(item: run.Run, result: run.Result) -> bundle.Manifest:
     return bundle.Manifest(
         project=item.project,
         model=item.model,
-        engine=bundle.Engine.ONNX,
+        engine=result.engine,
         signature=result.signature,
         threshold=result.threshold,
         files=(),
@@ -44,6 +44,15 @@ def describe(item: run.Run, result: run.Result) -> bundle.Manifest:
         source=item.code.source_digest,
         created_us=item.finished_us or item.created_us,
     )
+
+
+def files_of(result: run.Result) -> tuple[str, ...]:
+    """The artifacts that go into the bundle. `Refused` when one that it cannot do without is not there."""
+    onnx = result.engine is bundle.Engine.ONNX
+    for needed in FILES if onnx else (bundle.ENGINE, bundle.GOLDEN, bundle.REFERENCE):
+        if needed not in result.files:
+            raise Refused(f"The run left no {needed}.", field="run", fix="Train again.")
+    return (*FILES, *(path for path in OPTIONAL if path in result.files)) if onnx else tuple(sorted(result.files))
 
 
 def prove(folder: Path, manifest: bundle.Manifest, files: dict[str, bytes]) -> Proven:

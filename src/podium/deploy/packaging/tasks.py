@@ -28,8 +28,7 @@ def package(context: JobContext) -> dict[str, Any] | None:
     item, result = _run(context)
     manifest = proof.describe(item, result)
     context.progress(0.1, "Fetching the run's artifacts")
-    wanted = (*proof.FILES, *(path for path in proof.OPTIONAL if path in result.files))
-    files = {path: context.store.blobs.get(_artifact(result, path)) for path in wanted}
+    files = {path: context.store.blobs.get(result.files[path]) for path in proof.files_of(result)}
     context.progress(0.4, "Proving that the bundle answers as the model")
     with tempfile.TemporaryDirectory(prefix="podium-package-") as folder:
         proven = proof.prove(Path(folder) / "bundle", manifest, files)
@@ -48,12 +47,6 @@ def _run(context: JobContext) -> tuple[run.Run, run.Result]:
     if item.state is not run.RunState.FINISHED or item.result is None:
         raise Refused(f"The run is {item.state}: only a finished one can be packaged.", field="run")
     return item, item.result
-
-
-def _artifact(result: run.Result, path: str) -> str:
-    if path not in result.files:
-        raise Refused(f"The run left no {path}.", field="run", fix="Train again.")
-    return result.files[path]
 
 
 def _refuse(context: JobContext, item: run.Run, proven: proof.Proven) -> None:

@@ -1,11 +1,13 @@
 """The form of the model that runs on its own: exported, proven on real rows, timed, with its golden rows."""
 
 import statistics
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy
+import numpy.typing
 
 from podium.build.runs.training import evaluate
 from podium.build.runs.training import table as tables
@@ -24,6 +26,9 @@ _PROBES = 64
 _TIMED = 200
 
 
+Predict = Callable[[columns.Columns], numpy.typing.NDArray[numpy.float64]]
+
+
 class Exported(NamedTuple):
     """What goes into the bundle, and what was measured of it."""
 
@@ -31,6 +36,7 @@ class Exported(NamedTuple):
     parity: bundle.Parity
     latency_us: float
     files: dict[str, bytes]
+    engine: bundle.Engine = bundle.Engine.ONNX
 
 
 def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Exported:
@@ -44,10 +50,10 @@ def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Ex
     files = {
         bundle.MODEL: made.model,
         bundle.GOLDEN: golden.encode(signature, columns.take(real, chosen), found.scores[test[chosen]]),
-        bundle.REFERENCE: digest.canonical(_reference(table, found)),
+        bundle.REFERENCE: digest.canonical(reference_of(table, found)),
         **_explanation(estimator, table, real, made),
     }
-    return Exported(signature, made.parity, _latency(scorer, real), files)
+    return Exported(signature, made.parity, latency(scorer.predict, real), files)
 
 
 def _explanation(estimator: Any, table: tables.Table, real: columns.Columns, made: onnx.Exported) -> dict[str, bytes]:
@@ -88,19 +94,20 @@ def _takes_null(
     return bool(numpy.isfinite(exported).all() and numpy.abs(exported - original).max() <= tolerance)
 
 
-def _latency(scorer: session.Scorer, real: columns.Columns) -> float:
+def latency(predict: Predict, real: columns.Columns) -> float:
     """The median time to score one row, in microseconds."""
     count = columns.count(real)
     single = [columns.take(real, slice(at % count, at % count + 1)) for at in range(_TIMED)]
     times = []
     for row in single:
         begun = perf_counter()
-        scorer.predict(row)
+        predict(row)
         times.append((perf_counter() - begun) * 1e6)
     return statistics.median(times)
 
 
-def _reference(table: tables.Table, found: evaluate.Evaluated) -> Reference:
+def reference_of(table: tables.Table, found: evaluate.Evaluated) -> Reference:
+    """The training part's distributions, and the metrics that the monitor compares with."""
     train = table.take(Part.TRAIN)
     test = table.places(Part.TEST)
     numeric, categorical = {}, {}

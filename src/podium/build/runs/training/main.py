@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from podium.build.runs.training import context, environment, evaluate, export, request, table, user
+from podium.build.runs.training import adopt, context, environment, evaluate, export, request, table, user
 from podium.bundle.export import frame
 from podium.core import split
 from podium.core.dataset import Part
@@ -36,19 +36,16 @@ def main(folder: Path) -> int:
 
 
 def train(folder: Path, asked: request.Request) -> request.Answer:
-    """Read, fit, evaluate, export; artifacts are in the folder `out`."""
-    spec = asked.spec
+    """Read, fit (or take over), evaluate, export; artifacts are in the folder `out`."""
     _tell(asked, 0.02, "Reading the data")
-    fitted = _fit(folder, asked)
-    _tell(asked, _FIT[1], "Evaluating")
-    data = table.read(folder / request.DATA, spec)
-    scores = evaluate.score(fitted, data.signature, data.features)
-    found = evaluate.evaluate(data, scores, spec)
-    export.check_finite(found, spec.metrics.primary)
-    _tell(asked, 0.8, "Exporting, and proving that the exported form answers the same")
-    made = export.export(fitted, data, found)
+    if asked.imported is not None:
+        data, found, made = adopt.adopt(folder, asked, lambda done, text: _tell(asked, done, text))
+    else:
+        data, found, made = _train(folder, asked)
     for name, content in made.files.items():
-        (folder / request.OUT / name).write_bytes(content)
+        path = folder / request.OUT / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     result = Result(
         signature=made.signature,
         metrics=found.metrics,
@@ -58,9 +55,22 @@ def train(folder: Path, asked: request.Request) -> request.Answer:
         feature_latency_us=made.latency_us,
         rows={part.value: count for part, count in split.counts(data.codes).items()},
         parity=msgspec.to_builtins(made.parity),
+        engine=made.engine,
     )
     _tell(asked, 0.98, "Keeping the result")
     return request.Answer(result=result, environment=environment.record(folder / request.SOURCE))
+
+
+def _train(folder: Path, asked: request.Request) -> tuple[table.Table, evaluate.Evaluated, export.Exported]:
+    spec = asked.spec
+    fitted = _fit(folder, asked)
+    _tell(asked, _FIT[1], "Evaluating")
+    data = table.read(folder / request.DATA, spec)
+    scores = evaluate.score(fitted, data.signature, data.features)
+    found = evaluate.evaluate(data, scores, spec)
+    export.check_finite(found, spec.metrics.primary)
+    _tell(asked, 0.8, "Exporting, and proving that the exported form answers the same")
+    return data, found, export.export(fitted, data, found)
 
 
 def _fit(folder: Path, asked: request.Request) -> Any:

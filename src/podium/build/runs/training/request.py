@@ -3,7 +3,7 @@
 import msgspec
 
 from podium.core import project
-from podium.core.run import Environment, Result
+from podium.core.run import Environment, Imported, Result
 
 REQUEST = "request.json"
 RESULT = "result.json"
@@ -23,6 +23,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     progress: int
     """The file descriptor to which progress is written, one JSON object a line."""
+    imported: Imported | None = None
+    """Instead of training: the model that is taken over; its files are in the folder `source`."""
+    engines: str = ""
+    """The folder with the environments of models in processes of their own; empty: the user's."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
