@@ -10,7 +10,7 @@ import msgspec
 from podium.core import rollout, time
 from podium.core.errors import NotFound, PodiumError, Refused, Unavailable
 from podium.core.time import Clock
-from podium.scoring import engine, metrics, trust
+from podium.scoring import engine, metrics, proof, trust
 
 _LOG = logging.getLogger("podium.scorer")
 
@@ -27,6 +27,7 @@ class Board:
 
     def __init__(self, project: str, environment: str, clock: Clock, counts: metrics.Metrics) -> None:
         self.keys: dict[str, bytes] = {}
+        self.limits = proof.Limits()
         self._project = project
         self._environment = environment
         self._clock = clock
@@ -46,7 +47,7 @@ class Board:
         try:
             document = trust.check(signed, self.keys, self._environment, time.to_us(self._clock()))
             self._check_place(endpoint, document)
-            loaded = engine.load(document, folder_of, self.keys)
+            loaded = engine.load(document, folder_of, self.keys, self.limits)
         except Unavailable:
             raise
         except PodiumError as problem:

@@ -2,11 +2,13 @@
 
 <folder>/rollouts/<endpoint>.json  the signed document in force (only ones that were accepted)
 <folder>/bundles/<hex>/            bundles, by digest
+<folder>/proven/<hex>              notes that a bundle loaded and answered its golden rows
 <folder>/keys/<key id>.json        trusted public keys
 <folder>/log/                      the prediction log's segments until they are shipped
 <folder>/name                      this scorer's name
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable
@@ -35,6 +37,10 @@ class Cache:
     @property
     def bundles(self) -> Path:
         return self.folder / "bundles"
+
+    @property
+    def proven(self) -> Path:
+        return self.folder / "proven"
 
     @property
     def keys_folder(self) -> Path:
@@ -73,28 +79,46 @@ class Cache:
         return name.check(path.read_text().strip(), "name")
 
     def store_bundle(self, named: str, files: Iterable[tuple[str, bytes]]) -> Path:
-        """Keep a fetched bundle: verified whole, then named. Raises `Refused` when it is not what its digest says."""
+        """Keep a fetched bundle: on disk, verified whole, then named. `Refused` when it is not what its digest says."""
         target = self.bundle(named)
         new = target.with_name(f".{target.name}.{os.getpid()}.new")
         shutil.rmtree(new, ignore_errors=True)
-        for path, data in files:
-            file = new / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
-        read.verify(new, named)
         try:
-            new.rename(target)
-        except OSError:
-            read.verify(target, named)
+            for path, data in files:
+                _write(new / path, data)
+            read.verify(new, named)
+            for folder in [new, *(path for path in new.rglob("*") if path.is_dir())]:
+                segment.sync_folder(folder)
+            try:
+                new.rename(target)
+            except OSError:
+                read.verify(target, named)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        segment.sync_folder(self.bundles)
         return target
+
+    def discard_bundle(self, named: str) -> None:
+        """Forget a damaged bundle."""
+        target = self.bundle(named)
+        old = target.with_name(f".{target.name}.{os.getpid()}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            target.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def read_signed(path: Path) -> rollout.Signed:
-    """A signed rollout document in a file."""
+    """A signed rollout document in a file; `Refused` when it is none, or when a bit of it was changed."""
+    data = path.read_bytes()
     try:
-        return msgspec.json.decode(path.read_bytes(), type=rollout.Signed)
+        signed = msgspec.json.decode(data, type=rollout.Signed)
+        said = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Refused("The rollout file is not a signed rollout document.", field="rollout") from None
+    if said != msgspec.to_builtins(signed):  # base64 has idle bits that its readers pass over
+        raise Refused("The rollout file is not as it was written.", field="rollout")
+    return signed
 
 
 def keys(paths: Iterable[Path]) -> dict[str, bytes]:
@@ -120,9 +144,14 @@ def _public(data: bytes) -> bytes:
 def replace(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, durably."""
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with new.open("wb") as file:
+    _write(new, data)
+    new.rename(path)
+    segment.sync_folder(path.parent)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    new.rename(path)
-    segment.sync_folder(path.parent)

@@ -12,7 +12,7 @@ from podium.bundle.runtime import Runtime
 from podium.core import bundle, digest, rollout
 from podium.core.errors import Invalid, Refused, Unavailable
 from podium.core.rollout import RouteRole
-from podium.scoring import request, router, trust
+from podium.scoring import proof, request, router, trust
 from podium.scoring.log import rows
 
 
@@ -156,20 +156,22 @@ def _join(
     )
 
 
-def load(document: rollout.Rollout, folder_of: Callable[[str], Path], keys: trust.Keys) -> Loaded:
+def load(document: rollout.Rollout, folder_of: Callable[[str], Path], keys: trust.Keys, limits: proof.Limits) -> Loaded:
     """Verify, load and prove every route's bundle; `Refused` on the first that fails. `folder_of`: by digest."""
     runtimes: dict[str, Runtime] = {}
     live = []
     for route in document.routes:
         if route.digest not in runtimes:
-            runtimes[route.digest] = _runtime(document, folder_of(digest.check(route.digest)), route.digest)
+            runtimes[route.digest] = _runtime(document, folder_of(digest.check(route.digest)), route.digest, limits)
         live.append(Live(route, runtimes[route.digest], _source(document, route, runtimes)))
     return Loaded(document, live, keys)
 
 
-def _runtime(document: rollout.Rollout, folder: Path, named: str) -> Runtime:
+def _runtime(document: rollout.Rollout, folder: Path, named: str, limits: proof.Limits) -> Runtime:
     manifest = read.verify(folder, named)
     _check_manifest(document, manifest)
+    proof.check_size(manifest, limits)
+    proof.prove(folder, named, limits)
     runtime = Runtime(folder, manifest)
     runtime.check_golden()
     return runtime

@@ -15,7 +15,7 @@ import uvicorn
 from podium.core import ids
 from podium.core.errors import Invalid, PodiumError
 from podium.core.time import Clock
-from podium.scoring import app, cache, metrics, operate, service
+from podium.scoring import app, cache, metrics, operate, proof, service
 from podium.scoring.board import Board
 from podium.scoring.log import recover
 from podium.scoring.log.writer import Limits, Writer
@@ -63,6 +63,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shadow_rows: int = 50_000
     drain_seconds: int = 20
     """How long requests may take to finish after SIGTERM."""
+    bundle_limit: int = 4 * 1024**3
+    """A version whose files are larger than that many bytes is refused."""
+    row_seconds: float = 1.0
+    """A version that needs longer for one row is refused."""
+    load_seconds: float = 120.0
+    """A version that needs longer to load and to answer its golden rows is refused."""
 
 
 def run(settings: Settings) -> None:
@@ -71,6 +77,12 @@ def run(settings: Settings) -> None:
     recover.folder(kept.log)
     counts = metrics.Metrics()
     board = Board(settings.project, settings.environment, settings.clock, counts)
+    board.limits = proof.Limits(
+        bytes=settings.bundle_limit,
+        row_seconds=settings.row_seconds,
+        load_seconds=settings.load_seconds,
+        proven=kept.proven,
+    )
     board.keys = {**cache.keys(settings.public_keys), **({} if settings.public_keys else kept.pinned())}
     plane = None if settings.folder_only else _control_plane(settings, kept)
     poller = Poller(board, plane or Folder(kept), kept, endpoints=settings.endpoints, seconds=settings.poll_seconds)
@@ -117,7 +129,9 @@ def _control_plane(settings: Settings, kept: cache.Cache) -> ControlPlane:
             field="url",
             fix="Give them, or serve from a folder only.",
         )
-    return ControlPlane(settings.url, settings.token, settings.project, kept)
+    plane = ControlPlane(settings.url, settings.token, settings.project, kept)
+    plane.limits = proof.Limits(bytes=settings.bundle_limit)
+    return plane
 
 
 def _new_id(clock: Clock) -> ids.NewId:

@@ -1,5 +1,6 @@
 """Where rollouts and bundles come from: the control plane over HTTP, or a local folder."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,9 +10,11 @@ import msgspec
 
 from podium.bundle import read
 from podium.core import bundle, rollout
-from podium.core.errors import Invalid, NotFound, Refused, Unavailable
+from podium.core.errors import Invalid, NotFound, PodiumError, Refused, Unavailable
+from podium.scoring import proof
 from podium.scoring.cache import Cache, read_signed
 
+_LOG = logging.getLogger("podium.scorer")
 T = TypeVar("T")
 
 _TIMEOUT = httpx.Timeout(30.0, connect=3.0)
@@ -42,6 +45,7 @@ class ControlPlane:
         self._http = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=_TIMEOUT)
         self._project = f"/api/v1/projects/{project}"
         self._cache = cache
+        self.limits = proof.Limits()
 
     def close(self) -> None:
         self._http.close()
@@ -58,15 +62,25 @@ class ControlPlane:
         return self._decode(self._send("GET", "/api/v1/keys"), rollout.Key)
 
     def folder(self, digest: str) -> Path:
-        """Fetched once, then kept; a kept one that was damaged is refused by whoever verifies it."""
+        """Fetched once, then kept; a kept one that was damaged is fetched again."""
         folder = self._cache.bundle(digest)
-        return folder if folder.exists() else self._cache.store_bundle(digest, self._files(digest))
+        if folder.exists():
+            try:
+                read.verify(folder, digest)
+            except PodiumError as problem:
+                _LOG.error("a kept bundle was damaged and is fetched again: %s", problem)
+                self._cache.discard_bundle(digest)
+            else:
+                return folder
+        return self._cache.store_bundle(digest, self._files(digest))
 
     def _files(self, digest: str) -> Iterator[tuple[str, bytes]]:
         base = f"{self._project}/bundles/{digest}/files"
         manifest = self._send("GET", f"{base}/{bundle.MANIFEST}").content
         yield bundle.MANIFEST, manifest
-        for file in read.parse_manifest(manifest).files:
+        described = read.parse_manifest(manifest)
+        proof.check_size(described, self.limits)
+        for file in described.files:
             yield file.path, self._send("GET", f"{base}/{file.path}").content
 
     def ship(self, scorer: str, name: str, digest: str, data: bytes) -> None:
