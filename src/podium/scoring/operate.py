@@ -1,9 +1,10 @@
 """What a scorer says of itself: health, metadata, metrics; and draining it."""
 
+import contextlib
 import hmac
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -64,12 +65,7 @@ class Operations:
         }
 
     def _ready(self, _call: Call, _place: Place) -> Answer:
-        """Ready when some endpoint can decide."""
-        for endpoint in self._parts.board.endpoints():
-            try:
-                self._parts.board.get(endpoint).deciding(self._parts.now())
-            except errors.Unavailable:
-                continue
+        if ready(self._parts):
             return Answer(200, b'{"ready":true}')
         raise errors.Unavailable("No endpoint of this scorer can decide now.", fix="See /metrics and its log.")
 
@@ -78,16 +74,7 @@ class Operations:
         return Answer(200, msgspec.json.encode({"name": place.endpoint, "ready": True}))
 
     def _describe(self, _call: Call, place: Place) -> Answer:
-        live = [
-            each
-            for each in loaded(self._parts.board, place).live
-            if not place.version or str(each.route.version) == place.version
-        ]
-        if not live:
-            raise errors.Unavailable("This endpoint has no rollout with a version.", field="endpoint")
-        decides = any(each.route.threshold is not None for each in live)
-        versions = sorted({each.route.version for each in live})
-        return Answer(200, oip.model(place.endpoint, versions, live[0].runtime.manifest.signature, decides=decides))
+        return Answer(200, msgspec.json.encode(described(self._parts.board, place)))
 
     def _metrics(self, _call: Call, _place: Place) -> Answer:
         parts = self._parts
@@ -129,3 +116,23 @@ def loaded(board: Board, place: Place) -> engine.Loaded:
     if place.version and place.version not in {str(live.route.version) for live in found.live}:
         raise errors.NotFound("The rollout of this endpoint has no such version.", field="version")
     return found
+
+
+def ready(parts: Parts) -> bool:
+    """Whether some endpoint can decide."""
+    for endpoint in parts.board.endpoints():
+        with contextlib.suppress(errors.Unavailable):
+            parts.board.get(endpoint).deciding(parts.now())
+            return True
+    return False
+
+
+def described(board: Board, place: Place) -> dict[str, Any]:
+    """An endpoint's metadata, or that of one of its versions: name, versions, platform, inputs, outputs."""
+    found = loaded(board, place).live
+    live = [each for each in found if not place.version or str(each.route.version) == place.version]
+    if not live:
+        raise errors.Unavailable("This endpoint has no rollout with a version.", field="endpoint")
+    decides = any(each.route.threshold is not None for each in live)
+    versions = sorted({each.route.version for each in live})
+    return oip.model(place.endpoint, versions, live[0].runtime.manifest, decides=decides)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from podium.core import bundle
 from podium.core.errors import Invalid
 from podium.core.ids import NewId
 from podium.core.signature import Signature
@@ -88,18 +89,18 @@ def server(version: str) -> bytes:
     return msgspec.json.encode({"name": "podium", "version": version, "extensions": EXTENSIONS})
 
 
-def model(name: str, versions: Sequence[int], signature: Signature, *, decides: bool) -> bytes:
-    """Model metadata: the endpoint's inputs and outputs."""
-    inputs: list[dict[str, Any]] = [
-        {"name": field.name, "datatype": tensors.DATATYPE[field.type], "shape": [-1]} for field in signature.features
-    ]
-    named = outputs.described(decides=decides)
-    return msgspec.json.encode(
-        {
-            "name": name,
-            "versions": [str(version) for version in versions],
-            "platform": "podium_onnx",
-            "inputs": [*inputs, {"name": signature.key, "datatype": tensors.BYTES, "shape": [-1]}],
-            "outputs": [{"name": output, "datatype": datatype, "shape": [-1]} for output, datatype in named],
-        }
-    )
+def model(name: str, versions: Sequence[int], of: bundle.Manifest, *, decides: bool) -> dict[str, Any]:
+    """Model metadata: the endpoint's inputs (features and key) and outputs; -1 stands for any number of rows."""
+    signature = of.signature
+    inputs = [(field.name, tensors.DATATYPE[field.type]) for field in signature.features]
+    return {
+        "name": name,
+        "versions": [str(version) for version in versions],
+        "platform": f"podium_{of.engine}",
+        "inputs": [_metadata(*each) for each in (*inputs, (signature.key, tensors.BYTES))],
+        "outputs": [_metadata(*each) for each in outputs.described(decides=decides)],
+    }
+
+
+def _metadata(name: str, datatype: str) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": [-1]}

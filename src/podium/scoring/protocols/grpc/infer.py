@@ -1,0 +1,142 @@
+"""Infer requests and their answers as messages: raw or typed tensors in, the same form out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from podium.core.errors import Invalid
+from podium.scoring import codec, request
+from podium.scoring.protocols import outputs, sent, tensors
+from podium.scoring.protocols.grpc import messages
+from podium.scoring.protocols.json_body import Malformed
+
+CONTENTS = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    tensors.BYTES: "bytes_contents",
+}
+"""The field that holds the values of a datatype; FP16 has none and comes raw."""
+
+
+def parse(kind: Any, data: bytes) -> Any:
+    """The message in those bytes, else `Malformed`."""
+    try:
+        return kind.FromString(data)
+    except messages.Undecodable:
+        raise Malformed("The bytes are not the message that this method takes.", field="message") from None
+
+
+def read(message: Any, asked: codec.Asked) -> request.Rows:
+    """The rows of a request, else `Invalid` naming the field."""
+    if not message.inputs:
+        raise Invalid("There are no input tensors.", field="inputs", fix="Send one tensor for each feature.")
+    request_id = request.check_id(message.id) if message.id else asked.new_id("req")
+    raw = message.raw_input_contents
+    if raw and len(raw) != len(message.inputs):
+        raise Invalid("There is not one entry for each input.", field="raw_input_contents")
+    wanted = _wanted(message, binary=bool(raw))
+    rows = _rows(message.inputs, asked)
+    columns = _raw(message, rows) if raw else _typed(message.inputs, rows)
+    return sent.Tensors(request_id=request_id, count=rows, columns=columns, wanted=wanted)
+
+
+def _wanted(message: Any, *, binary: bool) -> outputs.Wanted:
+    for position, asked in enumerate(message.outputs):
+        outputs.check_parameters(asked.parameters, f"outputs[{position}]")
+    names = [asked.name for asked in message.outputs]
+    return outputs.Wanted(outputs.check(names, [binary] * len(names)) if names else None, binary)
+
+
+def _rows(inputs: Sequence[Any], asked: codec.Asked) -> int:
+    """How many rows all tensors have, once name, datatype and shape of each are checked."""
+    rows = -1
+    seen = set()
+    for position, tensor in enumerate(inputs):
+        where = f"inputs[{position}]"
+        tensors.check_name(tensor.name, tensor.datatype, asked.signature, where)
+        outputs.check_parameters(tensor.parameters, where)
+        found = tensors.rows_of(list(tensor.shape), where)
+        rows = found if rows < 0 else rows
+        if found != rows:
+            raise Invalid("The tensor has not as many rows as the first one.", field=f"{where}.shape")
+        if tensor.name in seen:
+            raise Invalid("Two tensors have the same name.", field=f"{where}.name")
+        seen.add(tensor.name)
+    tensors.check_rows(rows, len(asked.signature.features), "inputs[0].shape")
+    return rows
+
+
+def _raw(message: Any, rows: int) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    texts: list[tuple[str, bytes, str]] = []
+    for position, (tensor, data) in enumerate(zip(message.inputs, message.raw_input_contents, strict=True)):
+        where = f"raw_input_contents[{position}]"
+        if tensor.HasField("contents"):
+            raise Invalid("The tensor has its data twice, typed and raw.", field=f"inputs[{position}].contents")
+        tensors.check_size(tensor.datatype, rows, len(data), where)
+        columns[tensor.name] = None
+        if tensor.datatype == tensors.BYTES:
+            texts.append((tensor.name, data, where))
+        else:
+            columns[tensor.name] = tensors.numbers(tensor.datatype, data, where)
+    if texts:
+        names, parts, places = zip(*texts, strict=True)
+        columns.update(zip(names, tensors.texts(parts, rows, places), strict=True))
+    return columns
+
+
+def _typed(inputs: Sequence[Any], rows: int) -> dict[str, Any]:
+    return {tensor.name: _values(tensor, rows, f"inputs[{at}].contents") for at, tensor in enumerate(inputs)}
+
+
+def _values(tensor: Any, rows: int, where: str) -> Any:
+    """A typed tensor's values; it must have no others."""
+    field = CONTENTS.get(tensor.datatype)
+    if field is None:
+        raise Invalid("This datatype has no typed form.", field=where, fix="Send it in raw_input_contents.")
+    filled = [each.name for each, _ in tensor.contents.ListFields()]
+    if filled not in ([field], []):
+        raise Invalid("The values are not in the field of their datatype.", field=where, fix=f"Send {field} only.")
+    values = list(getattr(tensor.contents, field))
+    if len(values) != rows:
+        raise Invalid("There are not as many values as the shape says.", field=f"{where}.{field}")
+    if tensor.datatype != tensors.BYTES:
+        kind = np.dtype(np.bool_) if tensor.datatype == "BOOL" else tensors.DTYPES[tensor.datatype]
+        try:
+            return np.array(values, dtype=kind)
+        except OverflowError:
+            raise Invalid("A value lies beyond its datatype.", field=f"{where}.{field}") from None
+    try:
+        return pa.array(values, pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        raise Invalid("The text is not UTF-8.", field=f"{where}.{field}") from None
+
+
+def write(scored: request.Scored, endpoint: str) -> Any:
+    """The answer, in the request's form. No decision is given where some row has none: a tensor knows no null."""
+    wanted = scored.wanted
+    chosen = [output for output, _ in outputs.chosen(scored, wanted) if not output.nulls]
+    size = [len(scored.prediction_ids)]
+    answer = messages.ModelInferResponse(
+        model_name=endpoint, model_version=outputs.version(scored), id=scored.request_id
+    )
+    for output in chosen:
+        tensor = answer.outputs.add(name=output.name, datatype=output.datatype, shape=size)
+        if wanted.binary:
+            answer.raw_output_contents.append(output.raw())
+        else:
+            text = output.datatype == tensors.BYTES
+            values = [value.encode() for value in output.values] if text else output.values
+            getattr(tensor.contents, CONTENTS[output.datatype]).extend(values)
+    return answer

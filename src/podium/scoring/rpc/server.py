@@ -1,0 +1,175 @@
+"""The service over gRPC: the same meaning, log and metrics as over HTTP, on the same event loop, on its own port."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from podium.core import errors
+from podium.core.errors import Invalid, PodiumError
+from podium.scoring import operate, request
+from podium.scoring.protocols import oip
+from podium.scoring.protocols.grpc import infer, messages
+from podium.scoring.routes import Place
+from podium.scoring.rpc import codes
+from podium.scoring.service import Service
+from podium.version import VERSION
+
+try:
+    import grpc
+    from grpc import aio
+except ModuleNotFoundError:
+    raise errors.missing_extra("grpc", "grpcio") from None
+
+_LOG = logging.getLogger("podium.scorer")
+_WATCH_SECONDS = 1.0
+_MOST_CALLS = 4096
+_METADATA_BYTES = 16 * 1024
+
+Handler = Callable[[bytes, Any], Awaitable[Any]]
+
+
+class Server:
+    """Answers one service's calls. Bytes are parsed here, so that what is broken in them is the caller's mistake."""
+
+    def __init__(self, service: Service, message_limit: int) -> None:
+        self._service = service
+        self._stopping = False
+        options = (
+            ("grpc.max_receive_message_length", message_limit),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
+            ("grpc.so_reuseport", 1),
+        )
+        self._server = aio.server(options=options, maximum_concurrent_rpcs=_MOST_CALLS)
+        self._server.add_generic_rpc_handlers((self._inference(), self._health()))
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port that it came to be. `Invalid` when that cannot be had."""
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            bound = self._server.add_insecure_port(address)
+        except RuntimeError:
+            raise Invalid("This port cannot be listened on.", field="grpc_port", fix="Choose a free one.") from None
+        await self._server.start()
+        return int(bound)
+
+    async def stop(self, seconds: float) -> None:
+        """Take no new calls; let those that run finish for so long."""
+        self._stopping = True
+        await self._server.stop(seconds)
+
+    def _inference(self) -> Any:
+        unary: dict[str, Handler] = {
+            "ServerLive": self._live,
+            "ServerReady": self._ready,
+            "ServerMetadata": self._metadata,
+            "ModelReady": self._model_ready,
+            "ModelMetadata": self._model_metadata,
+            "ModelInfer": self._infer,
+        }
+        return grpc.method_handlers_generic_handler(
+            messages.INFERENCE, {name: _unary(handler) for name, handler in unary.items()}
+        )
+
+    def _health(self) -> Any:
+        return grpc.method_handlers_generic_handler(
+            messages.HEALTH,
+            {
+                "Check": _unary(self._check),
+                "Watch": grpc.unary_stream_rpc_method_handler(self._watch, response_serializer=_bytes),
+            },
+        )
+
+    async def _live(self, _data: bytes, _context: Any) -> Any:
+        return messages.ServerLiveResponse(live=True)
+
+    async def _ready(self, _data: bytes, _context: Any) -> Any:
+        return messages.ServerReadyResponse(ready=self._is_ready())
+
+    def _is_ready(self) -> bool:
+        return not self._stopping and operate.ready(self._service.parts)
+
+    async def _metadata(self, _data: bytes, _context: Any) -> Any:
+        return messages.ServerMetadataResponse(name="podium", version=VERSION, extensions=oip.EXTENSIONS)
+
+    async def _model_ready(self, data: bytes, _context: Any) -> Any:
+        asked = infer.parse(messages.ModelReadyRequest, data)
+        parts = self._service.parts
+        loaded = operate.loaded(parts.board, Place(asked.name, asked.version))
+        try:
+            loaded.deciding(parts.now())
+        except errors.Unavailable:
+            return messages.ModelReadyResponse(ready=False)
+        return messages.ModelReadyResponse(ready=not self._stopping)
+
+    async def _model_metadata(self, data: bytes, _context: Any) -> Any:
+        asked = infer.parse(messages.ModelMetadataRequest, data)
+        described = operate.described(self._service.parts.board, Place(asked.name, asked.version))
+        return messages.ModelMetadataResponse(**described)
+
+    async def _infer(self, data: bytes, _context: Any) -> Any:
+        message = infer.parse(messages.ModelInferRequest, data)
+        waiting: asyncio.Future[request.Scored | PodiumError] = asyncio.get_running_loop().create_future()
+
+        def done(scored: request.Scored | PodiumError) -> None:
+            if not waiting.done():
+                waiting.set_result(scored)
+
+        name = message.model_name
+        self._service.infer(name, message.model_version, partial(infer.read, message), done)
+        scored = await waiting
+        if isinstance(scored, PodiumError):
+            raise scored
+        return infer.write(scored, name)
+
+    def _serving(self, data: bytes) -> Any:
+        """The status of the process, or of the one service; None when there is no such service."""
+        service = infer.parse(messages.HealthCheckRequest, data).service
+        if service not in ("", messages.INFERENCE):
+            return None
+        kinds = messages.HealthCheckResponse
+        return kinds.SERVING if self._is_ready() else kinds.NOT_SERVING
+
+    async def _check(self, data: bytes, _context: Any) -> Any:
+        status = self._serving(data)
+        if status is None:
+            raise errors.NotFound("There is no such service.", field="service")
+        return messages.HealthCheckResponse(status=status)
+
+    async def _watch(self, data: bytes, context: Any) -> AsyncIterator[Any]:
+        last = None
+        while not (self._stopping and last is not None):
+            try:
+                status = self._serving(data)
+            except PodiumError as error:
+                await _refuse(context, error)
+                return
+            status = messages.HealthCheckResponse.SERVICE_UNKNOWN if status is None else status
+            if status != last:
+                last = status
+                yield messages.HealthCheckResponse(status=status)
+            await asyncio.sleep(_WATCH_SECONDS)
+
+
+def _unary(handler: Handler) -> Any:
+    async def answer(data: bytes, context: Any) -> Any:
+        try:
+            return await handler(data, context)
+        except PodiumError as error:
+            await _refuse(context, error)
+        except Exception:  # noqa: BLE001 - the process's edge: the caller gets a status, the log the cause
+            _LOG.exception("a call failed")
+            await context.abort(grpc.StatusCode.INTERNAL, "The scorer failed; its log says why.")
+
+    return grpc.unary_unary_rpc_method_handler(answer, response_serializer=_bytes)
+
+
+async def _refuse(context: Any, error: PodiumError) -> None:
+    code, message, trailers = codes.of(error)
+    await context.abort(code, message, trailers)
+
+
+def _bytes(message: Any) -> bytes:
+    return bytes(message.SerializeToString())
