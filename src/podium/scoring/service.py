@@ -13,6 +13,7 @@ from podium.core.rollout import Durability
 from podium.scoring import answers, codec, codecs, engine, operate, request, routes
 from podium.scoring.call import Answer, Call
 from podium.scoring.operate import Parts
+from podium.scoring.protocols import problem
 
 _LOG = logging.getLogger("podium.scorer")
 _LARGE = 256 * 1024
@@ -45,10 +46,7 @@ class Service:
         endpoint = "" if found is None else self._label(found.place.endpoint)
 
         def finish(answer: Answer) -> None:
-            counts = self.parts.counts
-            counts.count("podium_requests_total", endpoint=endpoint, status=str(answer.status))
-            if endpoint:
-                counts.observe(endpoint, time.perf_counter() - started)
+            self._count(endpoint, answer.status, started)
             reply(answer)
 
         try:
@@ -67,12 +65,19 @@ class Service:
 
     def infer(self, endpoint: str, version: str, read: Callable[[codec.Asked], request.Rows], done: Done) -> None:
         """Score rows for any transport; `done` gets the answer once its rows are logged, or why there is none."""
+        started = time.perf_counter()
+
+        def counted(scored: request.Scored | PodiumError) -> None:
+            status = problem.status_of(scored) if isinstance(scored, PodiumError) else 200
+            self._count(self._label(endpoint), status, started)
+            done(scored)
+
         try:
             place = routes.Place(endpoint, version)
             loaded, asked = self._asked(place, {})
-            self._join(loaded, read(asked), done)
+            self._join(loaded, read(asked), counted)
         except PodiumError as error:
-            done(error)
+            counted(error)
 
     def _score(self, call: Call, route: routes.Scoring, place: routes.Place, finish: Reply) -> None:
         loaded, asked = self._asked(place, call.headers)
@@ -136,6 +141,12 @@ class Service:
 
         waiting = self._loop.run_in_executor(None, act)
         waiting.add_done_callback(lambda acted: finish(acted.result()))
+
+    def _count(self, endpoint: str, status: int, started: float) -> None:
+        counts = self.parts.counts
+        counts.count("podium_requests_total", endpoint=endpoint, status=str(status))
+        if endpoint:
+            counts.observe(endpoint, time.perf_counter() - started)
 
     def _label(self, endpoint: str) -> str:
         """The endpoint, if this scorer serves it (else nothing may become a metric's label)."""

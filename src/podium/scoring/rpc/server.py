@@ -1,10 +1,12 @@
 """The service over gRPC: the same meaning, log and metrics as over HTTP, on the same event loop, on its own port."""
 
 import asyncio
+import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from podium.core import errors
 from podium.core.errors import Invalid, PodiumError
@@ -27,7 +29,28 @@ _WATCH_SECONDS = 1.0
 _MOST_CALLS = 4096
 _METADATA_BYTES = 16 * 1024
 
+class Limits(NamedTuple):
+    """How large a message may be, and how long calls may take to finish at the end."""
+
+    message_bytes: int
+    drain_seconds: float
+
+
 Handler = Callable[[bytes, Any], Awaitable[Any]]
+
+
+@contextlib.asynccontextmanager
+async def front(service: Service, address: tuple[str, int], limits: Limits) -> AsyncIterator[None]:
+    """Serve while the context lasts. Prints `podium scorer listening on grpc://host:port` when it answers."""
+    server = Server(service, limits.message_bytes)
+    host, port = address
+    bound = await server.start(host, port)
+    sys.stdout.write(f"podium scorer listening on grpc://{host}:{bound}\n")
+    sys.stdout.flush()
+    try:
+        yield
+    finally:
+        await server.stop(limits.drain_seconds)
 
 
 class Server:
@@ -118,6 +141,8 @@ class Server:
                 waiting.set_result(scored)
 
         name = message.model_name
+        if not name:
+            raise Invalid("The request names no endpoint.", field="model_name")
         self._service.infer(name, message.model_version, partial(infer.read, message), done)
         scored = await waiting
         if isinstance(scored, PodiumError):
