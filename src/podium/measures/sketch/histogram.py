@@ -101,9 +101,19 @@ def categorical(values: references.Objects, before: reference.CategoryReference)
     ({'a': 1}, {'z': 1}, 1)
     """
     counts, nulls = references.tally(values)
+    return of_counts(counts, 0, nulls, before)
+
+
+def of_counts(counts: dict[str, int], unnamed: int, nulls: int, before: reference.CategoryReference) -> CategorySketch:
+    """The summary of categories that were counted, `unnamed` rows of them without their name.
+
+    >>> before = references.categorical(numpy.array(["a", "b"], dtype=object))
+    >>> of_counts({"a": 3, "z": 2}, 5, 1, before).new
+    7
+    """
     known = {word: number for word, number in counts.items() if word in before.counts}
-    named, unnamed = _name({word: number for word, number in counts.items() if word not in before.counts})
-    return CategorySketch(counts=known, unseen=named, unnamed=unnamed, nulls=nulls)
+    named, more = _name({word: number for word, number in counts.items() if word not in before.counts})
+    return CategorySketch(counts=known, unseen=named, unnamed=unnamed + more, nulls=nulls)
 
 
 def merge_numeric(one: NumericSketch, two: NumericSketch) -> NumericSketch:

@@ -1,0 +1,219 @@
+"""A table's summary from its files: each column by itself, several at once, each value decoded once."""
+
+import concurrent.futures
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+import msgspec
+import numpy
+import numpy.typing
+import pyarrow
+import pyarrow.compute
+
+from podium.cli.check import source as sources
+from podium.core import reference as core
+from podium.measures import binning, rows
+from podium.measures.drift import reconstruction, standard
+from podium.measures.drift import reference as references
+from podium.measures.sketch import arrow, column, histogram, table
+
+SAMPLE = 4_000
+"""Rows kept for what needs whole rows: unit changes and the multivariate measures."""
+_EDGES_FROM = 200_000
+"""Values from which the edges of bins are found; what lies in the bins is counted over all."""
+_HELD = 2_000_000
+"""Rows up to which a column is kept between finding the edges and counting, rather than read twice."""
+_GROUPS = 8
+_THREADS = 8
+_QUANTILES = (0.1, 0.5, 0.9)
+
+Result = TypeVar("Result")
+Heard = Callable[[float], None]
+"""Is told what share is done."""
+
+
+class _Taker(Protocol):
+    def add(self, array: pyarrow.Array) -> None: ...
+
+
+class Sample(NamedTuple):
+    """The same rows of every column, spread evenly over the table."""
+
+    numbers: dict[str, rows.Numbers]
+    words: dict[str, references.Objects]
+
+    def matrix(self, columns: Sequence[str]) -> standard.Matrix:
+        """Numeric columns side by side, shape [rows, columns]."""
+        return numpy.column_stack([self.numbers[name] for name in columns]) if columns else numpy.empty((0, 0))
+
+
+def reference(
+    source: sources.Source, names: Sequence[str], together: Sequence[str], heard: Heard, threads: int
+) -> tuple[table.TableReference, Sample]:
+    """Summarise columns as a reference; `together`: those whose pattern is kept. Also the sample it was found on."""
+    places = _places(source.rows)
+
+    def make(reader: sources.Reader, name: str) -> tuple[table.ColumnReference, column.Sampled]:
+        sampled = column.Sampled(places)
+        return _reference_of(reader, name, source.types[name], source.rows, sampled), sampled
+
+    found = _each(source, names, make, heard, threads)
+    kinds = {name: each[0].kind for name, each in found.items()}
+    sample = _sample(kinds, {name: each[1] for name, each in found.items()})
+    numeric = tuple(name for name in together if name in sample.numbers)
+    pattern = reconstruction.pattern(numeric, sample.matrix(numeric)) if numeric else None
+    columns = tuple(found[name][0] for name in names)
+    return table.TableReference(format=table.FORMAT, rows=source.rows, columns=columns, pattern=pattern), sample
+
+
+def summary(
+    source: sources.Source, before: table.TableReference, names: Sequence[str], heard: Heard, threads: int
+) -> tuple[table.TableSummary, Sample]:
+    """Summarise columns on the bins and categories of a reference, which knows all of `names`."""
+    places = _places(source.rows)
+    known = {each.name: each for each in before.columns}
+
+    def make(reader: sources.Reader, name: str) -> tuple[table.ColumnSummary, column.Sampled]:
+        sampled = column.Sampled(places)
+        return _summary_of(reader, known[name], source.types[name], sampled), sampled
+
+    found = _each(source, names, make, heard, threads)
+    kinds = {name: each[0].kind for name, each in found.items() if each[0].numeric or each[0].category}
+    sample = _sample(kinds, {name: found[name][1] for name in kinds})
+    return table.TableSummary(rows=source.rows, columns=tuple(found[name][0] for name in names)), sample
+
+
+def different(source: sources.Source, key: str) -> int:
+    """How many different values a column has."""
+    reader = source.reader()
+    try:
+        whole = pyarrow.chunked_array(_plain(reader.pieces(key)), type=source.types[key])
+        return int(pyarrow.compute.count_distinct(whole, mode="only_valid").as_py())
+    finally:
+        reader.close()
+
+
+def _plain(pieces: Iterable[pyarrow.Array]) -> list[pyarrow.Array]:
+    return [each.dictionary_decode() if pyarrow.types.is_dictionary(each.type) else each for each in pieces]
+
+
+def _places(total: int) -> numpy.typing.NDArray[numpy.int64]:
+    return numpy.unique(numpy.linspace(0, max(0, total - 1), min(SAMPLE, total)).astype(numpy.int64))
+
+
+def _each(
+    source: sources.Source,
+    names: Sequence[str],
+    make: Callable[[sources.Reader, str], Result],
+    heard: Heard,
+    threads: int,
+) -> dict[str, Result]:
+    """Make something of each column, several at once; the first problem ends it."""
+    made: dict[str, Result] = {}
+    waiting = iter(names)
+    lock = threading.Lock()
+
+    def work() -> None:
+        reader = source.reader()
+        try:
+            while True:
+                with lock:
+                    name = next(waiting)
+                made[name] = make(reader, name)
+                heard(len(made) / len(names))
+        except StopIteration:
+            return
+        finally:
+            reader.close()
+
+    with concurrent.futures.ThreadPoolExecutor(max(1, min(_THREADS, threads, len(names)))) as pool:
+        for each in [pool.submit(work) for _ in range(max(1, min(_THREADS, threads, len(names))))]:
+            each.result()
+    return made
+
+
+def _feed(pieces: Iterable[pyarrow.Array], *takers: _Taker) -> None:
+    for piece in pieces:
+        for taker in takers:
+            taker.add(piece)
+
+
+def _reference_of(
+    reader: sources.Reader, name: str, type_: pyarrow.DataType, total: int, sampled: column.Sampled
+) -> table.ColumnReference:
+    made = table.ColumnReference(name=name, kind=arrow.kind(type_), type=str(type_))
+    if made.kind is arrow.Kind.NUMERIC:
+        held = list(reader.pieces(name)) if total <= _HELD else None
+        edges, centre = _edges(held if held is not None else reader.pieces(name, _GROUPS), total)
+        counted = column.Numbers(binning.Bins(edges, centre=centre))
+        _feed(held if held is not None else reader.pieces(name), counted, sampled)
+        nulls = counted.bins.nulls + counted.bins.infinite
+        return msgspec.structs.replace(made, numeric=references.of_bins(counted.bins, nulls))
+    if made.kind is arrow.Kind.TIME:
+        instants = column.Instants()
+        _feed(reader.pieces(name), instants, sampled)
+        return msgspec.structs.replace(made, first_us=instants.first_us, last_us=instants.last_us)
+    if made.kind is arrow.Kind.CATEGORY:
+        words = column.Words()
+        _feed(reader.pieces(name), words, sampled)
+        return msgspec.structs.replace(made, category=words.to_reference())
+    if made.kind is arrow.Kind.EMPTY:
+        return msgspec.structs.replace(made, category=core.CategoryReference(counts={}, other=0, nulls=total))
+    return made
+
+
+def _edges(pieces: Iterable[pyarrow.Array], total: int) -> tuple[rows.Numbers, float]:
+    """The edges of a column's bins and a value in its middle, from values spread evenly over the pieces."""
+    step = max(1, total // _EDGES_FROM)
+    found = [arrow.numbers(each)[::step] for each in pieces]
+    values = numpy.concatenate(found) if found else numpy.empty(0)
+    known = values[numpy.isfinite(values)]
+    if not known.size:
+        return numpy.empty(0), 0.0
+    edges = binning.suited(references.edges(known, table.BINS))
+    return edges, float(edges[edges.size // 2]) if edges.size else 0.0
+
+
+def _summary_of(
+    reader: sources.Reader, before: table.ColumnReference, type_: pyarrow.DataType, sampled: column.Sampled
+) -> table.ColumnSummary:
+    made = table.ColumnSummary(name=before.name, kind=arrow.kind(type_), type=str(type_))
+    pieces = reader.pieces(before.name)
+    if before.numeric is not None and made.kind in (arrow.Kind.NUMERIC, arrow.Kind.EMPTY):
+        known = before.numeric
+        counted = column.Numbers(binning.Bins(numpy.array(known.edges), low=known.minimum, high=known.maximum))
+        _feed(pieces, counted, sampled)
+        sketch = histogram.of_bins(counted.bins)
+        return msgspec.structs.replace(made, numeric=sketch, quantiles=_quantiles(sampled.numbers()))
+    if before.category is not None and (made.kind in (arrow.Kind.CATEGORY, arrow.Kind.EMPTY)):
+        words = column.Words(tuple(before.category.counts))
+        _feed(pieces, words, sampled)
+        return msgspec.structs.replace(made, category=words.sketch(before.category))
+    if before.kind is arrow.Kind.TIME and made.kind is arrow.Kind.TIME:
+        instants = column.Instants()
+        _feed(pieces, instants, sampled)
+        return msgspec.structs.replace(made, first_us=instants.first_us, last_us=instants.last_us)
+    if before.kind is arrow.Kind.EMPTY and before.category is not None:
+        words = column.Words(())
+        for piece in pieces:
+            words.nulls += piece.null_count
+            words.unnamed += len(piece) - piece.null_count
+        return msgspec.structs.replace(made, category=words.sketch(before.category))
+    return made
+
+
+def _quantiles(values: rows.Numbers) -> tuple[float, float, float] | None:
+    known = values[numpy.isfinite(values)]
+    if not known.size:
+        return None
+    low, middle, high = numpy.quantile(known, _QUANTILES, method="inverted_cdf").tolist()
+    return low, middle, high
+
+
+def _sample(kinds: dict[str, arrow.Kind], sampled: dict[str, column.Sampled]) -> Sample:
+    """The rows that were kept of each column; columns of other kinds have none."""
+    return Sample(
+        numbers={name: each.numbers() for name, each in sampled.items() if kinds[name] is arrow.Kind.NUMERIC},
+        words={name: each.words() for name, each in sampled.items() if kinds[name] is arrow.Kind.CATEGORY},
+    )

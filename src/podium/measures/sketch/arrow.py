@@ -1,0 +1,100 @@
+"""Arrow arrays as what summaries take: numbers with NaN for null, words with None, instants in microseconds."""
+
+import enum
+
+import numpy
+import pyarrow
+import pyarrow.compute
+
+from podium.measures import rows
+from podium.measures.drift import reference as references
+
+
+class Kind(enum.StrEnum):
+    """What a column holds, as far as drift is concerned."""
+
+    NUMERIC = "numeric"
+    CATEGORY = "category"
+    TIME = "time"
+    EMPTY = "empty"
+    """Nothing but nulls, by its type."""
+    OTHER = "other"
+    """Lists, structures, bytes: not compared."""
+
+
+def kind(type_: pyarrow.DataType) -> Kind:
+    """What a column of an Arrow type holds.
+
+    >>> kind(pyarrow.int8()).value, kind(pyarrow.dictionary(pyarrow.int32(), pyarrow.string())).value
+    ('numeric', 'category')
+    """
+    types = pyarrow.types
+    if types.is_dictionary(type_):
+        return kind(type_.value_type)
+    tests = {
+        Kind.CATEGORY: (types.is_string, types.is_large_string, types.is_string_view, types.is_boolean),
+        Kind.NUMERIC: (types.is_integer, types.is_floating, types.is_decimal, types.is_duration, types.is_time),
+        Kind.TIME: (types.is_timestamp, types.is_date),
+        Kind.EMPTY: (types.is_null,),
+    }
+    return next((found for found, each in tests.items() if any(test(type_) for test in each)), Kind.OTHER)
+
+
+def numbers(array: pyarrow.Array) -> rows.Numbers:
+    """A numeric array as float64, null as NaN; without a copy where there is no null.
+
+    >>> numbers(pyarrow.array([1, None, 3])).tolist()
+    [1.0, nan, 3.0]
+    """
+    if pyarrow.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pyarrow.types.is_duration(array.type) or pyarrow.types.is_time(array.type):
+        array = array.cast(pyarrow.int64() if array.type.bit_width == 64 else pyarrow.int32())
+    if not pyarrow.types.is_float64(array.type):
+        array = pyarrow.compute.cast(array, pyarrow.float64(), safe=False)
+    if array.null_count:
+        array = pyarrow.compute.fill_null(array, numpy.nan)
+    return numpy.asarray(array.to_numpy(zero_copy_only=False), dtype=numpy.float64)
+
+
+def words(array: pyarrow.Array) -> tuple[pyarrow.Array, pyarrow.Array]:
+    """A column of categories as codes (int, null where null) and the words that they stand for (text).
+
+    >>> codes, names = words(pyarrow.array(["b", None, "a", "b"]))
+    >>> codes.to_pylist(), names.to_pylist()
+    ([0, None, 1, 0], ['b', 'a'])
+    """
+    if pyarrow.types.is_null(array.type):
+        return array.cast(pyarrow.int32()), pyarrow.array([], pyarrow.string())
+    if not pyarrow.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    return array.indices, array.dictionary.cast(pyarrow.string())
+
+
+def objects(array: pyarrow.Array) -> references.Objects:
+    """A column of categories as text and None, shape [n].
+
+    >>> objects(pyarrow.array([True, None])).tolist()
+    ['true', None]
+    """
+    if pyarrow.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    found = array.cast(pyarrow.string()).to_pylist()
+    made = numpy.empty(len(found), dtype=object)
+    made[:] = found
+    return made
+
+
+def microseconds(array: pyarrow.Array) -> tuple[int, int] | None:
+    """The first and the last instant of a column of times, since 1970; None when all are null.
+
+    >>> import datetime
+    >>> microseconds(pyarrow.array([datetime.date(1970, 1, 2), None]))
+    (86400000000, 86400000000)
+    """
+    found = pyarrow.compute.min_max(array)
+    if not found["min"].is_valid:
+        return None
+    whole = pyarrow.array([found["min"].as_py(), found["max"].as_py()], array.type)
+    instants = whole.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
+    return int(instants[0].as_py()), int(instants[1].as_py())
