@@ -13,6 +13,7 @@ _HELP = {
     "podium_requests_total": "Requests by endpoint and HTTP status.",
     "podium_predictions_total": "Scored rows by endpoint, version and role.",
     "podium_shadow_dropped_total": "Rows that a shadow did not score: its queue was full, or they did not fit it.",
+    "podium_log_dropped_total": "Rows that were answered and not logged: `queued`, and the disk refused for too long.",
     "podium_rollouts_refused_total": "Rollout documents that this scorer refused.",
 }
 _Labels = tuple[tuple[str, str], ...]

@@ -1,6 +1,7 @@
 """The scorer process: puts its parts together, serves, and ends without losing a prediction."""
 
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -18,7 +19,7 @@ from podium.core.time import Clock
 from podium.scoring import app, cache, metrics, operate, proof, service
 from podium.scoring.board import Board
 from podium.scoring.log import recover
-from podium.scoring.log.writer import Limits, Writer
+from podium.scoring.log.writer import MOST_WAITING, Limits, Writer
 from podium.scoring.poll import Poller
 from podium.scoring.shadow import Shadows
 from podium.scoring.ship import Shipper
@@ -59,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_limit: int = 16 * 1024 * 1024
     segment_bytes: int = 32 * 1024 * 1024
     segment_seconds: float = 10.0
+    log_rows: int = MOST_WAITING
+    """Rows that may wait for a disk that refuses; beyond that `durable` answers 503, `queued` drops and counts."""
     poll_seconds: float = 0.5
     shadow_rows: int = 50_000
     drain_seconds: int = 20
@@ -90,8 +93,10 @@ def run(settings: Settings) -> None:
     poller.scorer = scorer
     shipper = Shipper(kept.log, None if plane is None else lambda *sealed: plane.ship(scorer, *sealed))
     new_id = _new_id(settings.clock)
-    limits = Limits(bytes=settings.segment_bytes, seconds=settings.segment_seconds)
-    log = Writer(kept.log, lambda: new_id("segment"), limits, shipper.wake)
+    limits = Limits(bytes=settings.segment_bytes, seconds=settings.segment_seconds, waiting=settings.log_rows)
+    dropped = functools.partial(counts.count, "podium_log_dropped_total")
+    dropped(0)
+    log = Writer(kept.log, lambda: new_id("segment"), limits, shipper.wake, dropped)
     shadows = Shadows(log, counts, settings.shadow_rows)
     poller.tell = lambda: {"segments_waiting": shipper.waiting(), "log_problem": log.problem}
     parts = operate.Parts(

@@ -23,16 +23,18 @@ _QUEUED_SECONDS = 0.2
 _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
 MOST_WAITING = 200_000
-"""Rows that may wait for the disk; beyond that requests are refused."""
+"""Rows that may wait for the disk; beyond that durable ones are refused, and queued ones are dropped and counted."""
 
 Done = Future[None]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """When a segment is sealed: at that size or that age, whichever comes first."""
+    """When a segment is sealed: at that size or that age, whichever comes first; and how much waits meanwhile."""
 
     bytes: int = 32 * 1024 * 1024
     seconds: float = 10.0
+    waiting: int = MOST_WAITING
+    """Rows that may wait for the disk."""
 
 
 class _Entry(NamedTuple):
@@ -49,16 +51,25 @@ class _Place(NamedTuple):
 
 
 class Writer:
-    """Appends to segments in a folder. `new_name` makes their names; `on_sealed` is told when one is ready to ship."""
+    """Appends to segments in a folder. `new_name` makes their names; `on_sealed` is told when one is ready to ship.
+
+    `on_dropped` is told of queued rows that were answered and will never be written: the disk refused for too long.
+    """
 
     def __init__(
-        self, folder: Path, new_name: Callable[[], str], limits: Limits, on_sealed: Callable[[], None] = lambda: None
+        self,
+        folder: Path,
+        new_name: Callable[[], str],
+        limits: Limits,
+        on_sealed: Callable[[], None] = lambda: None,
+        on_dropped: Callable[[int], None] = lambda _: None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._new_name = new_name
         self._limits = limits
         self._on_sealed = on_sealed
+        self._on_dropped = on_dropped
         self._pending: deque[_Entry] = deque()
         self._waiting = 0
         self._open: dict[_Place, Segment] = {}
@@ -75,7 +86,8 @@ class Writer:
     def append(self, parts: Sequence[rows.Rows], *, durable: bool) -> Done:
         """Log rows. The future is done when they are on disk (durable), or at once (queued: within a second).
 
-        It raises `Unavailable` when they could not be written, or when too many wait already.
+        Durable, it raises `Unavailable` when they could not be written, or when too many wait already. Queued rows wait
+        for a disk that refuses; those for which there is no room are dropped, and counted.
         """
         done: Done = Future()
         done.set_running_or_notify_cancel()  # from here on a caller that goes away cannot cancel it
@@ -84,13 +96,20 @@ class Writer:
             done.set_result(None)
             return done
         with self._changed:
-            if self._stopping or self._waiting + count > MOST_WAITING:
-                done.set_exception(_unavailable())
-                return done
+            if self._stopping or self._waiting + count > self._limits.waiting:
+                return self._no_room(done, count, durable=durable)
             self._pending.append(_Entry(parts, durable, done))
             self._waiting += count
             self._changed.notify()
         if not durable:
+            done.set_result(None)
+        return done
+
+    def _no_room(self, done: Done, count: int, *, durable: bool) -> Done:
+        if durable or self._stopping:
+            done.set_exception(_unavailable())
+        else:
+            self._on_dropped(count)
             done.set_result(None)
         return done
 
@@ -169,7 +188,7 @@ class Writer:
             lost = failed if any(self._place(part.source) in unwritten for part in entry.parts) else None
             if entry.durable:
                 _settle(entry.done, lost)
-        self._keep_queued(entries, unwritten if isinstance(failed, OSError) else set())
+        self._keep_queued(entries, unwritten, again=isinstance(failed, OSError))
         return failed
 
     def _append(self, place: _Place, parts: list[rows.Rows]) -> None:
@@ -187,16 +206,19 @@ class Writer:
             raise
         self.bytes_written += segment.bytes - before
 
-    def _keep_queued(self, entries: list[_Entry], unwritten: set[_Place]) -> None:
+    def _keep_queued(self, entries: list[_Entry], unwritten: set[_Place], *, again: bool) -> None:
         """Put the parts of queued entries that the disk refused back to the front; all others wait no longer."""
-        again = []
+        kept = []
         for entry in entries if unwritten else ():
             parts = [part for part in entry.parts if self._place(part.source) in unwritten]
             if parts and not entry.durable:
-                again.append(entry._replace(parts=parts))
+                kept.append(entry._replace(parts=parts))
         with self._changed:
-            self._pending.extendleft(reversed(again))
-            self._waiting += _count(again) - _count(entries)
+            if not again:  # no disk will ever take them
+                self._on_dropped(_count(kept))
+                kept = []
+            self._pending.extendleft(reversed(kept))
+            self._waiting += _count(kept) - _count(entries)
 
     def _seal_due(self, *, force: bool) -> Exception | None:
         now = time.monotonic()
