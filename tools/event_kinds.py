@@ -4,12 +4,18 @@ from collections.abc import Mapping
 
 MEANING: Mapping[str, str] = {
     "alert.acknowledged": "A person has seen the alert and deals with it.",
+    "alert.delivered": "A channel took news of an alert.",
     "alert.opened": "A check broke its limit under its rule.",
+    "alert.reopened": "A snoozed alert's time is over, and its checks still break.",
     "alert.resolved": "The alert was closed, by a person or because its checks hold again.",
+    "alert.snoozed": "A person lets the alert sleep for a time.",
     "alert.updated": "An open alert has new causes.",
     "approval.given": "A person said yes to a version, in a role, for an environment.",
     "approval.refused": "A person said no to a version, in a role.",
     "approval.voided": "Approvals no longer hold: withdrawn, or the evidence changed.",
+    "channel.created": "A channel for news of alerts was made.",
+    "channel.removed": "A channel was removed.",
+    "channel.tried": "A person sent a message to try a channel.",
     "dataset.registered": "A snapshot of data became a dataset version.",
     "endpoint.created": "An endpoint was made.",
     "endpoint.deleted": "An endpoint where nothing decides was deleted.",

@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from podium.core import access, alert, check, event
+from podium.core import access, alert, check, event, time
 from podium.core.alert import AlertState
 from podium.core.check import CheckKind, CheckState
-from podium.core.errors import Conflict, NotFound
+from podium.core.errors import Conflict, Invalid, NotFound
 from podium.core.window import Window
 from podium.monitor.alerts import actions
 from podium.monitor.alerts import store as rows
 from podium.store import events
 from podium.store.store import Store
+from tests.conftest import SetClock
 
 Make = Callable[..., access.Caller]
 
@@ -108,6 +109,45 @@ def test_people_acknowledge_and_resolve(store: Store, caller: Make) -> None:
     with store.read() as connection:
         kinds = [each.event().kind for each in events.read(connection, project="flights")]
     assert kinds == ["alert.opened", "alert.acknowledged", "alert.updated", "alert.resolved"]
+
+
+def test_what_a_broken_feed_moves_is_one_alert(store: Store, caller: Make) -> None:
+    feed = [broken(1, CheckKind.QUALITY), broken(1), broken(2, CheckKind.SCORE_DRIFT)]
+    (opened,) = find(store, caller(), *feed)
+    assert (opened.kind, opened.kinds) == ("quality", ("drift", "quality", "score-drift"))
+    assert len(opened.causes) == 3
+    assert "With it: " in opened.message
+
+
+def test_an_alert_that_turns_out_to_be_part_of_another_ends(store: Store, caller: Make) -> None:
+    find(store, caller(), broken(1))
+    find(store, caller(), broken(1), broken(1, CheckKind.QUALITY))
+    (left,) = standing(store)
+    assert left.kind == "quality"
+    find(store, caller(), recovered=frozenset({CheckKind.QUALITY}))
+    assert standing(store) == [left]
+    find(store, caller(), recovered=frozenset({CheckKind.QUALITY, CheckKind.DRIFT}))
+    assert standing(store) == []
+
+
+def test_a_snoozed_alert_opens_again_when_its_time_is_over(store: Store, caller: Make, clock: SetClock) -> None:
+    engineer = caller("engineer", "eve")
+    opened = find(store, caller(), broken(1))[0]
+    tomorrow = time.to_us(clock.now) + 86_400_000_000
+    asleep = actions.snooze(store, engineer, opened.id, tomorrow, "on Monday")
+    assert (asleep.state, asleep.snoozed_until_us) == (AlertState.SNOOZED, tomorrow)
+    find(store, caller(), broken(1))
+    assert standing(store)[0].state is AlertState.SNOOZED
+    clock.advance(days=1)
+    find(store, caller(), broken(1))
+    woken = standing(store)[0]
+    assert (woken.id, woken.state, woken.snoozed_until_us) == (opened.id, AlertState.OPEN, None)
+    with store.read() as connection:
+        kinds = [each.event().kind for each in events.read(connection, project="flights")]
+    assert kinds == ["alert.opened", "alert.snoozed", "alert.updated", "alert.reopened"]
+    for until in (time.to_us(clock.now), time.to_us(clock.now) + 91 * 86_400_000_000):
+        with pytest.raises(Invalid):
+            actions.snooze(store, engineer, opened.id, until, "")
 
 
 def test_a_resolved_alert_may_open_anew(store: Store, caller: Make) -> None:

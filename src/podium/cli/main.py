@@ -9,6 +9,7 @@ from podium import version
 from podium.cli import (
     approve,
     build,
+    channels,
     console,
     deploy,
     doctor,
@@ -70,8 +71,10 @@ app.command(rich_help_panel=_MONITOR)(score.outcomes)
 app.command(rich_help_panel=_MONITOR)(monitor.close)
 app.command(rich_help_panel=_MONITOR)(monitor.checks)
 app.add_typer(monitor.alerts, name="alerts", rich_help_panel=_MONITOR)
+app.add_typer(channels.channels, name="channels", rich_help_panel=_MONITOR)
 app.command(rich_help_panel=_MONITOR)(monitor.triggers)
 app.command(rich_help_panel=_MONITOR)(score.replay)
+app.command(rich_help_panel=_MONITOR)(score.explain)
 
 app.command(rich_help_panel=_PROCESSES)(processes.up)
 app.command(rich_help_panel=_PROCESSES)(processes.server)

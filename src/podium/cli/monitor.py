@@ -8,6 +8,7 @@ from rich.text import Text
 from podium.cli import console
 from podium.cli.options import Json, Project
 from podium.cli.session import session
+from podium.core import time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,14 @@ Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint'
 Alert = Annotated[str, typer.Argument(metavar="ALERT", help="The alert's id.")]
 Note = Annotated[str, typer.Option("--note", "-n", help="What was found or done.")]
 _ORDER = {"broken": 0, "ok": 1, "not-enough-data": 2}
-_COLOURS = {"broken": "red", "ok": "green", "not-enough-data": "dim", "open": "red", "acknowledged": "yellow"}
+_COLOURS = {
+    "broken": "red",
+    "ok": "green",
+    "not-enough-data": "dim",
+    "open": "red",
+    "acknowledged": "yellow",
+    "snoozed": "dim",
+}
 
 
 def checks(
@@ -109,7 +117,7 @@ def close(
 @alerts.command("list")
 def alerts_list(
     endpoint: Annotated[str, typer.Option(help="Only this endpoint's.")] = "",
-    state: Annotated[str, typer.Option(help="Only these: open, acknowledged or resolved.")] = "",
+    state: Annotated[str, typer.Option(help="Only these: open, acknowledged, snoozed or resolved.")] = "",
     project: Project = "",
     json: Json = False,
 ) -> None:
@@ -147,6 +155,41 @@ def alerts_ack(identifier: Alert, note: Note = "", project: Project = "", json: 
     with session(project) as client:
         item = client.alerts.acknowledge(identifier, note)
     _show(item)
+
+
+@alerts.command("snooze")
+def alerts_snooze(
+    identifier: Alert,
+    duration: Annotated[str, typer.Option("--for", help="How long, such as 12h, 2d or 1w.")],
+    note: Note = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
+    """Let an alert sleep; it opens again if its checks still break then. Undo: podium alerts ack.
+
+    Example: podium alerts snooze alert-018f… --for 2d --note "the feed is repaired on Monday"
+    """
+    with session(project) as client:
+        item = client.alerts.snooze(identifier, duration, note)
+    _show(item)
+
+
+@alerts.command("history")
+def alerts_history(identifier: Alert, project: Project = "", json: Json = False) -> None:
+    """Show what happened to an alert, and where news of it went.
+
+    Example: podium alerts history alert-018f…
+    """
+    with session(project) as client:
+        found = client.alerts.history(identifier)
+        sent = client.channels.deliveries(alert=identifier)
+    rows = [
+        (console.when(time.to_us(each.at)), each.kind.partition(".")[2], each.actor, each.detail.get("note") or "")
+        for each in found
+    ]
+    console.table({"events": found, "deliveries": sent}, ("when", "what", "who", "note"), rows, empty="Nothing.")
+    for each in sent:
+        console.say(f"{each.news} to {each.channel}: {each.state}" + (f" ({each.problem})" if each.problem else ""))
 
 
 @alerts.command("resolve")
@@ -193,6 +236,8 @@ def _show(item: "alert.Alert") -> None:
         ("updated", console.when(item.updated_us)),
         ("checks", ", ".join(item.causes)),
     ]
+    if item.snoozed_until_us is not None:
+        pairs.append(("sleeps until", console.when(item.snoozed_until_us)))
     if item.acknowledged_by:
         pairs.append(("acknowledged", f"by {item.acknowledged_by}"))
     if item.resolved_us is not None:

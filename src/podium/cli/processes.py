@@ -62,7 +62,7 @@ def worker(
     _on_signal(stop)
     made = Worker(
         store=store,
-        handlers=handlers.ALL,
+        handlers=handlers.of(config),
         limits=handlers.LIMITS,
         name=name or f"{socket.gethostname()}-{os.getpid()}",
         lease_seconds=config.lease_seconds,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from podium.client.part import Part
-from podium.core import alert, trigger
+from podium.core import alert, event, trigger
 
 
 class Alerts(Part):
@@ -24,6 +24,15 @@ class Alerts(Part):
     def acknowledge(self, identifier: str, note: str = "") -> alert.Alert:
         """Say that one has seen it and deals with it."""
         return self._transport.post(f"{self._base}/alerts/{identifier}/acknowledge", alert.Alert, {"note": note})
+
+    def snooze(self, identifier: str, duration: str, note: str = "") -> alert.Alert:
+        """Let it sleep for a time such as `12h` or `2d`; it opens again if its checks still break then."""
+        body = {"duration": duration, "note": note}
+        return self._transport.post(f"{self._base}/alerts/{identifier}/snooze", alert.Alert, body)
+
+    def history(self, identifier: str) -> Sequence[event.Event]:
+        """What happened to it, oldest first."""
+        return self._transport.get(f"{self._base}/alerts/{identifier}/history", list[event.Event])
 
     def resolve(self, identifier: str, note: str = "") -> alert.Alert:
         """Close it."""

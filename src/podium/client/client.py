@@ -8,6 +8,7 @@ import msgspec
 from podium.client.alerts import Alerts
 from podium.client.approvals import Approvals
 from podium.client.audit import Audit
+from podium.client.channels import Channels
 from podium.client.checks import Checks
 from podium.client.datasets import Datasets
 from podium.client.endpoints import Endpoints
@@ -48,6 +49,7 @@ class Client:
         self.outcomes = Outcomes(transport, project)
         self.checks = Checks(transport, project)
         self.alerts = Alerts(transport, project)
+        self.channels = Channels(transport, project)
         self.jobs = Jobs(transport, project)
         self.lineage = Lineage(transport, project)
         self.audit = Audit(transport, project)

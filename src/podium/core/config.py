@@ -32,5 +32,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Jobs that one worker process runs at once."""
     lease_seconds: float = 30.0
     """How long a worker may be silent before another takes its job over."""
+    hook_hosts: str = ""
+    """Hosts and networks, with commas, that hooks may reach although they are inside this network or without https."""
+    mail_server: str = ""
+    """`smtp://user:password@host:587` or `smtps://host:465`, for news of alerts by mail; empty: no mail."""
+    mail_from: str = ""
+    """The sender's address of that mail."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""

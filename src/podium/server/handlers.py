@@ -1,16 +1,26 @@
 """Which body runs each kind of job, and how many of a kind may run at once."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from podium.build.runs import tasks as runs
+from podium.core.config import Config
 from podium.deploy.packaging import tasks as packaging
 from podium.deploy.releases import tasks as releases
 from podium.jobs.attempt import Handler
 from podium.manage.policies import tasks as policies
 from podium.monitor.checks import tasks as checks
+from podium.monitor.delivery import tasks as delivery
 from podium.monitor.intake import tasks as intake
 
-ALL: Mapping[str, Handler] = {
+
+def of(config: Config) -> Mapping[str, Handler]:
+    """The handlers of a worker with these settings, by kind."""
+    outside = delivery.Outside(hook_hosts=config.hook_hosts, mail_server=config.mail_server, mail_from=config.mail_from)
+    return {**_HANDLERS, "monitor.deliver": partial(delivery.deliver, outside)}
+
+
+_HANDLERS: Mapping[str, Handler] = {
     "build.train": runs.train,
     "deploy.package": packaging.package,
     "manage.gates": policies.evaluate,

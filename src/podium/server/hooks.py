@@ -7,6 +7,7 @@ from podium.build.runs import actions as runs
 from podium.core import event
 from podium.jobs import queue
 from podium.manage.approvals import actions as approvals
+from podium.monitor.delivery import actions as delivery
 from podium.store.transaction import Hook, Transaction
 
 
@@ -38,6 +39,11 @@ FOLLOW: Mapping[str, Sequence[Hook]] = {
     "approval.voided": (_start("deploy.recheck", "version", priority=10),),
     "rollout.refused": (_start("deploy.refused", "rollout", "why", priority=10),),
     "evidence.attached": (approvals.void_changed,),
-    "job.failed": (runs.follow_job,),
-    "job.cancelled": (runs.follow_job,),
+    "alert.opened": (delivery.spread,),
+    "alert.reopened": (delivery.spread,),
+    "alert.acknowledged": (delivery.spread,),
+    "alert.snoozed": (delivery.spread,),
+    "alert.resolved": (delivery.spread,),
+    "job.failed": (runs.follow_job, delivery.give_up),
+    "job.cancelled": (runs.follow_job, delivery.give_up),
 }

@@ -24,7 +24,10 @@ class Running:
         self._server = serve.server(app.build(self._store, routes.ALL), "warning")
         self._stop = threading.Event()
         worker = Worker(
-            store=self._store, handlers=handlers.ALL, limits=handlers.LIMITS, name=f"local-{secrets.token_hex(3)}"
+            store=self._store,
+            handlers=handlers.of(config),
+            limits=handlers.LIMITS,
+            name=f"local-{secrets.token_hex(3)}",
         )
         self._threads = [
             threading.Thread(

@@ -15,6 +15,7 @@ from podium.manage.policies import api as policies
 from podium.manage.registry import api as registry
 from podium.monitor.alerts import api as alerts
 from podium.monitor.checks import api as checks
+from podium.monitor.delivery import api as delivery
 from podium.monitor.intake import api as intake
 from podium.monitor.triggers import api as triggers
 from podium.server.web import pages
@@ -33,6 +34,7 @@ ALL: list[ControllerRouterHandler] = [
     *intake.routes,
     *checks.routes,
     *alerts.routes,
+    *delivery.routes,
     *triggers.routes,
     *jobs.routes,
     *pages.routes,

@@ -11,6 +11,7 @@ from podium.manage.policies import store as policies
 from podium.manage.registry import store as registry
 from podium.monitor.alerts import store as alerts
 from podium.monitor.checks import store as checks
+from podium.monitor.delivery import store as delivery
 from podium.monitor.intake import store as intake
 from podium.monitor.triggers import store as triggers
 from podium.store import answers, events
@@ -30,5 +31,6 @@ ALL = (
     intake,
     checks,
     alerts,
+    delivery,
     triggers,
 )

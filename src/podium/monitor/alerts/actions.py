@@ -1,4 +1,4 @@
-"""Alerts: opened, updated and resolved by the checks of a window; acknowledged and resolved by people."""
+"""Alerts: opened, updated and resolved by the checks of a window; acknowledged, snoozed and resolved by people."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,13 +6,14 @@ import msgspec
 
 from podium.core import access, alert, check, event
 from podium.core.alert import AlertState
-from podium.core.errors import Conflict
-from podium.monitor.alerts import message
+from podium.core.errors import Conflict, Invalid
+from podium.monitor.alerts import grouping, message
 from podium.monitor.alerts import store as rows
 from podium.store.store import Store
 from podium.store.transaction import Transaction
 
 _MONITOR = access.Permission.MONITOR
+_LONGEST_SNOOZE_US = 90 * 86_400_000_000
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """The start of the window: what an alert that opens now says as since when."""
     broken: Mapping[check.CheckKind, Sequence[check.Check]]
     recovered: frozenset[check.CheckKind]
+    price: str = ""
+    """What the window's decisions cost against training, in words; empty when that is not known."""
 
 
 def apply(tx: Transaction, found: Findings) -> list[alert.Alert]:
@@ -32,16 +35,21 @@ def apply(tx: Transaction, found: Findings) -> list[alert.Alert]:
         (each.version, each.kind): each for each in rows.unresolved(tx.connection, tx.caller.project, found.endpoint)
     }
     opened = []
-    for kind, causes in found.broken.items():
+    groups = grouping.by_cause(found.broken)
+    for kind, causes in groups.items():
         before = standing.pop((found.version, kind.value), None)
         if before is None:
             opened.append(_open(tx, found, kind, causes))
         else:
-            _update(tx, before, kind, causes)
-    for (version, kind_name), before in standing.items():
+            _update(tx, before, causes, found)
+        for covered in {each.kind for each in causes} - set(groups):
+            if (found.version, covered.value) in standing:
+                part = standing.pop((found.version, covered.value))
+                _resolve(tx, part, f"It is part of the alert of {kind.value} now.")
+    for (version, _kind), before in standing.items():
         if version != found.version:
             _resolve(tx, before, f"Version {version} no longer decides here.")
-        elif check.CheckKind(kind_name) in found.recovered:
+        elif all(check.CheckKind(each) in found.recovered for each in before.covers()):
             _resolve(tx, before, "The checks are well again.")
     return opened
 
@@ -51,10 +59,34 @@ def acknowledge(store: Store, caller: access.Caller, identifier: str, note: str)
     with store.write(caller) as tx:
         before = _standing(tx, identifier)
         changed = msgspec.structs.replace(
-            before, state=AlertState.ACKNOWLEDGED, acknowledged_by=caller.name, note=note, updated_us=tx.now_us
+            before,
+            state=AlertState.ACKNOWLEDGED,
+            acknowledged_by=caller.name,
+            snoozed_until_us=None,
+            note=note,
+            updated_us=tx.now_us,
         )
         rows.change(tx.connection, changed)
         _record(tx, "alert.acknowledged", changed)
+        return tx.done(changed)
+
+
+def snooze(store: Store, caller: access.Caller, identifier: str, until_us: int, note: str) -> alert.Alert:
+    """Let an alert sleep until an instant; if its checks still break in a window after it, it opens again.
+
+    Raises `Invalid` for an instant that is past or more than 90 days away, `Conflict` when the alert is resolved.
+    """
+    with store.write(caller) as tx:
+        if not tx.now_us < until_us <= tx.now_us + _LONGEST_SNOOZE_US:
+            raise Invalid(
+                "An alert sleeps until an instant within the next 90 days.", field="until", fix="Write for example 2d."
+            )
+        before = _standing(tx, identifier)
+        changed = msgspec.structs.replace(
+            before, state=AlertState.SNOOZED, snoozed_until_us=until_us, note=note, updated_us=tx.now_us
+        )
+        rows.change(tx.connection, changed)
+        _record(tx, "alert.snoozed", changed)
         return tx.done(changed)
 
 
@@ -78,8 +110,9 @@ def _open(tx: Transaction, found: Findings, kind: check.CheckKind, causes: Seque
         endpoint=found.endpoint,
         version=found.version,
         kind=kind.value,
+        kinds=_kinds(causes),
         state=AlertState.OPEN,
-        message=message.compose(kind, causes, found.since_us),
+        message=message.compose(kind, causes, found.since_us, found.price),
         causes=tuple(each.id for each in causes),
         opened_us=tx.now_us,
         updated_us=tx.now_us,
@@ -89,16 +122,24 @@ def _open(tx: Transaction, found: Findings, kind: check.CheckKind, causes: Seque
     return made
 
 
-def _update(tx: Transaction, before: alert.Alert, kind: check.CheckKind, causes: Sequence[check.Check]) -> None:
+def _update(tx: Transaction, before: alert.Alert, causes: Sequence[check.Check], found: Findings) -> None:
     since_us = min(before.opened_us, causes[0].window.start_us)
     changed = msgspec.structs.replace(
         before,
-        message=message.compose(kind, causes, since_us),
+        kinds=_kinds(causes),
+        message=message.compose(check.CheckKind(before.kind), causes, since_us, found.price),
         causes=tuple(each.id for each in causes),
         updated_us=tx.now_us,
     )
+    woken = before.state is AlertState.SNOOZED and tx.now_us >= (before.snoozed_until_us or 0)
+    if woken:
+        changed = msgspec.structs.replace(changed, state=AlertState.OPEN, snoozed_until_us=None)
     rows.change(tx.connection, changed)
-    _record(tx, "alert.updated", changed)
+    _record(tx, "alert.reopened" if woken else "alert.updated", changed)
+
+
+def _kinds(causes: Sequence[check.Check]) -> tuple[str, ...]:
+    return tuple(sorted({each.kind.value for each in causes}))
 
 
 def _resolve(tx: Transaction, before: alert.Alert, note: str) -> alert.Alert:
@@ -120,6 +161,7 @@ def _record(tx: Transaction, kind: str, item: alert.Alert) -> None:
             "endpoint": item.endpoint,
             "version": item.version,
             "kind": item.kind,
+            "kinds": list(item.kinds),
             "message": item.message,
             "note": item.note,
         },

@@ -6,10 +6,11 @@ import msgspec
 from litestar import get, post
 from litestar.params import Parameter
 
-from podium.core import alert
+from podium.core import alert, event, time
 from podium.core.access import Caller, Permission
 from podium.monitor.alerts import actions
 from podium.monitor.alerts import store as rows
+from podium.store import events
 from podium.store.store import Store
 
 _ALERTS = "/api/v1/projects/{project:str}/alerts"
@@ -21,6 +22,13 @@ Limit = Annotated[int, Parameter(ge=1, le=1000)]
 class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person's words."""
 
+    note: Annotated[str, msgspec.Meta(max_length=4000)] = ""
+
+
+class Sleep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how long, such as 12h, 2d or 1w, and why."""
+
+    duration: Annotated[str, msgspec.Meta(max_length=20)]
     note: Annotated[str, msgspec.Meta(max_length=4000)] = ""
 
 
@@ -51,10 +59,26 @@ def acknowledge_alert(store: Store, caller: Caller, alert_id: str, data: Note) -
     return actions.acknowledge(store, caller, alert_id, data.note)
 
 
+@post(_ALERTS + "/{alert_id:str}/snooze", opt=_MONITOR, status_code=200, sync_to_thread=True)
+def snooze_alert(store: Store, caller: Caller, alert_id: str, data: Sleep) -> alert.Alert:
+    """Let it sleep for a time; it opens again if its checks still break then."""
+    until_us = time.to_us(store.clock() + time.parse_duration(data.duration, "duration"))
+    return actions.snooze(store, caller, alert_id, until_us, data.note)
+
+
+@get(_ALERTS + "/{alert_id:str}/history", opt=_READ, sync_to_thread=True)
+def alert_history(store: Store, caller: Caller, alert_id: str) -> list[event.Event]:
+    """What happened to it, oldest first."""
+    with store.read() as connection:
+        rows.get(connection, caller.project, alert_id)
+        found = events.read(connection, project=caller.project, subject=event.Subject("alert", alert_id), limit=1000)
+    return [each.event() for each in found]
+
+
 @post(_ALERTS + "/{alert_id:str}/resolve", opt=_MONITOR, status_code=200, sync_to_thread=True)
 def resolve_alert(store: Store, caller: Caller, alert_id: str, data: Note) -> alert.Alert:
     """Close it."""
     return actions.resolve(store, caller, alert_id, data.note)
 
 
-routes = [list_alerts, get_alert, acknowledge_alert, resolve_alert]
+routes = [list_alerts, get_alert, alert_history, acknowledge_alert, snooze_alert, resolve_alert]

@@ -21,6 +21,8 @@ alerts = Table(
     Column("opened_us", schema.Instant, nullable=False),
     Column("updated_us", schema.Instant, nullable=False),
     Column("acknowledged_by", String(128)),
+    Column("kinds", schema.Struct(tuple[str, ...]), nullable=False, server_default="[]"),
+    Column("snoozed_until_us", schema.Instant),
     Column("resolved_us", schema.Instant),
     Column("note", Text, nullable=False),
 )

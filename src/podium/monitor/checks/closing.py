@@ -8,6 +8,7 @@ from podium.core import bundle as bundles
 from podium.deploy.packaging import manifest
 from podium.manage.registry import store as registry
 from podium.monitor.alerts import actions as alerts
+from podium.monitor.alerts import message
 from podium.monitor.checks import evaluate, summaries
 from podium.monitor.checks import store as rows
 from podium.monitor.intake import window as log
@@ -109,7 +110,8 @@ def _keep(  # noqa: PLR0913 - a window and what it found
         )
         rows.add_window(tx.connection, closed)
         if place.champion is not None and owner is not None:
-            alerts.apply(tx, _alerting(tx, place.champion, place, span, made, owner.spec.monitor.persistence))
+            found = _alerting(tx, place.champion, place, span, made, owner.spec.monitor.persistence)
+            alerts.apply(tx, msgspec.structs.replace(found, price=message.price(made, owner.spec.costs)))
         rows.add_checks(tx.connection, made)
         tx.record(
             "window.closed",

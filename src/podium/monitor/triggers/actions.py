@@ -61,9 +61,10 @@ def _situation(store: Store, asked: Asked, every: list[run.Run], base: dataset.D
     with store.read() as connection:
         before = rows.list_all(connection, project, name, before_us=asked.end_us, limit=1)
         standing = [
-            each.kind
+            kind
             for each in alerts.list_all(connection, project, endpoint=name, limit=1000)
             if each.state != "resolved" and each.version == asked.place.champion
+            for kind in sorted(each.covers())
         ]
         open_one = releases.open_of(connection, project, name)
     return rules.Situation(
