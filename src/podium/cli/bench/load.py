@@ -22,6 +22,7 @@ import numpy as np
 _OK = b"HTTP/1.1 200"
 _READ = 256 * 1024
 _PATIENCE_S = 30
+_REST_S = 15.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _EDGES = np.geomspace(10.0, 1e7, 61)
@@ -78,69 +79,70 @@ class Load:
         self._lengths = [0] * len(spec.requests)
         self._wrong: Counter[str] = Counter()
         self._took = array.array("q")
-        self._begin = self._end = 0
+        self._poll = select.epoll()
+        self._connections: dict[int, _Connection] = {}
 
     def run(self) -> Result:
-        """Warm up, measure, and sum up."""
+        """Warm up, measure, and sum up. What is under way at the end is waited for, so that nothing of it is left."""
         gc.disable()
-        alone, total = self._spec.connections == 1, 0
+        phase = self._one_phase if self._spec.connections == 1 else self._many_phase
+        total = 0
+        for at in range(self._spec.connections):
+            self._open(_Connection(self._spec, at * 7))
         for seconds in (self._spec.warm_seconds, self._spec.seconds):
             self._took = array.array("q")
             self._wrong.clear()
-            cpu = time.process_time()
-            self._begin = time.perf_counter_ns()
-            self._end = self._begin + int(seconds * 1e9)
-            (self._drive_one if alone else self._drive_many)()
+            cpu, begin = time.process_time(), time.perf_counter_ns()
+            phase(begin + int(seconds * 1e9))
+            elapsed = (time.perf_counter_ns() - begin) / 1e9
+            busy = (time.process_time() - cpu) / elapsed
             total += len(self._took)
-        elapsed = (time.perf_counter_ns() - self._begin) / 1e9
-        busy = (time.process_time() - cpu) / elapsed
+        for one in self._connections.values():
+            _finished(one)
         return _result(self._took, elapsed, dict(self._wrong), total, busy)
 
-    def _drive_one(self) -> None:
+    def _open(self, made: _Connection) -> None:
+        alone = self._spec.connections == 1
+        made.socket.setblocking(alone)
+        if alone:
+            made.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _PATIENCE_S, 0))
+        self._connections[made.socket.fileno()] = made
+        self._poll.register(made.socket.fileno(), select.EPOLLIN)
+        self._send(made, time.perf_counter_ns())
+
+    def _one_phase(self, end: int) -> None:
         """One connection: a blocking read costs less than asking first whether there is something."""
-        connection = _Connection(self._spec, 0)
-        patience = struct.pack("ll", _PATIENCE_S, 0)
-        connection.socket.setblocking(True)
-        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
-        now = self._send(connection, time.perf_counter_ns())
-        while now < self._end:
+        (one,) = self._connections.values()
+        now = 0
+        while now < end:
             try:
-                data = connection.socket.recv(_READ)
+                data = one.socket.recv(_READ)
             except OSError:
                 self._wrong["silence"] += 1
-                break
+                return
             now = time.perf_counter_ns()
-            if not self._take(connection, data, now):
-                connection = self._again(connection, data)
-                connection.socket.setblocking(True)
-        connection.socket.close()
+            if not self._take(one, data, now):
+                self._again(one)
+                (one,) = self._connections.values()
 
-    def _drive_many(self) -> None:
+    def _many_phase(self, end: int) -> None:
         """All connections in one loop, until the time is over or the server has been silent for long."""
-        poll = select.epoll()
-        open_: dict[int, _Connection] = {}
-        for at in range(self._spec.connections):
-            made = _Connection(self._spec, at * 7)
-            _watch(poll, open_, made)
-            self._send(made, time.perf_counter_ns())
         last = time.perf_counter_ns()
-        while (now := time.perf_counter_ns()) < self._end:
-            events = poll.poll(1.0)
+        while (now := time.perf_counter_ns()) < end:
+            events = self._poll.poll(min(1.0, (end - now) / 1e9))
             if events:
                 last = now
-                self._turn(poll, open_, events)
+                self._turn(events)
             elif now - last > _PATIENCE_S * 1e9:
                 self._wrong["silence"] += 1
                 break
-        for one in open_.values():
-            one.socket.close()
 
-    def _turn(self, poll: select.epoll, open_: dict[int, _Connection], events: list[tuple[int, int]]) -> None:
+    def _turn(self, events: list[tuple[int, int]]) -> None:
         """Take what has come. The first condition is the whole check of an answer in one piece, as nearly all are."""
         clock, lengths, took, requests = time.perf_counter_ns, self._lengths, self._took, self._spec.requests
         needles, many = self._spec.needles, len(self._spec.requests)
         for number, _ in events:
-            one = open_[number]
+            one = self._connections[number]
             try:
                 data = one.socket.recv(_READ)
             except OSError:
@@ -158,9 +160,7 @@ class Load:
                 if gone != len(requests[at]):
                     self._finish(one, gone)
             elif not self._take(one, data, now):
-                poll.unregister(number)
-                del open_[number]
-                _watch(poll, open_, self._again(one, data))
+                self._again(one)
 
     def _take(self, one: _Connection, data: bytes, now: int) -> bool:
         """Take a piece of an answer; once it is whole, check it and send the next. False: the connection is gone."""
@@ -188,21 +188,21 @@ class Load:
             return "length"
         return "" if self._spec.needles[one.at] in one.rest else "value"
 
-    def _again(self, one: _Connection, data: bytes) -> _Connection:
+    def _again(self, one: _Connection) -> None:
         """A new connection in place of one that the server closed, which is a wrong answer."""
-        self._wrong["closed" if not data else "broken"] += 1
+        self._wrong["closed"] += 1
+        number = one.socket.fileno()
+        self._poll.unregister(number)
+        del self._connections[number]
         one.socket.close()
         time.sleep(0.01)
-        made = _Connection(self._spec, one.at)
-        self._send(made, time.perf_counter_ns())
-        return made
+        self._open(_Connection(self._spec, one.at))
 
-    def _send(self, one: _Connection, now: int) -> int:
+    def _send(self, one: _Connection, now: int) -> None:
         """Send the connection's next request."""
         one.sent = now
         with contextlib.suppress(OSError):  # the next read finds the connection closed, and counts that
             self._finish(one, one.socket.send(self._spec.requests[one.at]))
-        return now
 
     def _finish(self, one: _Connection, gone: int) -> None:
         """Send what the socket's buffer had no room for, waiting until there is."""
@@ -214,10 +214,16 @@ class Load:
             one.socket.setblocking(blocking)
 
 
-def _watch(poll: select.epoll, open_: dict[int, _Connection], made: _Connection) -> None:
-    made.socket.setblocking(False)
-    open_[made.socket.fileno()] = made
-    poll.register(made.socket.fileno(), select.EPOLLIN)
+def _finished(one: _Connection) -> None:
+    """Read what is still to come on a connection, then close it."""
+    one.socket.settimeout(_REST_S)
+    with contextlib.suppress(OSError):
+        while (size := whole(one.rest)) < 0 or len(one.rest) < size:
+            data = one.socket.recv(_READ)
+            if not data:
+                break
+            one.rest += data
+    one.socket.close()
 
 
 def whole(data: bytes) -> int:
