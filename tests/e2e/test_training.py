@@ -100,6 +100,17 @@ def test_everything_that_training_leaves(tmp_path: Path) -> None:
     assert told[-1].fraction > 0.0
 
 
+def test_a_band_for_people_is_chosen_by_what_a_look_costs(tmp_path: Path) -> None:
+    folder = prepare(tmp_path / "run", made.HISTOGRAM)
+    assert train(folder, made.spec(review={"cost": 0.4})) == 0, (folder / "log.txt").read_text()
+    result = answer(folder).result
+    assert result.threshold is not None
+    assert result.review is not None
+    assert 0.0 <= result.review.low <= result.threshold <= result.review.high
+    assert 0.0 < result.referred < 0.9
+    assert result.baseline_cost["with_review"] < result.baseline_cost["model"]
+
+
 def test_a_regression_without_costs(tmp_path: Path) -> None:
     data = made.data()
     data = data.set_column(data.schema.get_field_index("distance"), "distance", data.column("distance").fill_null(1.0))

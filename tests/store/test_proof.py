@@ -10,6 +10,7 @@ from podium.bundle import golden
 from podium.bundle.explain import table
 from podium.core import bundle, digest, run
 from podium.core.errors import Refused
+from podium.core.review import Band
 from podium.deploy.packaging import evidence, proof
 from tests import artifacts
 
@@ -83,6 +84,19 @@ def test_an_explanation_of_another_score_is_refused(tmp_path: Path) -> None:
     refusal = proof.prove(tmp_path / "a", manifest, wrong).refusal
     assert refusal is not None
     assert "add up to other scores" in refusal
+
+
+def test_the_band_for_people_is_part_of_what_is_approved(tmp_path: Path) -> None:
+    plain = artifacts.result({})
+    banded = [msgspec.structs.replace(plain, review=Band(low=low, high=0.6), referred=0.1) for low in (0.3, 0.35)]
+    made = [
+        proof.prove(tmp_path / str(at), proof.describe(finished(), each), artifacts.files())
+        for at, each in enumerate((plain, *banded))
+    ]
+    assert len({one.digest for one in made}) == 3
+    assert [one.manifest.band for one in made] == [None, Band(low=0.3, high=0.6), Band(low=0.35, high=0.6)]
+    assert b"review" not in digest.canonical(made[0].manifest)  # bundles from before keep their digests
+    assert evidence.contents(banded[0], artifacts.parity())["review"] == {"low": 0.3, "high": 0.6, "share": 0.1}
 
 
 def test_a_run_without_parity_cannot_be_packaged() -> None:

@@ -237,6 +237,36 @@ def test_no_features_at_all_is_a_problem() -> None:
     assert "There are no features." in refusal('[features]\nnumeric = ["distance", "temperature"]', "[features]\n[x]")
 
 
+@pytest.mark.parametrize("part", ["cost = 0.5", "low = 0.3\nhigh = 0.5"])
+def test_a_band_for_people_is_given_by_cost_or_by_its_ends(part: str) -> None:
+    found = project_file.parse(f"{RIGHT}\n[review]\n{part}\n").review
+    assert found is not None
+    assert (found.cost, found.low, found.high) == ((0.5, None, None) if "cost" in part else (None, 0.3, 0.5))
+    assert project_file.parse(RIGHT).review is None
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("", "by cost, or by low and high"),
+        ("low = 0.3", "by cost, or by low and high"),
+        ("low = 0.3\nhigh = 0.4\ncost = 1", "by cost, or by low and high"),
+        ("cost = 0.0", "costs something"),
+        ("low = 0.5\nhigh = 0.3", "low lies below high"),
+        ("low = -0.1\nhigh = 0.3", "low lies below high"),
+    ],
+)
+def test_a_wrong_band_says_what_is_wrong(part: str, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        project_file.parse(f"{RIGHT}\n[review]\n{part}\n")
+
+
+def test_a_review_needs_costs() -> None:
+    text = RIGHT.replace("[costs]\nfalse_positive = 1\nfalse_negative = 4", "[review]\ncost = 0.5")
+    with pytest.raises(Invalid, match=r"\[costs\] part"):
+        project_file.parse(text)
+
+
 def test_cost_per_row_needs_costs() -> None:
     text = RIGHT.replace("[costs]\nfalse_positive = 1\nfalse_negative = 4", '[metrics]\nprimary = "cost_per_row"')
     with pytest.raises(Invalid, match="needs costs"):

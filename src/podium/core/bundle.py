@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from podium.core import signature
+from podium.core.review import Band
 
 
 class Engine(enum.StrEnum):
@@ -51,6 +52,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str
     source: str
     created_us: int
+    review: Band | msgspec.UnsetType = msgspec.UNSET
+    """Scores that are referred to a person; absent: none."""
+
+    @property
+    def band(self) -> Band | None:
+        return None if isinstance(self.review, msgspec.UnsetType) else self.review
 
     def file(self, path: str) -> File:
         return next(file for file in self.files if file.path == path)

@@ -103,6 +103,17 @@ class CostsPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The unit of all four, for people."""
 
 
+class ReviewPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[review]`: which scores no model decides; a person does. Either `cost`, or `low` and `high`."""
+
+    cost: float | None = None
+    """What a person's look at a row costs, in the unit of `[costs]`: the band that costs least is chosen from it."""
+    low: float | None = None
+    """Scores from here on are referred to a person,"""
+    high: float | None = None
+    """up to but without here. Outside of the band the threshold decides."""
+
+
 class GatePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[[gates]]`: a CEL expression over evidence that must be true."""
 
@@ -144,9 +155,9 @@ class CanaryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class BundlePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[bundle]`: which kinds of model may become versions, besides `onnx`, which always may."""
 
-    allow: tuple[Literal["treelite", "python", "r", "pmml", "external"], ...] = ("treelite", "pmml")
-    """`treelite` and `pmml` are data. `python` and `r` are code, run in a process without network; `external` is an
-    HTTP service of somebody else, to whom the rows are sent."""
+    allow: tuple[Literal["treelite", "python", "r", "pmml", "external"], ...] = ("treelite",)
+    """`treelite` and `pmml` are data (`pmml` brings in Java and JPMML). `python` and `r` are code, run in a process
+    without network; `external` is an HTTP service of somebody else, to whom the rows are sent."""
 
 
 class ReleasePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -236,6 +247,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """See `[metrics]`."""
     costs: CostsPart | None = None
     """See `[costs]`; none: no threshold and no decision."""
+    review: ReviewPart | None = None
+    """See `[review]`; none: every score is decided by the threshold."""
     gates: tuple[GatePart, ...] = ()
     """See `[[gates]]`."""
     approvals: ApprovalsPart = ApprovalsPart()

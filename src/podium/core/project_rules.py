@@ -194,6 +194,22 @@ def _costs(parts: Parts) -> Iterator[Problem]:
             )
 
 
+def _review(parts: Parts) -> Iterator[Problem]:
+    given = parts.get("review")
+    if not isinstance(given, Mapping):
+        return
+    if "costs" not in parts:
+        yield Problem(("review",), "A review needs a decision to take over.", "Write a [costs] part.")
+    low, high = given.get("low"), given.get("high")
+    by_cost = "cost" in given
+    if by_cost == ("low" in given or "high" in given) or ("low" in given) != ("high" in given):
+        yield Problem(("review",), "The band is given by cost, or by low and high.", "For example cost = 0.5.")
+    elif by_cost and given["cost"] is not None and given["cost"] <= 0:
+        yield Problem(("review", "cost"), "A look costs something.", "For example cost = 0.5.")
+    elif low is not None and high is not None and not 0.0 <= low < high <= 1.0:
+        yield Problem(("review", "low"), "low lies below high, both between 0 and 1.", "low = 0.3 and high = 0.5.")
+
+
 def _gates(parts: Parts) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, gate in enumerate(parts.get("gates") or ()):
@@ -317,6 +333,7 @@ _RULES: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     _metrics,
     _slices,
     _costs,
+    _review,
     _gates,
     _durations,
     _stages,

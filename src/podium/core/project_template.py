@@ -46,6 +46,9 @@ false_positive = 1.0
 false_negative = 4.0
 unit = "cost"
 
+# [review]                     # scores near the threshold go to a person; the band is chosen by what a look costs
+# cost = 0.5
+
 [[gates]]                      # what must hold of a version before anybody is asked to approve it
 name = "ranks-well"
 expression = "metrics.test.auc.value > 0.6"
@@ -62,8 +65,8 @@ expression = "cost.model < cost.never && cost.model < cost.always"
 required = ["validator", "owner"]
 valid_for = "365d"
 
-[bundle]                       # kinds of model that may become versions, besides onnx; python, r and external run code
-allow = ["treelite", "pmml"]   # or send rows elsewhere: add them where that is wanted
+[bundle]                       # kinds of model that may become versions, besides onnx; python and r run code,
+allow = ["treelite"]           # pmml brings in Java, external sends rows elsewhere: add them where that is wanted
 
 [release]                      # where it serves, and how a new version gets there
 endpoint = "{name}"

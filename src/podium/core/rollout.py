@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from podium.core import approval
+from podium.core.review import Band
 
 
 class RouteRole(enum.StrEnum):
@@ -30,6 +31,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     weight: float
     threshold: float | None
+    review: Band | None = None
+    """Scores that are referred to a person instead of being decided; the approved bundle's own."""
     approvals: tuple[approval.Approval, ...] = ()
     """Those that let it decide; a shadow needs none. Checked by the scorer itself."""
 
@@ -38,6 +41,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """What an endpoint serves, from one instant on."""
 
     format: int = 1
+    """2 where some route refers scores to people: a scorer that does not know how refuses it."""
     project: str
     endpoint: str
     environment: str

@@ -8,6 +8,7 @@ import msgspec
 from podium.core import signature
 from podium.core.bundle import Engine
 from podium.core.project import Project
+from podium.core.review import Band
 
 
 class RunState(enum.StrEnum):
@@ -80,6 +81,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     parity: dict[str, Any] = {}
     engine: Engine = Engine.ONNX
     """What executes the artifacts."""
+    review: Band | None = None
+    """Scores that are referred to a person."""
+    referred: float = 0.0
+    """The share of the test split's rows that are."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from podium.core import approval, digest, rollout
 from podium.core.errors import Refused
 from podium.core.rollout import RouteRole
 
-FORMAT = 1
+FORMATS = (1, 2)
 _EXACT = 1e-9
 _DECIDING = (RouteRole.CHAMPION, RouteRole.CANARY)
 
@@ -48,7 +48,7 @@ def read(signed: rollout.Signed, public_keys: Keys) -> rollout.Rollout:
         document = signed.rollout()
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Refused("The signed rollout cannot be read.", field="body", fix="Upgrade the scorer.") from None
-    if document.format != FORMAT:
+    if document.format not in FORMATS:
         raise Refused("This scorer does not know that format of rollout.", field="format", fix="Upgrade the scorer.")
     return document
 

@@ -18,9 +18,16 @@ _EXACT = 1e-9
 
 
 def route(tx: Transaction, role: RouteRole, served: version.Version, weight: float) -> rollout.Route:
-    """A version's route; its threshold is the bundle's."""
-    threshold = registry.manifest(tx.connection, served.project, served.digest).threshold
-    return rollout.Route(role=role, version=served.number, digest=served.digest, weight=weight, threshold=threshold)
+    """A version's route; its threshold, and what it refers to people, are the bundle's."""
+    found = registry.manifest(tx.connection, served.project, served.digest)
+    return rollout.Route(
+        role=role,
+        version=served.number,
+        digest=served.digest,
+        weight=weight,
+        threshold=found.threshold,
+        review=found.band,
+    )
 
 
 def publish(
@@ -36,6 +43,7 @@ def publish(
     champion = next((item.version for item in allowed if item.role is RouteRole.CHAMPION), None)
     canary = next((f"{place.name}/{item.version}" for item in allowed if item.role is RouteRole.CANARY), "")
     document = rollout.Rollout(
+        format=2 if any(item.review is not None for item in allowed) else 1,
         project=place.project,
         endpoint=place.name,
         environment=place.environment,

@@ -9,8 +9,10 @@ from podium.deploy.packaging import proof
 
 
 def contents(result: run.Result, parity: bundle.Parity) -> dict[str, dict[str, Any]]:
-    """The evidence of a version by name: metrics, slices, parity, latency, cost, rows."""
-    return {
+    """The evidence of a version by name: metrics, slices, parity, latency, cost, rows; review, if people decide."""
+    band = result.review
+    referred = {} if band is None else {"review": {"low": band.low, "high": band.high, "share": result.referred}}
+    return referred | {
         "metrics": msgspec.to_builtins(result.metrics),
         "slices": msgspec.to_builtins(result.slices),
         "parity": msgspec.to_builtins(parity),

@@ -43,6 +43,7 @@ def describe(item: run.Run, result: run.Result) -> bundle.Manifest:
         dataset=item.dataset,
         source=item.code.source_digest,
         created_us=item.finished_us or item.created_us,
+        review=msgspec.UNSET if result.review is None else result.review,
     )
 
 

@@ -34,10 +34,10 @@ METRICS = (
 )
 _INTERVAL: Tree = {"value": NUMBER, "low": NUMBER, "high": NUMBER, "rows": NUMBER}
 _PARTS = ("train", "validation", "test")
-_COST: Tree = {"model": NUMBER, "never": NUMBER, "always": NUMBER}
+_COST: Tree = {"model": NUMBER, "never": NUMBER, "always": NUMBER, "with_review": NUMBER}
 _UNKNOWN: Tree = {ANYTHING: ANYTHING}
 
-BUILT_IN = ("metrics", "slices", "parity", "latency", "cost", "rows", "champion", "explanation")
+BUILT_IN = ("metrics", "slices", "parity", "latency", "cost", "rows", "champion", "explanation", "review")
 """Evidence that only Podium attaches. What people attach stands under `reports.<name>`."""
 REPORTS = "reports"
 
@@ -57,6 +57,7 @@ def known(spec: project.Project | None = None) -> Tree:
         "explanation": {"exact": NUMBER, "max_abs_error": NUMBER},
         "rows": dict.fromkeys(_PARTS, NUMBER),
         "champion": {"version": NUMBER, "metrics": metrics, "cost": _COST},
+        "review": {"low": NUMBER, "high": NUMBER, "share": NUMBER},
         REPORTS: _UNKNOWN,
     }
 

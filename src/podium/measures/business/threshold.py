@@ -47,7 +47,7 @@ def choose(target: numpy.typing.ArrayLike, score: numpy.typing.ArrayLike, costs:
         + (negatives[-1] - negatives) * costs.false_positive
     )
     best = scores.size - int(numpy.argmin(total[::-1]))
-    return Choice(threshold=_cut(scores, best), cost_per_row=float(total[best]) / guess.size)
+    return Choice(threshold=between(scores, best), cost_per_row=float(total[best]) / guess.size)
 
 
 def _below(
@@ -57,7 +57,8 @@ def _below(
     return numpy.concatenate([[0], numpy.cumsum(numpy.bincount(place[chosen], minlength=count))])
 
 
-def _cut(scores: rows.Numbers, cut: int) -> float:
+def between(scores: rows.Numbers, cut: int) -> float:
+    """Half way between two neighbours of ascending scores; `ALWAYS` before the first, `NEVER` after the last."""
     if cut == 0:
         return ALWAYS
     if cut == scores.size:

@@ -12,10 +12,11 @@ from podium.bundle.export import frame
 from podium.core import project, split
 from podium.core.dataset import Part
 from podium.core.errors import Invalid
+from podium.core.review import Band
 from podium.core.run import Interval
 from podium.core.signature import Signature, Task
 from podium.measures import rows
-from podium.measures.business import cost, threshold
+from podium.measures.business import cost, review, threshold
 from podium.measures.performance import by_name
 
 SLICE_ROWS = 100
@@ -34,7 +35,12 @@ class Evaluated(NamedTuple):
     metrics: dict[str, dict[str, Interval]]
     slices: dict[str, dict[str, dict[str, Interval]]]
     costs: dict[str, float]
-    """Per row on the test split: `model`, `never`, `always`; empty without costs."""
+    """Per row on the test split: `model`, `never`, `always`; empty without costs. Where people decide some rows:
+    `with_review`, their looks paid for, if the project file says what a look costs."""
+    band: Band | None = None
+    """Scores that are referred to a person."""
+    referred: float = 0.0
+    """The share of the test split's rows that are."""
 
 
 def score(estimator: Any, signature: Signature, features: columns.Columns) -> rows.Numbers:
@@ -91,7 +97,11 @@ def evaluate(table: tables.Table, scores: rows.Numbers, spec: project.Project) -
         column: _slices(values, test, lambda at: _measure(measures, table.target[at], scores[at], cut, confidence))
         for column, values in table.slices.items()
     }
-    return Evaluated(scores, cut, metrics, slices, _costs(table.target[test], scores[test], cut, spec))
+    band = _band(table, scores, spec) if cut is not None else None
+    paid = _costs(table.target[test], scores[test], cut, spec) | _looked(
+        table.target[test], scores[test], cut, band, spec
+    )
+    return Evaluated(scores, cut, metrics, slices, paid, band, review.share(scores[test], band))
 
 
 def _names(spec: project.Project) -> list[str]:
@@ -104,6 +114,17 @@ def _threshold(table: tables.Table, scores: rows.Numbers, spec: project.Project)
         return None
     places = table.places(Part.VALIDATION)
     return threshold.choose(table.target[places], scores[places], spec.costs).threshold
+
+
+def _band(table: tables.Table, scores: rows.Numbers, spec: project.Project) -> Band | None:
+    """As written, or as costs least on validation."""
+    part = spec.review
+    if part is None or spec.costs is None:
+        return None
+    if part.low is not None and part.high is not None:
+        return Band(low=part.low, high=part.high)
+    places = table.places(Part.VALIDATION)
+    return review.choose(table.target[places], scores[places], spec.costs, part.cost or 0.0).band
 
 
 def _measure(
@@ -125,3 +146,15 @@ def _costs(target: rows.Numbers, scores: rows.Numbers, cut: float | None, spec: 
         return {}
     model = cost.per_row(target, rows.decisions(scores, cut), spec.costs)
     return {} if model is None else {"model": model, **cost.baselines(target, spec.costs)}
+
+
+def _looked(
+    target: rows.Numbers, scores: rows.Numbers, cut: float | None, band: Band | None, spec: project.Project
+) -> dict[str, float]:
+    """The cost per row where a person decides the band's rows, rightly, and each look is paid for."""
+    if spec.costs is None or spec.review is None or spec.review.cost is None or cut is None or band is None:
+        return {}
+    inside = (scores >= band.low) & (scores < band.high)
+    act = numpy.where(inside, target == 1.0, rows.decisions(scores, cut))
+    decided = cost.per_row(target, act, spec.costs)
+    return {} if decided is None else {"with_review": decided + spec.review.cost * float(inside.mean())}

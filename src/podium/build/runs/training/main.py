@@ -56,6 +56,8 @@ def train(folder: Path, asked: request.Request) -> request.Answer:
         rows={part.value: count for part, count in split.counts(data.codes).items()},
         parity=msgspec.to_builtins(made.parity),
         engine=made.engine,
+        review=found.band,
+        referred=found.referred,
     )
     _tell(asked, 0.98, "Keeping the result")
     return request.Answer(result=result, environment=environment.record(folder / request.SOURCE))
