@@ -82,6 +82,7 @@ def every_page(store: Store) -> dict[str, tuple[str, ...]]:
         "/p/flights/models/delay/versions/2": ("Waits for: validator, then owner", "champion 1, test"),
         "/p/flights/endpoints/late": ("hour", "psi", "0.456", "scorer-1", "in force", "listens", "<svg", "awaiting"),
         "/p/flights/alerts": ("Features moved away", "open"),
+        "/p/flights/alerts/alert-1": ("Features moved away", "History", "no channel", "Drift on late", "0.456"),
         "/p/flights/alerts?show=resolved": ("There is none that is resolved",),
         "/p/flights/activity": ("version.approved", "olaf", "owner"),
         "/p/flights/activity?kind=role.": ("Nothing of that kind",),
@@ -285,6 +286,25 @@ def test_the_cookie_changes_nothing_through_the_api(store: Store, caller: Caller
     form = form_of(client)
     answer = client.post("/api/v1/projects/flights/models/delay/versions/1/validate", json=form)
     assert answer.status_code == 401
+
+
+def test_people_deal_with_an_alert_on_its_page(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    web_project.fill(store, caller)
+    viewer = sign_in("viewer", name="vic")
+    assert "What you do about it" not in viewer.get("/p/flights/alerts/alert-1").text
+    client = sign_in("engineer", name="eve")
+    shown = client.get("/p/flights/alerts/alert-1").text
+    token = re.search(r'name="form_token" value="([0-9a-f]{64})"', shown)
+    assert token is not None
+    form = {"form_token": token[1]} | {"note": "The feed is mended.", "duration": "2d"}
+    for do, state in (("acknowledge", "acknowledged"), ("snooze", "snoozed"), ("resolve", "resolved")):
+        answer = client.post("/p/flights/alerts/alert-1/answer", data=form | {"do": do})
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/p/flights/alerts/alert-1")
+        after = client.get("/p/flights/alerts/alert-1").text
+        assert state in after
+        assert "The feed is mended." in after
+        check_safe(after, answer.headers)
+    assert "What you do about it" not in after
 
 
 def test_a_form_route_outside_the_pages_does_not_start(store: Store) -> None:

@@ -1,5 +1,7 @@
 """Rows of closed windows, their checks, and the daily summaries that windows are merged from."""
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import (
     Boolean,
@@ -197,6 +199,13 @@ def list_checks(  # noqa: PLR0913 - the filters of one list
     if since_us is not None:
         query = query.where(checks.c.end_us >= since_us)
     rows = connection.execute(query.order_by(checks.c.end_us.desc(), checks.c.position).limit(limit))
+    return [_check(row._asdict()) for row in rows]
+
+
+def by_ids(connection: Connection, project: str, identifiers: Sequence[str]) -> list[check.Check]:
+    """The checks of these ids that are kept, in the order of their window."""
+    query = select(checks).where(checks.c.project == project, checks.c.id.in_(list(identifiers)))
+    rows = connection.execute(query.order_by(checks.c.position))
     return [_check(row._asdict()) for row in rows]
 
 

@@ -30,6 +30,8 @@ routes: list[ControllerRouterHandler] = [
     versions.approve,
     endpoints.endpoint,
     alerts.alerts,
+    alerts.one_alert,
+    alerts.answer_alert,
     activity.activity,
     runs.runs,
     runs.one_run,

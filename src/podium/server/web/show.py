@@ -18,12 +18,12 @@ _KIBI = 1024.0
 GOOD, BAD, WAITING, QUIET = ("good", "✓"), ("bad", "✗"), ("wait", "…"), ("quiet", "·")
 TONES: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("ok", "yes", "passed", "approved", "champion", "finished", "done", "resolved", "low"), GOOD),
-    **dict.fromkeys(("holds", "better", "not-worse", "identical", "in force", "closed"), GOOD),
+    **dict.fromkeys(("holds", "better", "not-worse", "identical", "in force", "closed", "delivered"), GOOD),
     **dict.fromkeys(("broken", "no", "failed", "rejected", "rolled-back", "open", "high", "void", "worse"), BAD),
     **dict.fromkeys(("candidate", "validated", "shadow", "canary", "awaiting-approval", "requested"), WAITING),
     **dict.fromkeys(("candidate", "validated", "shadow", "canary", "awaiting-approval"), WAITING),
     **dict.fromkeys(("requested", "queued", "running", "behind", "acknowledged", "renewal"), WAITING),
-    **dict.fromkeys(("medium", "expired"), WAITING),
+    **dict.fromkeys(("medium", "expired", "waiting", "snoozed"), WAITING),
 }
 """The tone (a class of the style sheet) and the sign of a state; a state is never told by its colour alone."""
 

@@ -57,6 +57,15 @@ def _why(told: event.Event) -> str:
     return ""
 
 
+def verb(kind: str) -> str:
+    """What happened, of an event's kind.
+
+    >>> verb("version.gates-evaluated")
+    'gates evaluated'
+    """
+    return kind.partition(".")[2].replace("-", " ")
+
+
 def link(project: str, subject: event.Subject, detail: dict[str, object] | None = None) -> str | None:
     """The page of a subject, if there is one."""
     simple = {"model": "models", "run": "runs", "endpoint": "endpoints"}
@@ -65,7 +74,7 @@ def link(project: str, subject: event.Subject, detail: dict[str, object] | None 
     if subject.noun == "dataset":
         return show.address(project, "data") + f"?digest={subject.id}"
     if subject.noun == "alert":
-        return show.address(project, "alerts")
+        return show.address(project, "alerts", subject.id)
     endpoint = (detail or {}).get("endpoint")
     if subject.noun in {"release", "rollout", "window"} and isinstance(endpoint, str):
         return show.address(project, "endpoints", endpoint)
