@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: demo test check docs bench faults setup format clean
+.PHONY: demo test check docs bench bench-scorer bench-monitor faults setup format clean
 
 setup: .venv/.synced
 
@@ -23,12 +23,19 @@ check: setup
 	$(RUN)ruff check .
 	$(RUN)mypy
 	$(RUN)lint-imports
+	$(RUN)python -m tools.reference --check
 
 docs: setup
 	$(RUN)python -m tools.reference
 
 bench: setup
 	$(RUN)python -m benches
+
+bench-scorer: setup
+	$(RUN)python -m benches scorer --peers all
+
+bench-monitor: setup
+	$(RUN)python -m benches monitor --peers all
 
 faults: setup
 	$(RUN)pytest -q -m "slow or not slow" tests/faults
