@@ -120,6 +120,8 @@ def decode(data: bytes) -> Spec:
         raise Invalid("Time limits lie between 0 and 600 s, for the start 3600 s.", field="engine.limits")
     if limits is not None and not 16 <= limits.memory_mb <= 1024 * 1024:
         raise Invalid("A memory limit lies between 16 MB and 1 TB.", field="engine.limits")
+    if isinstance(spec, External) and not (0 < spec.seconds <= 600 and 1 <= spec.attempts <= 10):
+        raise Invalid("A call takes at most 600 s and 10 attempts.", field="engine.seconds")
     if getattr(spec, "rows_at_once", 0) < 0:
         raise Invalid("Rows at once are 0 or more.", field="engine.rows_at_once")
     return spec

@@ -7,17 +7,16 @@ import msgspec
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where engines keep what they make again otherwise. The default suits one user of one machine."""
+    """Where engines keep what they can make again, and where this machine's owner says whom they may speak to."""
 
-    folder: Path = msgspec.field(default_factory=lambda: _default())
+    folder: Path = msgspec.field(default_factory=lambda: _home() / ".cache" / "podium" / "engines")
     """Environments of versions, by the digest of their lock; may be emptied while nothing runs."""
-    hosts: tuple[str, ...] = ()
-    """Hosts of external models that this process may speak to, as `host` or `host:port`; empty: none but those that
-    are on the public network."""
+    external: Path = msgspec.field(default_factory=lambda: _home() / ".config" / "podium" / "external.toml")
+    """Services of models that others run: see `external.hosts`."""
 
 
-def _default() -> Path:
+def _home() -> Path:
     try:
-        return Path.home() / ".cache" / "podium" / "engines"
+        return Path.home()
     except RuntimeError:  # a user without a home
         return Path(tempfile.gettempdir()) / "podium-engines"

@@ -14,6 +14,9 @@ from podium.core import bundle
 MODULES = {
     bundle.Engine.ONNX: "podium.bundle.engines.onnx.session",
     bundle.Engine.PYTHON: "podium.bundle.engines.python.model",
+    bundle.Engine.R: "podium.bundle.engines.r.model",
+    bundle.Engine.PMML: "podium.bundle.engines.pmml.model",
+    bundle.Engine.EXTERNAL: "podium.bundle.engines.external.model",
 }
 
 

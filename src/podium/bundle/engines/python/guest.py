@@ -117,6 +117,13 @@ def function_of(said: dict[str, Any], model: Any) -> Callable[[Any], Any]:
     return lambda rows: [row[place] for row in model.predict_proba(ordered(rows))]
 
 
+def opened(said: dict[str, Any]) -> Callable[[Any], Any]:
+    """What Podium's own `module:function` makes of the bundle's file."""
+    module, _, name = said["open"].partition(":")
+    make: Callable[..., Callable[[Any], Any]] = getattr(importlib.import_module(module), name)
+    return make(str(Path(said["folder"]) / said["model"]), said)
+
+
 def scores(function: Callable[[Any], Any], said: dict[str, Any], rows: Rows) -> array[float]:
     """A float64 for each row."""
     found = array("d")
@@ -169,13 +176,13 @@ def answer_to(body: bytes, function: Callable[[Any], Any], said: dict[str, Any])
 def main(ask: int, answer: int, path: str) -> int:
     """Load, then answer until nobody asks."""
     said = json.loads(Path(path).read_text(encoding="utf-8"))
-    sys.path.insert(0, str(Path(said["folder"]) / "code"))
+    sys.path.insert(0, said["code"])
     for descriptor in (ask, answer):
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - the function takes it so
     try:
         for needed in NEEDED[said["rows"]]:
             importlib.import_module(needed)
-        function = function_of(said, read_model(said))
+        function = opened(said) if said["open"] else function_of(said, read_model(said))
     except BaseException as problem:  # noqa: BLE001 - the model's code may raise anything
         send(answer, b"E" + struct.pack("<I", 0) + words(problem))
         return 1

@@ -36,6 +36,8 @@ def describe(folder: Path, signature: Signature, spec: engine.Python) -> dict[st
         read.check_path(spec.model)
     return {
         "folder": str(folder.resolve()),
+        "code": str(folder.resolve() / "code"),
+        "open": "",
         "features": [[field.name, field.type.value] for field in signature.features],
         "task": signature.task.value,
         "model": spec.model,
@@ -46,9 +48,15 @@ def describe(folder: Path, signature: Signature, spec: engine.Python) -> dict[st
     }
 
 
-def start(scratch: Path, interpreter: Path, described: dict[str, object], limits: engine.Limits) -> process.Start:
+def start(
+    scratch: Path,
+    interpreter: Path,
+    described: dict[str, object],
+    limits: engine.Limits,
+    variables: dict[str, str] | None = None,
+) -> process.Start:
     """How to start the guest in an environment."""
     path = scratch / "model.json"
     path.write_bytes(msgspec.json.encode(described))
     argv = (str(interpreter), "-I", "-B", str(GUEST), "{ask}", "{answer}", str(path))
-    return process.Start(argv=argv, folder=scratch, limits=limits)
+    return process.Start(argv=argv, folder=scratch, limits=limits, environment=variables or {})

@@ -1,0 +1,126 @@
+"""A model that somebody else serves: asked in the Open Inference Protocol, or in MLflow's."""
+
+import math
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from podium.bundle import columns
+from podium.bundle.engines import place
+from podium.bundle.engines.external import exchange, hosts
+from podium.core import bundle, engine
+from podium.core.errors import Invalid, Unavailable
+from podium.core.signature import FieldType, Signature
+
+_DATATYPE = {
+    FieldType.NUMBER: "FP64",
+    FieldType.INTEGER: "INT64",
+    FieldType.BOOLEAN: "BOOL",
+    FieldType.TEXT: "BYTES",
+}
+_PAUSE = 0.05
+
+
+class Model:
+    """Asks the service; tries again within the time limit when it has no answer now."""
+
+    blocking = True
+
+    def __init__(self, signature: Signature, spec: engine.External, to: hosts.Target) -> None:
+        self._signature = signature
+        self._spec = spec
+        self._exchange = exchange.Exchange(to)
+
+    def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
+        """Scores [n]; `Unavailable` when the service gives none in time."""
+        rows = columns.count(table)
+        if rows == 0:
+            return np.empty(0, dtype=np.float64)
+        deadline = time.monotonic() + self._spec.seconds
+        step = self._spec.rows_at_once or rows
+        parts = [self._ask(columns.take(table, slice(start, start + step)), deadline) for start in range(0, rows, step)]
+        return np.concatenate(parts)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._exchange.close()
+
+    def _ask(self, table: columns.Columns, deadline: float) -> npt.NDArray[np.float64]:
+        body = self._question(table)
+        for attempt in range(self._spec.attempts):
+            try:
+                return self._scores(self._exchange.post(body, deadline), columns.count(table))
+            except exchange.Later:
+                pause = _PAUSE * 2.0**attempt * (0.5 + random.random() / 2)  # noqa: S311 - spreads callers, no secret
+                if time.monotonic() + pause >= deadline:
+                    break
+                time.sleep(pause)
+        raise Unavailable(
+            "The external model does not answer in time.", field="model", fix="Send the rows again later."
+        )
+
+    def _question(self, table: columns.Columns) -> bytes:
+        lists = {field.name: columns.to_values(field, table[field.name]) for field in self._signature.features}
+        if self._spec.protocol == "mlflow":
+            rows = [list(row) for row in zip(*lists.values(), strict=True)]
+            return msgspec.json.encode({"dataframe_split": {"columns": list(lists), "data": rows}})
+        inputs = [
+            {
+                "name": field.name,
+                "datatype": _DATATYPE[field.type],
+                "shape": [len(lists[field.name])],
+                "data": lists[field.name],
+            }
+            for field in self._signature.features
+        ]
+        return msgspec.json.encode({"inputs": inputs})
+
+    def _scores(self, data: bytes, rows: int) -> npt.NDArray[np.float64]:
+        try:
+            values = [_number(value) for value in self._values(msgspec.json.decode(data))]
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, IndexError, StopIteration):
+            raise _nonsense() from None
+        if len(values) != rows:
+            raise _nonsense()
+        return np.array(values, dtype=np.float64)
+
+    def _values(self, said: Any) -> list[Any]:
+        """The scores in an answer, one for each row; of two columns of probabilities the second."""
+        if self._spec.protocol == "mlflow":
+            found: list[Any] = said["predictions"]
+            return found
+        wanted = self._spec.output
+        output = next(each for each in said["outputs"] if not wanted or each["name"] == wanted)
+        shape, values = output["shape"], output["data"]
+        if len(shape) > 1 and shape[1] > 1 and len(values) == shape[0] * shape[1]:
+            return [values[start : start + shape[1]] for start in range(0, len(values), shape[1])]
+        flat: list[Any] = values
+        return flat
+
+
+def _number(value: Any) -> float:
+    """A score: a number, a list of one, or the probabilities of both classes; null where there is no answer."""
+    if isinstance(value, list):
+        if len(value) not in (1, 2):
+            raise ValueError
+        value = value[-1]
+    if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
+        raise TypeError
+    return math.nan if value is None else float(value)
+
+
+def _nonsense() -> Unavailable:
+    return Unavailable("The external model's answer is none.", field="model", fix="Tell whoever serves it.")
+
+
+def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> Model:
+    """The model that a verified bundle names. Whether it answers as it should is for its golden rows to say."""
+    spec = engine.decode((folder / bundle.ENGINE).read_bytes())
+    if not isinstance(spec, engine.External):
+        raise Invalid("The bundle's engine.json is of another engine.", field="engine")
+    return Model(manifest.signature, spec, hosts.target(spec.url, hosts.read(where.external)))

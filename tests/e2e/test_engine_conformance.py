@@ -1,0 +1,299 @@
+"""Every kind of model behind one interface: through the real scorer each answers as the one in ONNX does."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests import engine_kit
+from tests import scoring_kit as kit
+from tests.vendor import Vendor
+
+KINDS = tuple(engine_kit.kinds(""))
+OF_THEIR_OWN = ("python", "pickle", "r", "pmml")
+CODE = ("python", "r")
+HEALED_SECONDS = 20.0
+
+
+class Plant:
+    """A scorer with an endpoint for each kind, and the vendor that serves two of them."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder = folder
+        self.vendor = Vendor()
+        self.served: set[str] = set()
+        (home / ".config" / "podium").mkdir(parents=True)
+        listed = home / ".config" / "podium" / "external.toml"
+        listed.write_text(f'["{self.vendor.host}"]\nhttp = true\ntoken = "the token"\n')
+        listed.chmod(0o600)
+        (home / ".cache").symlink_to(Path.home() / ".cache")
+        kit.prepare(folder)
+        before = os.environ["HOME"]
+        os.environ["HOME"] = str(home)
+        try:
+            self.process = kit.Process(folder)
+        finally:
+            os.environ["HOME"] = before
+
+    def serve(self, kind: str) -> None:
+        """Have the scorer serve a kind, and wait until it does."""
+        engine_kit.need(kind)
+        if kind in self.served:
+            return
+        made = engine_kit.kinds(self.vendor.url)[kind]()
+        engine_kit.serve(self.folder, kind, engine_kit.write_bundle(self.folder, made))
+        deadline = time.monotonic() + 240
+        while self.ready(kind) != 200:
+            refused = self.process.status().get("refused", {})
+            assert kind not in refused, refused
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        self.served.add(kind)
+
+    def ready(self, kind: str) -> int:
+        return self.process.http.get(f"/v2/models/{kind}/ready").status_code
+
+    def infer(self, kind: str, rows: list[engine_kit.Row], timeout: float = 60.0) -> httpx.Response:
+        body = engine_kit.tensors(rows)
+        return self.process.http.post(f"/v2/models/{kind}/infer", json=body, timeout=timeout)
+
+    def workers(self, kind: str) -> list[psutil.Process]:
+        """The processes of a kind's model, of this scorer."""
+        mark = {"r": "guest.R", "pmml": "guest.py", "python": "guest.py", "pickle": "guest.py"}[kind]
+        found = [
+            each
+            for each in psutil.Process(self.process.process.pid).children(recursive=True)
+            if any(mark in part for part in each.cmdline())
+        ]
+        return [each for each in found if kind == _kind_of(each)]
+
+    def close(self) -> None:
+        self.process.stop()
+        self.vendor.close()
+
+
+def _kind_of(process: psutil.Process) -> str:
+    last = Path(process.cmdline()[-1])
+    if last.suffix == ".txt":
+        return "r"
+    said = json.loads(last.read_text())
+    if said["open"]:
+        return "pmml"
+    return "pickle" if said["model"] else "python"
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    made = Plant(tmp_path_factory.mktemp("scorer"), tmp_path_factory.mktemp("home"))
+    yield made
+    made.close()
+
+
+def healed(plant: Plant, kind: str) -> float:
+    """Seconds until the kind answers again; every answer before says try again."""
+    begun = time.monotonic()
+    while True:
+        answer = plant.infer(kind, engine_kit.rows(2))
+        if answer.status_code == 200:
+            return time.monotonic() - begun
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["retry-after"] == "1"
+        assert time.monotonic() - begun < HEALED_SECONDS, answer.text
+        time.sleep(0.02)
+
+
+def scores(answer: httpx.Response) -> list[float]:
+    assert answer.status_code == 200, answer.text
+    return kit.output(answer.json(), "score")
+
+
+def plain(answer: httpx.Response) -> Any:
+    """An answer without what differs between two endpoints that answer the same."""
+    body = answer.json()
+    for name in ("id", "name", "model_name", "instance"):
+        body.pop(name, None)
+    for output in body.get("outputs", []):
+        if output["name"] == "prediction_id":
+            output["data"] = [each.rpartition("/")[2] for each in output["data"]]
+        if output["name"] == "score" and "data" in output:
+            output["data"] = [round(each, 12) for each in output["data"]]
+    return answer.status_code, body
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_metadata_and_readiness_are_those_of_any_model(plant: Plant, kind: str) -> None:
+    plant.serve("onnx")
+    plant.serve(kind)
+    for path in ("", "/ready", "/versions/1"):
+        mine = plant.process.http.get(f"/v2/models/{kind}{path}")
+        assert mine.status_code == 200
+        assert plain(mine) == plain(plant.process.http.get(f"/v2/models/onnx{path}"))
+
+
+NULL = {"amount": None, "hour": 3, "kind": None, "holiday": None}
+BODIES = {
+    "three rows": engine_kit.tensors(engine_kit.rows(3)),
+    "nulls": engine_kit.tensors([NULL]),
+    "unseen categories": engine_kit.tensors([NULL | {"kind": "never seen 🚲"}, NULL | {"kind": "prop"}]),
+    "no rows": engine_kit.tensors([]),
+    "a thousand rows": engine_kit.tensors(engine_kit.rows(1000)),
+    "extremes": engine_kit.tensors([NULL | {"amount": -1e300, "hour": 2**53}, NULL | {"amount": 5e-324}]),
+    "no answer": engine_kit.tensors([NULL, NULL | {"amount": 2e9}]),
+    "null where none may be": engine_kit.tensors([NULL | {"hour": None}]),
+    "a number in text": engine_kit.tensors([NULL | {"amount": "many"}]),
+    "a feature short": {"inputs": engine_kit.tensors([NULL])["inputs"][1:]},
+    "not json": "{",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_answers_and_refusals_are_those_of_the_model_in_onnx(plant: Plant, kind: str) -> None:
+    plant.serve("onnx")
+    plant.serve(kind)
+    for name, body in BODIES.items():
+        content = body if isinstance(body, str) else json.dumps(body)
+        mine, known = (
+            plain(plant.process.http.post(f"/v2/models/{each}/infer", content=content, timeout=60))
+            for each in (kind, "onnx")
+        )
+        assert mine == known, name
+    assert plain(plant.infer("onnx", engine_kit.rows(3)))[0] == 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_scores_the_same_alone_and_among_others(plant: Plant, kind: str) -> None:
+    plant.serve(kind)
+    given = engine_kit.rows(1000)
+    whole = scores(plant.infer(kind, given))
+    assert whole == pytest.approx([engine_kit.score(row) for row in given], abs=1e-12)
+    for place in (0, 3, 499, 999):
+        assert scores(plant.infer(kind, [given[place]])) == [whole[place]]
+    assert scores(plant.infer(kind, given[100:107])) == whole[100:107]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_callers_at_once_get_their_own_answers(plant: Plant, kind: str) -> None:
+    plant.serve(kind)
+    given = engine_kit.rows(40)
+
+    def ask(place: int) -> bool:
+        part = given[place : place + 1 + place % 4]
+        answer = httpx.post(f"{plant.process.url}/v2/models/{kind}/infer", json=engine_kit.tensors(part), timeout=60)
+        return scores(answer) == pytest.approx([engine_kit.score(row) for row in part], abs=1e-12)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(40)))
+
+
+@pytest.mark.parametrize("kind", OF_THEIR_OWN)
+def test_a_killed_process_is_replaced(plant: Plant, kind: str) -> None:
+    plant.serve(kind)
+    scorer = plant.process.process.pid
+    before = scores(plant.infer(kind, engine_kit.rows(20)))
+    (worker,) = plant.workers(kind)
+    worker.kill()
+    assert healed(plant, kind) < HEALED_SECONDS
+    (other,) = plant.workers(kind)
+    assert other.pid != worker.pid
+    assert scores(plant.infer(kind, engine_kit.rows(20))) == before
+    assert plant.process.process.pid == scorer
+    assert plant.process.process.poll() is None
+
+
+@pytest.mark.parametrize("harm", ["die", "sleep", "eat", "junk", "huge"])
+@pytest.mark.parametrize("kind", CODE)
+def test_a_model_that_misbehaves_harms_its_own_process_only(plant: Plant, kind: str, harm: str) -> None:
+    if kind == "r" and harm in ("junk", "huge"):
+        pytest.skip("the R model of this test does not know how to write to Podium's pipe")
+    plant.serve("onnx")
+    plant.serve(kind)
+    healed(plant, kind)
+    resident = psutil.Process(plant.process.process.pid).memory_info().rss
+    (worker,) = plant.workers(kind)
+    begun = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(plant.infer, kind, [NULL, NULL | {"kind": harm}])
+        while not waiting.done():  # the scorer answers everybody else meanwhile
+            asked = time.monotonic()
+            assert httpx.get(f"{plant.process.url}/v2/health/live", timeout=30).status_code == 200
+            assert scores(
+                httpx.post(f"{plant.process.url}/v2/models/onnx/infer", json=engine_kit.tensors([NULL]), timeout=30)
+            ) == [0.2]
+            assert time.monotonic() - asked < 1.0
+        answer = waiting.result()
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["retry-after"] == "1"
+    assert time.monotonic() - begun < 6.0
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    assert healed(plant, kind) < HEALED_SECONDS
+    assert psutil.Process(plant.process.process.pid).memory_info().rss - resident < 64 << 20
+
+
+@pytest.mark.parametrize("kind", CODE)
+def test_an_error_of_the_model_is_the_callers_and_not_told_to_him(plant: Plant, kind: str) -> None:
+    plant.serve(kind)
+    healed(plant, kind)
+    (worker,) = plant.workers(kind)
+    answer = plant.infer(kind, [NULL | {"kind": "raise"}])
+    assert answer.status_code == 400
+    assert "fails on these rows" in answer.text
+    assert "secret" not in answer.text
+    assert plant.workers(kind) == [worker]
+
+
+@pytest.mark.parametrize("kind", CODE)
+def test_a_model_has_no_network_and_no_privileges(plant: Plant, kind: str) -> None:
+    plant.serve(kind)
+    healed(plant, kind)
+    assert plant.infer(kind, [NULL | {"kind": "net"}]).status_code == 400
+    (worker,) = plant.workers(kind)
+    told = dict(
+        line.split(":", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if ":" in line
+    )
+    assert int(told["CapEff"], 16) == int(told["CapBnd"], 16) == 0
+    assert told["NoNewPrivs"].strip() == "1"
+    assert told["Seccomp"].strip() == "2"
+    environment = worker.environ()
+    assert not [name for name in environment if name.startswith(("PODIUM", "PYTHONPATH"))]
+    mine = Path("/proc/self/ns/net").readlink()
+    assert Path(f"/proc/{worker.pid}/ns/net").readlink() != mine
+
+
+def test_a_vendors_failures_are_his_and_pass(plant: Plant) -> None:
+    plant.serve("oip")
+    rows = engine_kit.rows(4)
+    expected = scores(plant.infer("oip", rows))
+    assert plant.vendor.calls[-1]["authorization"] == "Bearer the token"
+    for mood in ("busy", "slow", "junk", "short", "gone", "moved", "forbidden", "drip"):
+        plant.vendor.mood = mood
+        begun = time.monotonic()
+        answer = plant.infer("oip", rows)
+        assert answer.status_code == 503, (mood, answer.text)
+        assert time.monotonic() - begun < 3.5, mood
+    plant.vendor.mood = "busy once"
+    assert scores(plant.infer("oip", rows)) == expected
+    assert plant.vendor.mood == "well"
+    assert scores(plant.infer("oip", rows)) == expected
+
+
+def test_nothing_is_left_of_models_when_the_scorer_is_killed(plant: Plant, tmp_path: Path) -> None:
+    kit.prepare(tmp_path)
+    made = engine_kit.kinds("")["python"]()
+    engine_kit.serve(tmp_path, "python", engine_kit.write_bundle(tmp_path, made))
+    scorer = kit.Process(tmp_path)
+    children: list[psutil.Process] = []
+    deadline = time.monotonic() + 60
+    while not children:
+        assert time.monotonic() < deadline
+        if scorer.http.get("/v2/models/python/ready").status_code == 200:
+            children = psutil.Process(scorer.process.pid).children(recursive=True)
+    scorer.kill()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive

@@ -1,0 +1,365 @@
+"""One model in every kind that a bundle may hold: the same signature, the same scores, its golden rows.
+
+`score` adds steps, so that trees say it too; from a milliard on it has no answer. In the kinds that are code, some
+values of `kind` make the model misbehave, where `BAD` is in the file's first line.
+"""
+
+import math
+import pickle
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Mapping
+from os import geteuid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from podium.bundle import columns, golden, layout, write
+from podium.core import bundle, digest, engine, reference
+from podium.core.signature import Field, FieldType, Signature, Task
+from tests import scoring_kit as kit
+
+SIGNATURE = Signature(
+    features=(
+        Field(name="amount", type=FieldType.NUMBER),
+        Field(name="hour", type=FieldType.INTEGER, nullable=False),
+        Field(name="kind", type=FieldType.TEXT),
+        Field(name="holiday", type=FieldType.BOOLEAN),
+    ),
+    task=Task.BINARY,
+    key="flight",
+    target="late",
+)
+MILLIARD = 1e9
+Row = dict[str, Any]
+
+
+def score(row: Mapping[str, Any]) -> float:
+    """What the model says to a row."""
+    amount = row["amount"] or 0.0
+    if amount >= MILLIARD:
+        return math.nan
+    total = 0.2
+    total += 0.1 if amount >= 500 else 0.0
+    total += 0.3 if row["hour"] >= 12 else 0.0
+    total += 0.15 if row["kind"] == "prop" else 0.0
+    return total + (0.05 if row["holiday"] else 0.0)
+
+
+def rows(count: int) -> list[Row]:
+    """Ordinary rows, with nulls and a category that nobody knows among them."""
+    kinds = ("jet", "prop", None, "cargo", "zeppelin ✈", "")
+    return [
+        {
+            "amount": None if at % 11 == 3 else (at * 37) % 1000 + 0.5,
+            "hour": (at * 7) % 24,
+            "kind": kinds[at % len(kinds)],
+            "holiday": (None, True, False, False)[at % 4],
+        }
+        for at in range(count)
+    ]
+
+
+def tensors(given: list[Row], **more: Any) -> dict[str, Any]:
+    """Rows as an infer request."""
+    kinds = {"amount": "FP64", "hour": "INT64", "kind": "BYTES", "holiday": "BOOL"}
+    return {
+        "inputs": [
+            {"name": name, "shape": [len(given)], "datatype": kinds[name], "data": [row[name] for row in given]}
+            for name in kinds
+        ],
+        **more,
+    }
+
+
+PYTHON = """
+import math
+import os
+import sys
+import time
+
+
+def bad(kind):
+    if kind == "die":
+        os.kill(os.getpid(), 9)
+    if kind == "sleep":
+        time.sleep(60)
+    if kind == "eat":
+        return [bytearray(1 << 20) for _ in range(4000)]
+    if kind == "raise":
+        raise ValueError("a secret")
+    if kind == "junk":
+        os.write(int(sys.argv[2]), b"\\x00\\x00\\x00\\x05Sjunk" * 100)
+    if kind == "huge":
+        os.write(int(sys.argv[2]), b"\\xff\\xff\\xff\\xff")
+    if kind == "net":
+        import socket
+        socket.create_connection(("127.0.0.1", 9), 1)
+
+
+def score(rows):
+    answers = []
+    for row in rows:
+        bad(row["kind"])
+        amount = row["amount"] or 0.0
+        total = 0.2
+        total += 0.1 if amount >= 500 else 0.0
+        total += 0.3 if row["hour"] >= 12 else 0.0
+        total += 0.15 if row["kind"] == "prop" else 0.0
+        total += 0.05 if row["holiday"] else 0.0
+        answers.append(math.nan if amount >= 1e9 else total)
+    return answers
+"""
+PICKLED = """
+import steps
+
+
+class Steps:
+    classes_ = [0, 1]
+
+    def predict_proba(self, rows):
+        return [[1 - late, late] for late in steps.score(rows)]
+"""
+R_SCRIPT = """
+bad <- function(kind) {
+  if (kind == "die") tools::pskill(Sys.getpid(), 9)
+  if (kind == "sleep") Sys.sleep(60)
+  if (kind == "eat") return(numeric(5e8))
+  if (kind == "raise") stop("a secret")
+  if (kind == "net") close(socketConnection("127.0.0.1", 9, timeout = 1))
+  NULL
+}
+score <- function(model, rows) {
+  for (kind in rows$kind[!is.na(rows$kind)]) bad(kind)
+  yes <- function(x) !is.na(x) & x
+  total <- model$base + ifelse(yes(rows$amount >= 500), 0.1, 0)
+  total <- total + ifelse(rows$hour >= 12, 0.3, 0)
+  total <- total + ifelse(yes(rows$kind == "prop"), 0.15, 0)
+  total <- total + ifelse(yes(rows$holiday), 0.05, 0)
+  ifelse(yes(rows$amount >= 1e9), NaN, total)
+}
+"""
+PMML = """<?xml version="1.0" encoding="UTF-8"?>
+<PMML xmlns="http://www.dmg.org/PMML-4_4" version="4.4">
+  <Header/>
+  <DataDictionary>
+    <DataField name="amount" optype="continuous" dataType="double">
+      <Interval closure="openOpen" leftMargin="-1E300" rightMargin="1E9"/>
+    </DataField>
+    <DataField name="hour" optype="continuous" dataType="integer"/>
+    <DataField name="kind" optype="categorical" dataType="string"/>
+    <DataField name="holiday" optype="categorical" dataType="boolean"/>
+    <DataField name="late" optype="continuous" dataType="double"/>
+  </DataDictionary>
+  <RegressionModel functionName="regression">
+    <MiningSchema>
+      <MiningField name="amount" missingValueReplacement="0" invalidValueTreatment="returnInvalid"/>
+      <MiningField name="hour"/>
+      <MiningField name="kind" missingValueReplacement="none" invalidValueTreatment="asIs"/>
+      <MiningField name="holiday" missingValueReplacement="false"/>
+      <MiningField name="late" usageType="target"/>
+    </MiningSchema>
+    <LocalTransformations>%s</LocalTransformations>
+    <RegressionTable intercept="0.2">%s</RegressionTable>
+  </RegressionModel>
+</PMML>
+"""
+_STEP = """<DerivedField name="at_{name}" optype="continuous" dataType="double"><Apply function="if">
+<Apply function="{test}"><FieldRef field="{name}"/><Constant dataType="{type}">{edge}</Constant></Apply>
+<Constant dataType="double">{weight}</Constant><Constant dataType="double">0</Constant></Apply></DerivedField>"""
+_STEPS = (
+    ("amount", "greaterOrEqual", "double", "500", "0.1"),
+    ("hour", "greaterOrEqual", "integer", "12", "0.3"),
+    ("kind", "equal", "string", "prop", "0.15"),
+    ("holiday", "equal", "boolean", "true", "0.05"),
+)
+
+
+class Kind(NamedTuple):
+    """A kind of model: what executes it, and its files."""
+
+    engine: bundle.Engine
+    files: dict[str, bytes]
+
+
+def onnx_files() -> dict[str, bytes]:
+    """For ONNX Runtime."""
+    constants = {
+        "edges": numpy.array([[500.0, 12.0, 0.5]]),
+        "weights": numpy.array([[0.1, 0.3, 0.05]]),
+        "prop": numpy.array([[0.15]]),
+        "base": numpy.array([[0.2]]),
+        "limit": numpy.array([[MILLIARD]]),
+        "zero": numpy.array([[0.0]]),
+        "widths": numpy.array([1, 1, 1]),
+    }
+    nodes = [
+        helper.make_node("IsNaN", [layout.NUMBERS], ["null"]),
+        helper.make_node("Where", ["null", "zero", layout.NUMBERS], ["known"]),
+        helper.make_node("GreaterOrEqual", ["known", "edges"], ["over"]),
+        helper.make_node("Cast", ["over"], ["ones"], to=TensorProto.DOUBLE),
+        helper.make_node("Mul", ["ones", "weights"], ["steps"]),
+        helper.make_node("Split", ["steps", "widths"], ["amount", "hour", "holiday"], axis=1),
+        helper.make_node(
+            "LabelEncoder",
+            [layout.TEXTS],
+            ["found"],
+            domain="ai.onnx.ml",
+            keys_strings=["prop"],
+            values_int64s=[1],
+            default_int64=0,
+        ),
+        helper.make_node("Cast", ["found"], ["one"], to=TensorProto.DOUBLE),
+        helper.make_node("Mul", ["one", "prop"], ["kind"]),
+        helper.make_node("Split", ["known", "widths"], ["sum", "unused", "unused_too"], axis=1),
+        helper.make_node("Sub", ["limit", "sum"], ["room"]),
+        helper.make_node("Log", ["room"], ["log"]),
+        helper.make_node("Mul", ["log", "zero"], ["nothing"]),
+        *(
+            helper.make_node("Add", [left, right], [made])
+            for left, right, made in (
+                ("base", "amount", "one_step"),
+                ("one_step", "hour", "two_steps"),
+                ("two_steps", "kind", "three_steps"),
+                ("three_steps", "holiday", "four_steps"),
+                ("four_steps", "nothing", layout.SCORE),
+            )
+        ),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "steps",
+        [
+            helper.make_tensor_value_info(layout.NUMBERS, TensorProto.DOUBLE, [None, 3]),
+            helper.make_tensor_value_info(layout.TEXTS, TensorProto.STRING, [None, 1]),
+        ],
+        [helper.make_tensor_value_info(layout.SCORE, TensorProto.DOUBLE, [None, 1])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    helper.set_model_props(model, {layout.KEY: msgspec.json.encode(layout.of(SIGNATURE)).decode()})
+    onnx.checker.check_model(model)
+    return {bundle.MODEL: bytes(model.SerializeToString())}
+
+
+def python_files(**more: Any) -> dict[str, bytes]:
+    """A function in a process of its own."""
+    spec = engine.Python(**{"python": _version(), "call": "steps:score", "rows": "dicts", "limits": LIMITS, **more})
+    return {bundle.ENGINE: digest.canonical(spec), "requirements.txt": b"", "code/steps.py": PYTHON.encode()}
+
+
+def pickle_files() -> dict[str, bytes]:
+    """A pickled object whose class is in the bundle."""
+    module = types.ModuleType("estimator")
+    sys.modules["estimator"], sys.modules["steps"] = module, types.ModuleType("steps")
+    try:
+        exec(PICKLED, module.__dict__)
+        data = pickle.dumps(module.Steps())
+    finally:
+        del sys.modules["estimator"], sys.modules["steps"]
+    files = python_files(call="", model="model.pkl")
+    return files | {"model.pkl": data, "code/estimator.py": PICKLED.encode()}
+
+
+def r_files() -> dict[str, bytes]:
+    """An R list and a script."""
+    made = subprocess.run(
+        ["Rscript", "--vanilla", "-e", "saveRDS(list(base = 0.2), file('/dev/stdout', 'wb'))"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    return {bundle.ENGINE: digest.canonical(engine.R(limits=LIMITS)), "model.rds": made, "score.R": R_SCRIPT.encode()}
+
+
+def pmml_files() -> dict[str, bytes]:
+    """A PMML document."""
+    names = ("name", "test", "type", "edge", "weight")
+    steps = "".join(_STEP.format(**dict(zip(names, step, strict=True))) for step in _STEPS)
+    terms = "".join(f'<NumericPredictor name="at_{step[0]}" coefficient="1"/>' for step in _STEPS)
+    spec = engine.Pmml(output="late", limits=engine.Limits(seconds=20, start_seconds=120, memory_mb=1024))
+    return {bundle.ENGINE: digest.canonical(spec), "model.pmml": (PMML % (steps, terms)).encode()}
+
+
+LIMITS = engine.Limits(seconds=2.0, memory_mb=400)
+
+
+def _version() -> str:
+    return ".".join(map(str, sys.version_info[:2]))
+
+
+def kinds(vendor: str) -> dict[str, Callable[[], Kind]]:
+    """Every kind by name; `vendor`: the address of a server that speaks for somebody else."""
+    return {
+        "onnx": lambda: Kind(bundle.Engine.ONNX, onnx_files()),
+        "python": lambda: Kind(bundle.Engine.PYTHON, python_files()),
+        "pickle": lambda: Kind(bundle.Engine.PYTHON, pickle_files()),
+        "r": lambda: Kind(bundle.Engine.R, r_files()),
+        "pmml": lambda: Kind(bundle.Engine.PMML, pmml_files()),
+        "oip": lambda: _external(engine.External(url=f"{vendor}/v2/models/late/infer", seconds=2.0)),
+        "mlflow": lambda: _external(engine.External(url=f"{vendor}/invocations", protocol="mlflow", seconds=2.0)),
+    }
+
+
+def _external(spec: engine.External) -> Kind:
+    return Kind(bundle.Engine.EXTERNAL, {bundle.ENGINE: digest.canonical(spec)})
+
+
+def need(kind: str) -> None:
+    """Install what a kind needs where that is ours to do; skip the test where it is not."""
+    programs = {"r": ("Rscript", "r-base-core"), "pmml": ("java", "default-jre-headless")}
+    if kind not in programs or shutil.which(programs[kind][0]):
+        return
+    if geteuid() == 0 and shutil.which("apt-get"):
+        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", programs[kind][1]]):
+            subprocess.run(["apt-get", *command], check=False, capture_output=True)
+    if not shutil.which(programs[kind][0]):
+        pytest.skip(f"{programs[kind][1]} is not installed, and cannot be installed here")
+
+
+def manifest(kind: Kind, tolerance: float = 1e-9) -> bundle.Manifest:
+    """What the bundle is, its files still to be named."""
+    return bundle.Manifest(
+        project=kit.PROJECT,
+        model=kit.MODEL,
+        engine=kind.engine,
+        signature=SIGNATURE,
+        threshold=0.5,
+        files=(),
+        parity=bundle.Parity(rows=64, max_abs_error=0.0, tolerance=tolerance, recipe="made by a test"),
+        run="run-1",
+        dataset="sha256:" + "0" * 64,
+        source="",
+        created_us=kit.NOW,
+    )
+
+
+def write_bundle(folder: Path, kind: Kind) -> str:
+    """Write the kind's bundle into a scorer's folder; its digest."""
+    given = rows(64)
+    table = columns.from_rows(SIGNATURE, given)
+    known = reference.NumericReference(
+        edges=(0.5,), counts=(1, 1), nulls=0, minimum=0.0, maximum=1.0, mean=0.5, deviation=0.3
+    )
+    files = kind.files | {
+        bundle.GOLDEN: golden.encode(SIGNATURE, table, numpy.array([score(row) for row in given])),
+        bundle.REFERENCE: digest.canonical(
+            reference.Reference(rows=64, numeric={}, categorical={}, score=known, metrics={}, cost_per_row=None)
+        ),
+    }
+    named = write.seal(manifest(kind), files)[0]
+    write.write(folder / "bundles" / named.removeprefix(digest.PREFIX), manifest(kind), files)
+    return named
+
+
+def serve(folder: Path, endpoint: str, named: str, number: int = 1) -> None:
+    """Give a scorer's folder a rollout with the bundle as champion."""
+    document = kit.document(number, kit.route("champion", number, named), endpoint=endpoint)
+    kit.put_rollout(folder, kit.sign(document), endpoint)
