@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ def output(answer: dict[str, Any], name: str) -> list[Any]:
 class Process:
     """A scorer process."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, **settings: Any) -> None:
         given = {"folder": str(folder), "project": PROJECT, "port": 0, "admin_token": ADMIN, "poll_seconds": 0.1}
         given |= {"folder_only": True} if "url" not in settings else {}
         if (folder / "public.key").exists():
@@ -173,7 +173,7 @@ class Process:
             [sys.executable, str(PROCESS), json.dumps(given | settings)],
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parent.parent,
-            env={**os.environ, "PYTHONPATH": "src:."},
+            env={**os.environ, "PYTHONPATH": "src:.", **(environment or {})},
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
@@ -220,15 +220,16 @@ class Process:
 class Nursery:
     """Forks scorers that start at once, to be killed."""
 
-    def __init__(self, folder: Path) -> None:
-        given = {"folder": str(folder), "project": PROJECT, "port": 0, "folder_only": True}
-        self._settings = json.dumps(given | {"public_keys": [str(folder / "public.key")]})
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, **settings: Any) -> None:
+        given = {"folder": str(folder), "project": PROJECT, "port": 0, "admin_token": ADMIN}
+        given |= {"folder_only": True} if "url" not in settings else {}
+        self._settings = json.dumps(given | {"public_keys": [str(folder / "public.key")]} | settings)
         self._process = subprocess.Popen(
             [sys.executable, str(PROCESS), "--fork"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parent.parent,
-            env={**os.environ, "PYTHONPATH": "src:."},
+            env={**os.environ, "PYTHONPATH": "src:.", **(environment or {})},
             text=True,
         )
 

@@ -48,6 +48,19 @@ def test_a_torn_segment_is_refused(store: Store, cut: int) -> None:
         actions.receive_segment(store, production.SYSTEM, "scorer-1", "s1", data, digest.of_bytes(data))
 
 
+def test_a_request_sent_again_later_under_its_id_counts_once(store: Store) -> None:
+    document = production.start(store)
+    first = production.traffic(store, document, 5, day=0).table
+    later = pc.add(first["at"].cast(pa.int64()), 59 * 60_000_000).cast(pa.timestamp("us", "UTC"))
+    again = first.set_column(first.column_names.index("at"), "at", later)
+    for number, table in enumerate((again.slice(4), first, again)):
+        production.send(store, table, f"s{number}")
+        compaction.compact(store, "flights", "delay")
+    found = whole(store)
+    assert found.num_rows == 5
+    assert len(set(found["prediction_id"].to_pylist())) == 5
+
+
 def test_bytes_changed_on_the_way_are_refused(store: Store) -> None:
     document = production.start(store)
     data = production.segment(production.traffic(store, document, 5, day=0).table)

@@ -19,6 +19,10 @@ MOST_ROWS = 500_000
 """About how many rows a batch holds: what compaction keeps in memory at once."""
 
 
+AGAIN_US = 3_600_000_000
+"""A request that is sent again under the same id within an hour counts once, also when both were scored and logged."""
+
+
 def compact(store: Store, project: str, model: str) -> dict[str, int]:
     """Bring all that was received for a model into its tables; how many rows each got.
 
@@ -124,12 +128,13 @@ def _new_only(content: pyarrow.Table, known: Any) -> pyarrow.Table:
 
 
 def _there(content: pyarrow.Table, table: Any) -> pyarrow.Array:
-    """Which of the rows' names the table holds in the range of time that the rows cover; read in pieces."""
-    ends = pyarrow.compute.min_max(content.column("at")).as_py()
-    known = logs.between(table, time.to_us(ends["min"]), time.to_us(ends["max"]))
+    """Which of the rows' names the table holds in the time that the rows cover and an hour around; read in pieces."""
+    ends = pyarrow.compute.min_max(content.column("at").cast(pyarrow.int64())).as_py()
+    first_us, last_us = max(0, ends["min"] - AGAIN_US), min(segments.LAST_US, ends["max"] + AGAIN_US)
+    known = logs.between(table, first_us, last_us)
     field = pyarrow.compute.field
-    between = (field("at") >= pyarrow.scalar(ends["min"], segments.AT)) & (
-        field("at") <= pyarrow.scalar(ends["max"], segments.AT)
+    between = (field("at") >= pyarrow.scalar(first_us, segments.AT)) & (
+        field("at") <= pyarrow.scalar(last_us, segments.AT)
     )
     wanted = _names(content).combine_chunks()
     found = [

@@ -1,0 +1,157 @@
+"""Clients that keep asking, over kept-alive connections, with an exact account of what was answered."""
+
+import contextlib
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from tests import scoring_kit as kit
+
+JSON = {"Content-Type": "application/json"}
+_BODY = json.dumps(kit.tensors(id="%s"))
+
+
+class Answered(NamedTuple):
+    """A prediction that a client was given."""
+
+    scores: tuple[float, ...]
+    versions: tuple[int, ...]
+    at: float
+    """When the answer was there (monotonic seconds)."""
+
+
+class Failure(NamedTuple):
+    """A request without a good answer: the status, or what broke."""
+
+    id: str
+    what: str
+    at: float
+
+
+def body(identifier: str) -> bytes:
+    """Three rows to score."""
+    return (_BODY % identifier).encode()
+
+
+class Load:
+    """Threads that ask one scorer after another answer. `address`: where it is now; asked again for each connection.
+
+    With `retry`, a request that broke is sent again under the same id until it is answered, as an application would
+    that must have its decision. Without it, what breaks is a failure.
+    """
+
+    def __init__(
+        self,
+        address: Callable[[], str] | str,
+        name: str,
+        *,
+        threads: int = 4,
+        retry: bool = False,
+        pause: float = 0.0,
+    ) -> None:
+        self.answered: dict[str, Answered] = {}
+        self.failed: list[Failure] = []
+        self.refused: Counter[int] = Counter()
+        self.retry_after: Counter[str | None] = Counter()
+        self._address = address
+        self._retry = retry
+        self._pause = pause
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(f"{name}-{number}",)) for number in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> "Load":
+        """Let each finish what it asked last."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+        return self
+
+    def scores(self) -> dict[str, float]:
+        """By prediction id, the score that a client was given."""
+        return {
+            f"{identifier}/{row}": score
+            for identifier, each in self.answered.items()
+            for row, score in enumerate(each.scores)
+        }
+
+    def _where(self) -> str:
+        return self._address if isinstance(self._address, str) else self._address()
+
+    def _run(self, name: str) -> None:
+        connection: http.client.HTTPConnection | None = None
+        for number in itertools.count():
+            if self._stop.is_set():
+                break
+            identifier = f"{name}-{number}"
+            while True:
+                try:
+                    connection = connection or connect(self._where())
+                    connection = self._ask(connection, identifier)
+                    break
+                except (OSError, http.client.HTTPException) as problem:
+                    if connection is not None:
+                        connection.close()
+                    connection = None
+                    if not self._retry:
+                        self.failed.append(Failure(identifier, repr(problem), time.monotonic()))
+                        break
+                    if self._stop.wait(0.02):
+                        break
+            if self._pause:
+                time.sleep(self._pause)
+        if connection is not None:
+            connection.close()
+
+    def _ask(self, connection: http.client.HTTPConnection, identifier: str) -> http.client.HTTPConnection | None:
+        connection.request("POST", f"/v2/models/{kit.ENDPOINT}/infer", body(identifier), JSON)
+        answer = connection.getresponse()
+        data = answer.read()
+        if answer.status == 200:
+            self.answered[identifier] = read(data)
+        else:
+            self.refused[answer.status] += 1
+            self.retry_after[answer.headers.get("Retry-After")] += 1
+            self.failed.append(Failure(identifier, f"{answer.status}: {data[:200]!r}", time.monotonic()))
+        if answer.headers.get("Connection", "").lower() == "close":
+            connection.close()
+            return None
+        return connection
+
+
+def connect(url: str, timeout: float = 20.0) -> http.client.HTTPConnection:
+    """A connection to the scorer at that address."""
+    parts = urlsplit(url)
+    made = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    made.connect()
+    return made
+
+
+def read(data: bytes) -> Answered:
+    """What an answer says."""
+    told: dict[str, Any] = json.loads(data)
+    return Answered(tuple(kit.output(told, "score")), tuple(kit.output(told, "version")), time.monotonic())
+
+
+def ready(url: str, seconds: float = 30.0) -> float:
+    """Wait until the scorer says that it is ready; how long that took."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < seconds:
+        try:
+            with contextlib.closing(connect(url, 5.0)) as connection:
+                connection.request("GET", "/v2/health/ready")
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status == 200:
+                    return time.monotonic() - begun
+        except (OSError, http.client.HTTPException):
+            pass
+        time.sleep(0.01)
+    raise AssertionError("the scorer did not become ready")

@@ -1,0 +1,101 @@
+"""A scorer is killed again and again while clients ask it: what was answered is in the log, once."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from podium.core import digest
+from podium.monitor.intake import actions as intake
+from podium.monitor.intake import compaction
+from podium.monitor.intake import log as logs
+from podium.monitor.intake import store as intake_rows
+from podium.store.store import Store
+from tests import production
+from tests import scoring_kit as kit
+from tests.faults import aftermath, load
+from tests.faults.conftest import Record
+from tests.faults.lines import trials as forms
+
+REAL = 5
+"""Every fifth start is a new interpreter, as a supervisor would start one; the others are forked, which is faster."""
+MOST_SECONDS = 5.0
+
+
+def compacted(store: Store, stored: dict[str, bytes]) -> pa.Table:
+    """The model's log after the real intake and compaction of these segments."""
+    production.register_model(store)
+    for name, data in stored.items():
+        intake.receive_segment(store, production.SYSTEM, "scorer", name, data, digest.of_bytes(data))
+        compaction.compact(store, kit.PROJECT, kit.MODEL)
+    dataset = logs.Log(store, kit.PROJECT, kit.MODEL, intake_rows.PREDICTIONS).dataset()
+    assert dataset is not None
+    return dataset.to_table(columns=["prediction_id", "role", "score"])
+
+
+@pytest.mark.parametrize("trials", forms("killed"))
+def test_kill_9_under_load(
+    trials: int, tmp_path: Path, sqlite_template: Path, make_store: Callable[[str], Store], record: Record
+) -> None:
+    kit.prepare(tmp_path)
+    plane = kit.ControlPlane()
+    settings: dict[str, Any] = {"url": plane.url, "name": "scorer", "segment_seconds": 0.5}
+    plane.publish(kit.sign(kit.document(1, kit.route("champion", 1, kit.bundle_digest()))), -1.0)
+    nursery = kit.Nursery(tmp_path, **settings)
+    address = ["http://127.0.0.1:9"]
+    random_ = random.Random(1)
+    slowest = 0.0
+    clients = load.Load(lambda: address[0], "kill", retry=True)
+    try:
+        for trial in range(trials):
+            begun = time.monotonic()
+            if trial % REAL == 0:
+                process = kit.Process(tmp_path, **settings)
+                process.http.close()
+                pid, address[0] = process.process.pid, process.url
+                load.ready(process.url)
+                slowest = max(slowest, time.monotonic() - begun)
+            else:
+                process = None
+                pid, address[0] = nursery.start()
+            time.sleep(0.1 + random_.random() * 0.4)
+            if process is None:
+                nursery.kill(pid)
+            else:
+                process.process.kill()
+                process.process.wait()
+                assert process.process.stdout is not None
+                process.process.stdout.close()
+        with kit.Process(tmp_path, **settings) as last:
+            address[0] = last.url
+            time.sleep(0.3)
+            clients.stop()
+            last.drain()
+            last.stop()
+    finally:
+        clients.stop()
+        nursery.close()
+        plane.close()
+    stored = plane.segments | aftermath.segments(tmp_path / "log")
+    answered = clients.scores()
+    database = tmp_path / "podium.db"
+    database.write_bytes(sqlite_template.read_bytes())
+    table = compacted(make_store(f"sqlite:///{database}"), stored)
+    logged = dict(zip(table["prediction_id"].to_pylist(), table["score"].to_pylist(), strict=True))
+    lost = [one for one, score in answered.items() if logged.get(one) != score]
+    twice = [one for one, count in Counter(table["prediction_id"].to_pylist()).items() if count > 1]
+    again = len(aftermath.rows(stored)) - len(logged)
+    assert len(answered) > 20 * trials
+    assert list((tmp_path / "log").iterdir()) == []
+    record(
+        "killed",
+        trials,
+        f"{len(lost)} of {len(answered):,} acknowledged lost, {len(twice)} doubled ({again} sent again by clients were "
+        f"merged); ready after {slowest:.1f} s at most in {-(-trials // REAL)} starts of a new process",
+        held=not lost and not twice and slowest <= MOST_SECONDS and not clients.failed,
+    )
