@@ -22,6 +22,7 @@ from podium.cli import (
     work,
 )
 from podium.cli.bench import command as bench
+from podium.cli.check import command as check
 from podium.core.errors import PodiumError
 
 app = typer.Typer(
@@ -67,6 +68,7 @@ app.add_typer(deploy.release, name="release", rich_help_panel=_DEPLOY)
 app.command(rich_help_panel=_DEPLOY)(deploy.rollback)
 app.command(rich_help_panel=_DEPLOY)(score.score)
 
+app.command(rich_help_panel=_MONITOR)(check.check)
 app.command(rich_help_panel=_MONITOR)(score.outcomes)
 app.command(rich_help_panel=_MONITOR)(monitor.close)
 app.command(rich_help_panel=_MONITOR)(monitor.checks)

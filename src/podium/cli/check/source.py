@@ -20,7 +20,7 @@ _FORMATS = "Give a Parquet or CSV file, a folder of them, or a pattern in quotes
 
 
 class Source:
-    """The files of one table. A CSV file is first brought into a temporary Parquet file, which `close` deletes."""
+    """The files of one table. A CSV file is first brought into a temporary Parquet file, deleted at the end."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="podium-check-")
@@ -33,8 +33,10 @@ class Source:
         for each in opened:
             each.close()
 
-    def close(self) -> None:
-        """Delete what was made for reading."""
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._temporary.cleanup()
 
     def _as_parquet(self, file: Path, place: int) -> Path:

@@ -1,8 +1,10 @@
 """Arrow arrays as what summaries take: numbers with NaN for null, words with None, instants in microseconds."""
 
 import enum
+from typing import Any
 
 import numpy
+import numpy.typing
 import pyarrow
 import pyarrow.compute
 
@@ -40,6 +42,27 @@ def kind(type_: pyarrow.DataType) -> Kind:
     return next((found for found, each in tests.items() if any(test(type_) for test in each)), Kind.OTHER)
 
 
+def plain(array: pyarrow.Array) -> numpy.typing.NDArray[Any]:
+    """An array of integers or floats without nulls as NumPy's, not copied.
+
+    Arrow's own way, `to_numpy`, loads pandas where it is installed, which takes longer than a million rows.
+
+    >>> plain(pyarrow.array([1, 2])).tolist()
+    [1, 2]
+    """
+    return numpy.asarray(numpy.from_dlpack(array))
+
+
+def of_plain(values: numpy.typing.NDArray[numpy.int64] | rows.Numbers) -> pyarrow.Array:
+    """A NumPy array as Arrow's, not copied, and again without pandas.
+
+    >>> of_plain(numpy.array([1.5])).to_pylist()
+    [1.5]
+    """
+    type_ = pyarrow.float64() if values.dtype == numpy.float64 else pyarrow.int64()
+    return pyarrow.Array.from_buffers(type_, values.size, [None, pyarrow.py_buffer(numpy.ascontiguousarray(values))])
+
+
 def numbers(array: pyarrow.Array) -> rows.Numbers:
     """A numeric array as float64, null as NaN; without a copy where there is no null.
 
@@ -53,8 +76,8 @@ def numbers(array: pyarrow.Array) -> rows.Numbers:
     if not pyarrow.types.is_float64(array.type):
         array = pyarrow.compute.cast(array, pyarrow.float64(), safe=False)
     if array.null_count:
-        array = pyarrow.compute.fill_null(array, numpy.nan)
-    return numpy.asarray(array.to_numpy(zero_copy_only=False), dtype=numpy.float64)
+        array = pyarrow.compute.fill_null(array, of_plain(numpy.array([numpy.nan]))[0])
+    return numpy.asarray(plain(array), dtype=numpy.float64)
 
 
 def words(array: pyarrow.Array) -> tuple[pyarrow.Array, pyarrow.Array]:

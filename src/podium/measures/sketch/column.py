@@ -29,7 +29,7 @@ class Sampled:
         """Take the next piece."""
         begin, end = numpy.searchsorted(self._places, [self._done, self._done + len(array)])
         if end > begin:
-            self._found.append(array.take(pyarrow.array(self._places[begin:end] - self._done)))
+            self._found.append(array.take(arrow.of_plain(self._places[begin:end] - self._done)))
         self._done += len(array)
 
     def numbers(self) -> rows.Numbers:
@@ -76,16 +76,17 @@ class Words:
     def _count(self, codes: pyarrow.Array, names: pyarrow.Array) -> None:
         numbers = _counted(codes, len(names))
         held = numpy.flatnonzero(numbers)
-        for name, number in zip(names.take(pyarrow.array(held)).to_pylist(), numbers[held].tolist(), strict=True):
+        found = names.take(arrow.of_plain(held)).to_pylist()
+        for name, number in zip(found, numbers[held].tolist(), strict=True):
             self._add(name, number)
 
     def _place(self, codes: pyarrow.Array, names: pyarrow.Array) -> None:
         """Count the categories that are kept; the others only together."""
         numbers = _counted(codes, len(names))
-        place = pyarrow.compute.fill_null(pyarrow.compute.index_in(names, value_set=self._kept), -1).to_numpy()
-        for at in numpy.flatnonzero((place >= 0) & (numbers > 0)).tolist():
+        place = arrow.numbers(pyarrow.compute.index_in(names, value_set=self._kept))
+        for at in numpy.flatnonzero(~numpy.isnan(place) & (numbers > 0)).tolist():
             self._add(names[at].as_py(), int(numbers[at]))
-        self.unnamed += int(numbers[place < 0].sum())
+        self.unnamed += int(numbers[numpy.isnan(place)].sum())
 
     def _add(self, name: str | None, number: int) -> None:
         if name is None:
@@ -138,4 +139,4 @@ class Instants:
 
 def _counted(codes: pyarrow.Array, different: int) -> binning.Counts:
     known = codes.drop_null() if codes.null_count else codes
-    return numpy.bincount(known.to_numpy(), minlength=different)
+    return numpy.bincount(arrow.plain(known), minlength=different)

@@ -1,0 +1,107 @@
+"""The check on one screen of the terminal: the worst columns first."""
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from podium.cli import console
+from podium.cli.check.work import Done
+from podium.measures.comparison import numeric, together
+from podium.measures.comparison.finding import Column, Finding, State
+
+_MARKS = {State.ALARM: ("✗", "red"), State.OK: ("✓", "green"), State.NOT_ENOUGH_DATA: ("?", "dim")}
+_AROUND = 8
+"""Lines of the screen that are not columns: what was compared, the verdict, the head, the legend, the prompt."""
+_FEWEST = 5
+
+
+def show(done: Done, html: str, *, all_columns: bool) -> None:
+    """Print the comparison, or as one JSON document with `--json`."""
+    found = done.comparison
+    if found is None:
+        return
+    if console.is_json():
+        console.print_json(found)
+        return
+    console.out.print(Text(f"{_side(found.rows_before)} → {_side(found.rows_now)}", style="dim"))
+    console.out.print(_verdict(found))
+    alarms = [
+        (each, state)
+        for each, state in zip(found.whole, found.whole_states, strict=True)
+        if all_columns or state is State.ALARM
+    ]
+    for finding, state in alarms:
+        console.out.print(_whole(finding, state), no_wrap=True, overflow="ellipsis")
+    room = max(_FEWEST, console.out.height - _AROUND - len(alarms) - bool(html) - bool(done.extra))
+    shown = found.columns if all_columns else found.columns[:room]
+    console.out.print(_table(shown))
+    rest = len(found.columns) - len(shown)
+    if rest:
+        alarming = sum(each.state is State.ALARM for each in found.columns[len(shown) :])
+        and_alarms = f", {alarming} of them with an alarm" if alarming else ""
+        console.out.print(Text(f"… {rest} more columns{and_alarms} (--all shows them)", style="dim"))
+    if done.extra:
+        names = escape(", ".join(done.extra))
+        console.out.print(f"[dim]Not in the reference: {names}[/dim]", no_wrap=True, overflow="ellipsis")
+    if html:
+        console.out.print(f"[dim]Report: {escape(html)}[/dim]", no_wrap=True, overflow="ellipsis")
+
+
+def _side(rows: int) -> str:
+    return f"{rows:,} rows"
+
+
+def _verdict(found: together.Comparison) -> Text:
+    few = sum(each.state is State.NOT_ENOUGH_DATA for each in found.columns)
+    without = f", {few} with not enough data" if few else ""
+    if found.state is State.ALARM:
+        columns = sum(each.state is State.ALARM for each in found.columns)
+        return Text(f"✗ {columns} of {len(found.columns)} columns with an alarm{without}", style="bold red")
+    if few and few == len(found.columns):
+        return Text("? Not enough data to say anything", style="bold yellow")
+    return Text(f"✓ No alarm in {len(found.columns)} columns{without}", style="bold green")
+
+
+def _whole(finding: Finding, state: State) -> Text:
+    mark, colour = _MARKS[state]
+    return Text.assemble((f"{mark} ", colour), finding.said)
+
+
+def _table(columns: tuple[Column, ...]) -> Table:
+    made = Table(header_style="bold", box=None, pad_edge=False)
+    made.add_column("", no_wrap=True)
+    made.add_column("column", no_wrap=True, overflow="ellipsis", max_width=24)
+    made.add_column("kind", no_wrap=True)
+    for head in ("moved", "PSI"):
+        made.add_column(head, no_wrap=True, justify="right")
+    made.add_column("what changed", no_wrap=True, overflow="ellipsis", ratio=1)
+    for each in columns:
+        mark, colour = _MARKS[each.state]
+        made.add_row(
+            Text(mark, style=colour),
+            Text(each.column),
+            Text(each.kind, style="dim"),
+            moved(each),
+            _psi(each),
+            Text(
+                each.note if each.state is State.ALARM else quiet(each),
+                style="" if each.state is State.ALARM else "dim",
+            ),
+        )
+    return made
+
+
+def moved(column: Column) -> str:
+    """The share of rows that moved, for people."""
+    value = column.measures.get("ks", column.measures.get("moved"))
+    return "" if value is None else numeric.share(value)
+
+
+def _psi(column: Column) -> str:
+    value = column.measures.get("psi")
+    return "" if value is None else f"{max(0.0, value):.3f}"
+
+
+def quiet(column: Column) -> str:
+    """What to say of a column that does not alarm."""
+    return "not enough data" if column.state is State.NOT_ENOUGH_DATA else column.note

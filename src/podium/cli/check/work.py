@@ -1,0 +1,216 @@
+"""The check itself: read or make the reference, summarise what is now, compare."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy
+
+from podium.cli.check import scan
+from podium.cli.check import source as sources
+from podium.core import time
+from podium.core.errors import Invalid, NotFound
+from podium.measures.comparison import together
+from podium.measures.comparison.finding import Finding, Measure, Rule
+from podium.measures.quality import duplicates, freshness
+from podium.measures.sketch import arrow, table
+from podium.store import clock
+
+_SEED = 20_130_301
+"""Of the classifier's halves, so that the same data gives the same answer."""
+_SUFFIX = ".json"
+Heard = Callable[[float, str | None], None]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked for."""
+
+    reference: str
+    current: str
+    target: str = ""
+    prediction: str = ""
+    key: str = ""
+    time: str = ""
+    max_age: str = ""
+    columns: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    effect: float = 0.05
+    min_rows: int = 100
+    save_reference: str = ""
+    threads: int = 0
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(effect=self.effect, min_rows=self.min_rows)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """What some columns are, instead of their kind."""
+        named = {self.target: "outcome", self.prediction: "prediction", self.key: "key", self.time: "time"}
+        return {name: role for name, role in named.items() if name}
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it. `comparison` is None when there was nothing to compare."""
+
+    asked: Asked
+    reference: table.TableReference
+    summary: table.TableSummary | None = None
+    comparison: together.Comparison | None = None
+    extra: tuple[str, ...] = ()
+    """Columns that the reference does not know."""
+
+
+class _Before(msgspec.Struct, frozen=True):
+    reference: table.TableReference
+    sample: scan.Sample | None
+
+
+def run(asked: Asked, heard: Heard) -> Done:
+    """Do what was asked; raises `Invalid` or `NotFound` when the input is not as it must be."""
+    _sensible(asked)
+    share = 0.5 if asked.current and not asked.reference.endswith(_SUFFIX) else 1.0
+    before = _before(asked, lambda part: heard(part * share, "Reading the reference"))
+    if asked.save_reference:
+        Path(asked.save_reference).write_bytes(msgspec.json.encode(before.reference))
+    if not asked.current:
+        return Done(asked=asked, reference=before.reference)
+    base = share if share < 1.0 else 0.0
+    with sources.Source(sources.find(asked.current, "CURRENT")) as source:
+        known = [each.name for each in before.reference.columns]
+        _all_there(asked, before.reference, source)
+        names = [name for name in known if name in source.types]
+        summary, sample = scan.summary(
+            source,
+            before.reference,
+            names,
+            lambda part: heard(base + part * (1 - base), "Reading what is now"),
+            asked.threads or os.cpu_count() or 1,
+        )
+        different = scan.different(source, asked.key) if asked.key else None
+        extra = tuple(name for name in source.types if name not in known and _wanted(asked, name))
+    whole = [*_keys(asked, before.reference, summary.rows, different), *_age(asked, summary)]
+    whole += _patterns(asked, before, sample)
+    comparison = together.compare(before.reference, summary, asked.rule, asked.roles, whole)
+    return Done(asked=asked, reference=before.reference, summary=summary, comparison=comparison, extra=extra)
+
+
+def _sensible(asked: Asked) -> None:
+    if not asked.current and not asked.save_reference:
+        raise Invalid("There is nothing to compare with.", field="CURRENT", fix="Name a file, or use --save-reference.")
+    if not 0 < asked.effect < 1:
+        raise Invalid("A share of rows lies between 0 and 1.", field="--effect")
+    if asked.min_rows < 1:
+        raise Invalid("At least one value is needed.", field="--min-rows")
+    if asked.max_age and not asked.time:
+        raise Invalid("The age is that of a column.", field="--max-age", fix="Name it with --time.")
+
+
+def _before(asked: Asked, heard: Callable[[float], None]) -> _Before:
+    if asked.reference.endswith(_SUFFIX):
+        return _Before(_narrowed(asked, _stored(asked.reference)), None)
+    with sources.Source(sources.find(asked.reference, "REFERENCE")) as source:
+        _named(asked, set(source.types))
+        names = [name for name in source.types if _wanted(asked, name)]
+        if not names:
+            raise Invalid("No column is left to compare.", field="--columns")
+        together_ = [
+            name for name in names if arrow.kind(source.types[name]) is arrow.Kind.NUMERIC and name not in asked.roles
+        ]
+        made, sample = scan.reference(source, names, together_, heard, asked.threads or os.cpu_count() or 1)
+        different = scan.different(source, asked.key) if asked.key else None
+    return _Before(msgspec.structs.replace(made, different_keys=different), sample)
+
+
+def _stored(path: str) -> table.TableReference:
+    try:
+        made = msgspec.json.decode(Path(path).read_bytes(), type=table.TableReference)
+    except FileNotFoundError:
+        raise NotFound("There is no such file.", field="REFERENCE") from None
+    except (msgspec.DecodeError, OSError):
+        raise Invalid("This is not a stored reference.", field="REFERENCE", fix="Make one: --save-reference.") from None
+    if made.format != table.FORMAT:
+        raise Invalid("This reference was stored in another format.", field="REFERENCE", fix="Store it again.")
+    return made
+
+
+def _narrowed(asked: Asked, made: table.TableReference) -> table.TableReference:
+    _named(asked, {each.name for each in made.columns})
+    columns = tuple(each for each in made.columns if _wanted(asked, each.name))
+    if not columns:
+        raise Invalid("No column is left to compare.", field="--columns")
+    return msgspec.structs.replace(made, columns=columns)
+
+
+def _wanted(asked: Asked, name: str) -> bool:
+    if name in asked.ignore or name == asked.time:
+        return name not in asked.ignore
+    if name == asked.key:
+        return name in asked.columns
+    return not asked.columns or name in asked.columns or name in (asked.target, asked.prediction)
+
+
+def _named(asked: Asked, known: set[str]) -> None:
+    """Every column that was named must be there."""
+    options = {
+        "--target": (asked.target,),
+        "--prediction": (asked.prediction,),
+        "--time": (asked.time,),
+        "--columns": asked.columns,
+        "--ignore": asked.ignore,
+    }
+    for option, names in options.items():
+        if any(name and name not in known for name in names):
+            raise Invalid("The reference has no such column.", field=option)
+
+
+def _all_there(asked: Asked, before: table.TableReference, source: sources.Source) -> None:
+    if asked.key and asked.key not in source.types:
+        raise Invalid("There is no such column.", field="--key")
+    if not any(each.name in source.types for each in before.columns):
+        raise Invalid("Not one column of the reference is there.", field="CURRENT", fix="Is it another table?")
+
+
+def _keys(asked: Asked, before: table.TableReference, rows: int, different: int | None) -> list[Finding]:
+    if different is None:
+        return []
+    now = duplicates.duplicates(rows, different)
+    known = before.different_keys
+    old = duplicates.duplicates(before.rows, known) if known is not None else None
+    floor = (old or 0.0) + 1e-9
+    said = f"{asked.key}: {now or 0.0:.2%} of rows repeat a key"
+    if old is not None:
+        said += f", {old:.2%} in the reference"
+    return [Finding(column=None, measure=Measure.KEYS, effect=now, floor=floor, p_value=None, said=said)]
+
+
+def _age(asked: Asked, summary: table.TableSummary) -> list[Finding]:
+    if not asked.max_age:
+        return []
+    limit = time.parse_duration(asked.max_age, "--max-age").total_seconds()
+    found = summary.find(asked.time)
+    age = freshness.freshness(found.last_us if found else None, time.to_us(clock.system()()))
+    if age is None:
+        raise Invalid("The column holds no instants.", field="--time")
+    days = age / 86_400e6
+    return [
+        Finding(
+            column=None,
+            measure=Measure.AGE,
+            effect=max(0.0, age / 1e6),
+            floor=limit,
+            p_value=None,
+            said=f"{asked.time}: the newest row is {days:,.1f} days old",
+        )
+    ]
+
+
+def _patterns(asked: Asked, before: _Before, now: scan.Sample) -> list[Finding]:
+    pattern = before.reference.pattern
+    if pattern is None or any(name not in now.numbers for name in pattern.columns):
+        return []
+    names = pattern.columns
+    old = None if before.sample is None else before.sample.matrix(names)
+    random = numpy.random.default_rng(_SEED)
+    return together.patterns(before.reference, now.matrix(names), old, names, asked.rule, random)

@@ -1,0 +1,128 @@
+"""A column of categories compared: every measure of drift from both summaries, and what there is to say of it."""
+
+import math
+
+from podium.core import reference
+from podium.measures.comparison import numeric
+from podium.measures.comparison.finding import Finding, Measure, Rule
+from podium.measures.drift import hellinger, homogeneity, jensen_shannon, psi, rate, total_variation
+from podium.measures.quality import missing_rate, vanished
+from podium.measures.sketch import histogram
+
+_SHOWN = 2
+_WORD = 24
+
+
+def measures(before: reference.CategoryReference, now: histogram.CategorySketch) -> dict[str, float]:
+    """Every measure by name, over the reference's categories, and one cell for others and new ones.
+
+    `psi` (corrected), `jensen_shannon`, `hellinger`, `chi_square`, `chi_square_p`, `cramers_v`, `moved` (total
+    variation), `p_value` of drift, `missing_before`, `missing_now`. Those that cannot be computed are left out.
+    """
+    old, new = cells(before, now)
+    found: dict[str, float | None] = {
+        "missing_before": missing_rate.missing_rate(before.nulls, before.nulls + sum(old)),
+        "missing_now": missing_rate.missing_rate(now.nulls, now.rows),
+    }
+    alike, index = homogeneity.homogeneity(old, new), psi.psi(old, new)
+    if alike is not None and index is not None:
+        found |= {
+            "psi": index.value,
+            "jensen_shannon": jensen_shannon.jensen_shannon(old, new),
+            "hellinger": hellinger.hellinger(old, new),
+            "chi_square": alike.statistic,
+            "chi_square_p": alike.p_value,
+            "cramers_v": alike.cramers_v,
+            "moved": total_variation.total_variation(old, new),
+            "p_value": alike.exact_p_value,
+        }
+    return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+
+
+def cells(before: reference.CategoryReference, now: histogram.CategorySketch) -> tuple[list[int], list[int]]:
+    """Both sides' counts in the same order: the reference's categories, then the others.
+
+    >>> before = reference.CategoryReference(counts={"a": 3, "b": 2}, other=1, nulls=0)
+    >>> cells(before, histogram.of_counts({"b": 4, "z": 1}, 0, 0, before))
+    ([3, 2, 1], [0, 4, 1])
+    """
+    return [*before.counts.values(), before.other], [*(now.counts.get(name, 0) for name in before.counts), now.new]
+
+
+def findings(
+    name: str, before: reference.CategoryReference, now: histogram.CategorySketch, rule: Rule
+) -> tuple[dict[str, float], list[Finding]]:
+    """The measures, and the findings on drift, missing values and new categories."""
+    found = measures(before, now)
+    old, new = cells(before, now)
+    enough = min(sum(old), sum(new)) >= rule.min_rows
+    made = [
+        Finding(
+            column=name,
+            measure=Measure.DRIFT,
+            effect=found.get("moved"),
+            floor=rule.effect,
+            p_value=found.get("p_value"),
+            said=_said(before, now),
+            enough=enough,
+        ),
+        numeric.missing(name, (before.nulls, before.nulls + sum(old)), (now.nulls, now.rows), rule),
+    ]
+    if enough and now.new:
+        made.append(_unseen(name, before, now, rule))
+    return found, made
+
+
+def _unseen(name: str, before: reference.CategoryReference, now: histogram.CategorySketch, rule: Rule) -> Finding:
+    """Rows of new categories beyond those expected: a reference with many that came once has not seen them all.
+
+    Source: Good 1953, "The population frequencies of species": the chance that the next row's is new.
+    """
+    old, rows = sum(before.counts.values()) + before.other, sum(now.counts.values()) + now.new
+    once = before.other + sum(count == 1 for count in before.counts.values())
+    names = sorted(now.unseen.items(), key=lambda item: (-item[1], item[0]))
+    return Finding(
+        column=name,
+        measure=Measure.UNSEEN,
+        effect=max(0.0, now.new / rows - once / old),
+        floor=rule.unseen,
+        p_value=_chance(now, once, old, rows),
+        said="new: " + _list([(word, count / rows) for word, count in names], len(names) - _SHOWN + bool(now.unnamed)),
+    )
+
+
+def _chance(now: histogram.CategorySketch, once: int, old: int, rows: int) -> float:
+    """The smaller of two, doubled: of so many new categories, and of so many rows of the largest one all being now.
+
+    New rows of one category come in lumps: the first counts lumps, not rows.
+    """
+    most, different = max(now.unseen.values(), default=1), max(1, len(now.unseen))
+    lumps = max(1, round(now.new / most))
+    largest = different * math.exp(most * math.log(rows / (rows + old)))
+    return min(1.0, 2 * largest, 2 * rate.rate(once, old, lumps, rows) if lumps * old > once * rows else 1.0)
+
+
+def _said(before: reference.CategoryReference, now: histogram.CategorySketch) -> str:
+    old, new = sum(before.counts.values()) + before.other, sum(now.counts.values()) + now.new
+    if not old or not new:
+        return ""
+    gone = vanished.vanished(before.counts, now.counts)
+    if gone.share >= 0.01 and gone.p_value < 0.001:
+        return "gone: " + _list([(each, before.counts[each] / old) for each in gone.names], len(gone.names) - _SHOWN)
+    moved = {each: now.counts.get(each, 0) / new - count / old for each, count in before.counts.items()}
+    if not moved:
+        return ""
+    most = max(moved, key=lambda each: abs(moved[each]))
+    was = before.counts[most] / old
+    return f"{_word(most)} {numeric.share(was)} → {numeric.share(was + moved[most])}"
+
+
+def _list(shares: list[tuple[str, float]], more: int) -> str:
+    shown = ", ".join(f"{_word(word)} {numeric.share(value)}" for word, value in shares[:_SHOWN])
+    return shown + (f" and {more} more" if more > 0 else "")
+
+
+def _word(word: str) -> str:
+    """A category as it is shown: on one line, and short."""
+    plain = "".join(letter if letter.isprintable() else "·" for letter in word)
+    return plain if len(plain) <= _WORD else plain[: _WORD - 1] + "…"
