@@ -13,6 +13,10 @@ class CheckKind(enum.StrEnum):
     QUALITY = "quality"
     PERFORMANCE = "performance"
     COST = "cost"
+    FAIRNESS = "fairness"
+    SEGMENT = "segment"
+    ESTIMATED = "estimated"
+    """Performance, estimated without outcomes."""
 
 
 class CheckState(enum.StrEnum):

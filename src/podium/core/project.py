@@ -198,8 +198,33 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Largest tolerated relative worsening of the primary metric against the test split of training."""
     cost_rise: float = 0.25
     """Largest tolerated relative rise of cost per row against the test split of training."""
+    metrics: tuple[str, ...] = ()
+    """Reported metrics that are checked like the primary one."""
+    label_window: str = "0d"
+    """How long it takes until outcomes are complete. Checks of outcomes look at rows so much older than the window's,
+    with all that is known at its end; 0d: at the window's rows whose outcome is known."""
+    label_selection: float = 0.2
+    """With a `label_window`: largest tolerated difference in the share of rows with an outcome, between high and low
+    scores. Above it, outcomes are selective, and what is measured on them need not hold for all rows."""
+    fairness: tuple[str, ...] = ()
+    """`demographic_parity`, `equal_opportunity`, `equalised_odds`, `calibration`: checked between groups."""
+    groups: tuple[str, ...] = ()
+    """Features (not `numeric`) by whose values fairness is checked. Groups under 100 rows are left out."""
+    fairness_gap: float = 0.1
+    """Largest tolerated difference between the groups' highest and lowest value."""
+    segment_excess: float = 0.0
+    """Largest tolerated relative excess of loss in a segment over all other rows. Segments of one or two features are
+    searched by themselves. Off by default."""
+    estimated_drop: float = 0.0
+    """As `performance_drop`, of the primary metric as estimated without outcomes. Off by default."""
     persistence: int = 1
-    """Alert when a check breaks its limit in this many windows running."""
+    """Alert when a check breaks its limit in this many windows running (or of the last `of_last`)."""
+    of_last: int = 0
+    """With more than `persistence`: alert when a check breaks in `persistence` of this many last windows. 0: running."""
+
+    def last_windows(self) -> int:
+        """How many windows, the newest with them, the rule of persistence looks at."""
+        return max(1, self.persistence, self.of_last)
 
 
 class TriggerPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from typing import Any
 import croniter
 import msgspec
 
-from podium.core import check, project, time
+from podium.core import check, monitor_rules, project, time
 from podium.core import name as names
 from podium.core.errors import Invalid
 from podium.core.signature import Task
@@ -234,6 +234,7 @@ def _durations(parts: Parts) -> Iterator[Problem]:
         ("release", "shadow", "max_duration"),
         ("release", "canary", "min_duration"),
         ("monitor", "window"),
+        ("monitor", "label_window"),
     ]
     given = [(path, _at(parts, *(str(key) for key in path))) for path in where]
     given += [
@@ -271,14 +272,21 @@ def _counts(parts: Parts) -> Iterator[Problem]:
         (("release", "shadow", "min_rows"), 1),
         (("monitor", "min_rows"), 1),
         (("monitor", "persistence"), 1),
+        (("monitor", "of_last"), 0),
         (("release", "margin"), 0),
         *((("monitor", key), 0) for key in ("drift_psi", "score_psi", "missing_rate", "new_categories")),
-        *((("monitor", key), 0) for key in ("performance_drop", "cost_rise")),
+        *((("monitor", key), 0) for key in ("performance_drop", "cost_rise", *monitor_rules.LIMITS)),
     )
     for path, least in where:
         given = _at(parts, *path)
         if given is not None and given < least:
             yield Problem(path, f"{path[-1]} is at least {least}.")
+
+
+def _monitor(parts: Parts) -> Iterator[Problem]:
+    allowed = _ALLOWED.get(_at(parts, "model", "task") or Task.BINARY, ())
+    for key, message, fix in monitor_rules.check(parts, allowed):
+        yield Problem(("monitor", key), message, fix)
 
 
 def _approvals(parts: Parts) -> Iterator[Problem]:
@@ -338,6 +346,7 @@ _RULES: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     _durations,
     _stages,
     _counts,
+    _monitor,
     _approvals,
     _triggers,
 )

@@ -25,6 +25,15 @@ class CategoryReference(msgspec.Struct, frozen=True, kw_only=True):
     nulls: int
 
 
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """A rising line from score to how often the target was 1 on the test split; no points: the scores say it."""
+
+    scores: tuple[float, ...] = ()
+    rates: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    """How many rows each point's level rests on."""
+
+
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """The reference of a version: features from the training split, scores and metrics from the test split."""
 
@@ -34,3 +43,5 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     score: NumericReference
     metrics: dict[str, float]
     cost_per_row: float | None
+    calibration: Calibration | None = None
+    """Of a binary model: what performance is estimated from while outcomes are not known."""

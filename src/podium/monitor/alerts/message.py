@@ -11,6 +11,9 @@ _WHAT = {
     check.CheckKind.QUALITY: "The quality of the data fell",
     check.CheckKind.PERFORMANCE: "The model performs worse than in training",
     check.CheckKind.COST: "Decisions cost more than in training",
+    check.CheckKind.FAIRNESS: "Groups are treated more unequally than allowed",
+    check.CheckKind.SEGMENT: "The model does much worse on some rows than on the others",
+    check.CheckKind.ESTIMATED: "The model probably performs worse than in training (estimated without outcomes)",
 }
 
 

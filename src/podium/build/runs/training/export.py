@@ -17,11 +17,13 @@ from podium.bundle.export import explanation, frame, onnx
 from podium.core import bundle, digest
 from podium.core.dataset import Part
 from podium.core.errors import Invalid
-from podium.core.reference import Reference
-from podium.core.signature import Field, FieldType, Signature
+from podium.core.reference import Calibration, Reference
+from podium.core.signature import Field, FieldType, Signature, Task
 from podium.measures.drift import reference
+from podium.measures.estimates import calibration
 
 PARITY_ROWS = 20_000
+CALIBRATION_ROWS = 50_000
 _PROBES = 64
 _TIMED = 200
 
@@ -126,7 +128,18 @@ def reference_of(table: tables.Table, found: evaluate.Evaluated) -> Reference:
         score=reference.numeric(found.scores[test]),
         metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
         cost_per_row=found.costs.get("model"),
+        calibration=_calibration(table, found),
     )
+
+
+def _calibration(table: tables.Table, found: evaluate.Evaluated) -> Calibration | None:
+    """How often the target was 1 at each score of the test split, where the scores do not say it themselves."""
+    if table.signature.task is not Task.BINARY:
+        return None
+    test = table.places(Part.TEST)
+    some = test[:: test.size // CALIBRATION_ROWS + 1]
+    line = calibration.line(table.target[some], found.scores[some])
+    return Calibration() if line is None else Calibration(scores=line.scores, rates=line.rates, counts=line.counts)
 
 
 def check_finite(found: evaluate.Evaluated, primary: str) -> None:

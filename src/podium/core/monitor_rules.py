@@ -1,0 +1,69 @@
+"""The rules of the `[monitor]` part that types cannot say."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from podium.core import name as names
+from podium.core import project
+from podium.core.signature import Task
+
+LIMITS = ("label_selection", "fairness_gap", "segment_excess", "estimated_drop")
+"""Limits of 0 or more."""
+FAIRNESS = ("calibration", "demographic_parity", "equal_opportunity", "equalised_odds")
+ESTIMABLE = ("accuracy", "auc", "average_precision", "brier", "cost_per_row", "f1", "log_loss", "precision", "recall")
+"""Metrics that can be estimated without outcomes."""
+Found = tuple[str, str, str]
+"""The key, what is wrong with it, and what to write instead."""
+
+
+def check(parts: Mapping[str, Any], allowed: Iterable[str]) -> Iterator[Found]:
+    """Every rule that the part breaks; `allowed`: the metrics of the model's task. Unreadable keys are None."""
+    here = parts.get("monitor") or {}
+    yield from _metrics(here, parts.get("metrics") or {}, tuple(allowed))
+    yield from _fairness(here, parts)
+    yield from _groups(here, parts.get("features") or {})
+    yield from _estimated(here, parts)
+
+
+def _metrics(here: Mapping[str, Any], metrics: Mapping[str, Any], allowed: tuple[str, ...]) -> Iterator[Found]:
+    part = project.MetricsPart()
+    reported = {metrics.get("primary", part.primary), *(metrics.get("report", part.report) or ()), "cost_per_row"}
+    for given in here.get("metrics") or ():
+        if given is not None and given not in allowed:
+            yield "metrics", "There is no such metric for this task.", names.nearest(given, allowed)
+        elif given is not None and given not in reported:
+            yield "metrics", f"The metric {given!r} is not measured in training.", "Add it to report in [metrics]."
+
+
+def _fairness(here: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Found]:
+    wanted = [each for each in here.get("fairness") or () if each is not None]
+    for given in wanted:
+        if given not in FAIRNESS:
+            yield "fairness", "There is no such measure of fairness.", names.nearest(given, FAIRNESS)
+    if wanted and not here.get("groups"):
+        yield "fairness", "Fairness is measured between groups.", 'For example groups = ["sex"].'
+    if wanted and _task(parts) != Task.BINARY:
+        yield "fairness", "Fairness is measured of binary models.", "Leave it out."
+    if "costs" not in parts and any(each in FAIRNESS and each != "calibration" for each in wanted):
+        yield "fairness", "Fairness of decisions needs decisions.", "Write a [costs] part, or only calibration."
+
+
+def _groups(here: Mapping[str, Any], features: Mapping[str, Any]) -> Iterator[Found]:
+    known = [each for key in ("categorical", "boolean", "integer") for each in features.get(key) or () if each]
+    for given in here.get("groups") or ():
+        if given is not None and given not in known:
+            yield "groups", "Groups are features that are categorical, boolean or integer.", names.nearest(given, known)
+
+
+def _estimated(here: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Found]:
+    if not here.get("estimated_drop"):
+        return
+    primary = (parts.get("metrics") or {}).get("primary", project.MetricsPart().primary)
+    if _task(parts) != Task.BINARY:
+        yield "estimated_drop", "Performance is estimated for binary models.", "Leave it out."
+    elif primary is not None and primary not in ESTIMABLE:
+        yield "estimated_drop", "The primary metric cannot be estimated.", f"One of {', '.join(ESTIMABLE)} can."
+
+
+def _task(parts: Mapping[str, Any]) -> str:
+    return (parts.get("model") or {}).get("task") or Task.BINARY
