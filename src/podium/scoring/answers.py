@@ -1,6 +1,6 @@
 """Answers that say no."""
 
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, Unavailable
 from podium.scoring.call import Answer
 from podium.scoring.protocols import problem
 
@@ -39,6 +39,11 @@ def too_many() -> Answer:
     """For a request that would wait longer than is worth waiting."""
     body = problem.encode(429, "unavailable", "The scorer has more to do than it can.", fix="Send it again later.")
     return Answer(429, body, problem.MEDIA, (("retry-after", "1"),))
+
+
+def too_many_connections() -> Answer:
+    """For a connection over the limit."""
+    return of(Unavailable("The scorer has as many connections as it takes.", fix="Connect again later."))
 
 
 def broken() -> Answer:

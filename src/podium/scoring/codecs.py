@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from podium.scoring import call, request
 from podium.scoring.codec import Asked, Codec, Written
-from podium.scoring.protocols import arrow, binary, json_body, mlflow, oip
+from podium.scoring.protocols import arrow, binary, json_body, mlflow, oip, reader
 
 CSV = "text/csv"
 BINARY = "binary tensors"
 """Stands for any content type when the header `Inference-Header-Content-Length` is there."""
-OIP, MLFLOW = "oip", "mlflow"
+OIP, MLFLOW = reader.OIP, reader.MLFLOW
 _UTF8 = ("", "utf-8", "utf8", "us-ascii")
 
 
@@ -73,6 +73,11 @@ def choose(family: str, headers: Mapping[str, str]) -> Codec | None:
     media, _, parameters = headers.get("content-type", unsaid).lower().partition(";")
     charset = parameters.strip().partition("charset=")[2].strip('" ')
     return TABLE.get((family, media.strip())) if charset in _UTF8 else None
+
+
+def plain(family: str, chosen: Codec, headers: Mapping[str, str]) -> bool:
+    """Whether such a request may be read by compiled decoders and answered by a template: JSON in and out."""
+    return chosen is TABLE[family, call.JSON] and not ("accept" in headers and arrow.wanted(headers, same=False))
 
 
 def taken(family: str) -> str:

@@ -7,13 +7,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from podium.bundle import columns, read
+from podium.bundle import grid, read
+from podium.bundle.grid import Grid
 from podium.bundle.runtime import Runtime
 from podium.core import bundle, digest, rollout
 from podium.core.errors import Invalid, Refused, Unavailable
 from podium.core.rollout import RouteRole
-from podium.scoring import proof, request, router, trust
+from podium.core.signature import Signature
+from podium.scoring import proof, router, trust
 from podium.scoring.log import rows
+from podium.scoring.protocols.reader import Reader
 
 
 class Live(NamedTuple):
@@ -24,14 +27,49 @@ class Live(NamedTuple):
     source: rows.Source
 
 
-class Outcome(NamedTuple):
-    """The answer to a request, what is to be logged of it, and the rows as the shadows need them."""
+class Batch(NamedTuple):
+    """Rows of one request or many, one entry each, as the champion's signature sees them."""
 
-    scored: request.Scored
-    parts: list[rows.Rows]
-    sent: request.Rows
+    request_ids: list[str]
+    prediction_ids: list[str]
     keys: list[str]
+    grid: Grid
+    again: Callable[[Signature], Grid]
+    """The same rows as another signature sees them; `Invalid` where they do not fit it."""
     at_us: int
+
+    def seen_by(self, champion: Signature, other: Signature) -> Grid:
+        """The grid for another version's signature."""
+        return self.grid if other.features == champion.features else self.again(other)
+
+
+class Outcome(NamedTuple):
+    """What was decided of each row of a batch, and what is to be logged."""
+
+    scores: npt.NDArray[np.float64]
+    decisions: list[bool | None]
+    versions: list[int]
+    parts: list[rows.Rows]
+
+
+class Deciding(NamedTuple):
+    """The versions that may decide now."""
+
+    champion: Live
+    canary: Live | None
+
+    @property
+    def blocking(self) -> bool:
+        """Whether one of them waits for another process or machine."""
+        return self.champion.runtime.blocking or (self.canary is not None and self.canary.runtime.blocking)
+
+
+class NoAnswer(Exception):
+    """The model gave no number for these rows [n]."""
+
+    def __init__(self, wrong: npt.NDArray[np.bool_]) -> None:
+        super().__init__()
+        self.wrong = wrong
 
 
 class Loaded:
@@ -45,11 +83,13 @@ class Loaded:
         self.shadows = tuple(each for each in self.live if each.route.role is RouteRole.SHADOW)
         self._keys = keys
         self._until: dict[str, int] = {}
+        self.readers: dict[str, Reader] = {}
+        """Compiled readers of the champion's rows, by family."""
 
     def _find(self, role: RouteRole) -> Live | None:
         return next((each for each in self.live if each.route.role is role), None)
 
-    def deciding(self, now_us: int) -> tuple[Live, Live | None]:
+    def deciding(self, now_us: int) -> Deciding:
         """Champion and canary that may decide now; `Unavailable` with the reason when the champion may not."""
         if self.champion is None:
             raise Unavailable(
@@ -60,99 +100,83 @@ class Loaded:
         except Refused as problem:
             raise Unavailable(problem.message, field=problem.field, fix=problem.fix) from None
         if self.canary is None:
-            return self.champion, None
+            return Deciding(self.champion, None)
         try:
             self._check(self.canary, now_us)
         except Refused:
-            return self.champion, None
-        return self.champion, self.canary
+            return Deciding(self.champion, None)
+        return Deciding(self.champion, self.canary)
 
     def _check(self, live: Live, now_us: int) -> None:
         """Approvals expire while we serve: check again once the instant has come that the last check named."""
         if now_us >= self._until.get(live.route.digest, 0):
             self._until[live.route.digest] = trust.holds_until(self.document, live.route, self._keys, now_us)
 
-    def score(self, sent: request.Rows, now_us: int) -> Outcome:
-        """Score rows. `Invalid` when they do not fit the signature, `Unavailable` when no version may decide."""
-        champion, canary = self.deciding(now_us)
-        signature = champion.runtime.manifest.signature
-        keys = sent.keys(signature.key)
-        ids = request.prediction_ids(sent.request_id, sent.count)
+    def score(self, batch: Batch, deciding: Deciding) -> Outcome:
+        """Score rows, each by the version that decides it, each version once. Raises `NoAnswer`, or as `predict`."""
+        champion, canary = deciding
         if canary is None:
-            everything = sent.table(signature)
-            part = _part(champion, sent.request_id, now_us, _Slice(ids, keys, everything))
-            parts, scores, versions = [part], part.scores, [champion.route.version] * sent.count
-            chosen = rows.decisions(scores.tolist(), [champion.route.threshold] * sent.count)
-        else:
-            mask = router.to_canary(self.document.salt, canary.route.weight, keys, ids)
-            parts = [
-                _part(live, sent.request_id, now_us, _pick(live, sent, (ids, keys), np.flatnonzero(mask == flag)))
-                for live, flag in ((champion, False), (canary, True))
-            ]
-            scores, versions, chosen = _join(mask, parts)
-        scored = request.Scored(
-            request_id=sent.request_id,
-            prediction_ids=ids,
-            scores=scores.tolist(),
-            decisions=chosen,
-            versions=versions,
-            wanted=sent.wanted,
-        )
-        return Outcome(scored, [part for part in parts if len(part)], sent, keys, now_us)
+            scores = _predict(champion, batch.grid)
+            _check(scores)
+            part = _rows(champion, batch, scores, batch.grid)
+            count = len(scores)
+            chosen = rows.decisions(scores.tolist(), [champion.route.threshold] * count)
+            return Outcome(scores, chosen, [champion.route.version] * count, [part])
+        mask = router.to_canary(self.document.salt, canary.route.weight, batch.keys, batch.prediction_ids)
+        found = np.empty(len(mask), dtype=np.float64)
+        parts = []
+        for live, flag in ((champion, False), (canary, True)):
+            index = np.flatnonzero(mask == flag)
+            if not len(index):
+                continue
+            seen = batch.seen_by(champion.runtime.manifest.signature, live.runtime.manifest.signature)
+            taken = grid.take(seen, index)
+            found[index] = _predict(live, taken)
+            parts.append(_rows(live, _pick(batch, index), found[index], taken))
+        _check(found)
+        sources = [canary.source if flag else champion.source for flag in mask.tolist()]
+        chosen = rows.decisions(found.tolist(), [source.threshold for source in sources])
+        return Outcome(found, chosen, [source.version for source in sources], parts)
 
-    def shadow(self, live: Live, outcome: Outcome) -> rows.Rows:
+    def shadow(self, live: Live, batch: Batch) -> rows.Rows:
         """What a shadow says to the same rows, under the same prediction ids."""
-        table = outcome.sent.table(live.runtime.manifest.signature)
-        whole = _Slice(outcome.scored.prediction_ids, outcome.keys, table)
-        return _part(live, outcome.sent.request_id, outcome.at_us, whole)
+        if self.champion is None:
+            raise Unavailable("This endpoint has no champion.", field="endpoint")
+        seen = batch.seen_by(self.champion.runtime.manifest.signature, live.runtime.manifest.signature)
+        scores = _predict(live, seen)
+        if not np.isfinite(scores).all():
+            raise Invalid("The shadow has no answer for some row.", field="score")
+        return _rows(live, batch, scores, seen)
 
 
-class _Slice(NamedTuple):
-    ids: Sequence[str]
-    keys: Sequence[str]
-    columns: columns.Columns
+def _predict(live: Live, seen: Grid) -> npt.NDArray[np.float64]:
+    return live.runtime.predict_grid(seen)
 
 
-def _pick(
-    live: Live, sent: request.Rows, names: tuple[Sequence[str], Sequence[str]], index: npt.NDArray[np.int64]
-) -> _Slice:
-    table = sent.table(live.runtime.manifest.signature)
-    ids, keys = names
-    return _Slice([ids[row] for row in index], [keys[row] for row in index], columns.take(table, index))
+def _check(scores: npt.NDArray[np.float64]) -> None:
+    good = np.isfinite(scores)
+    if not good.all():
+        raise NoAnswer(~good)
 
 
-def _part(live: Live, request_id: str, at_us: int, part: _Slice) -> rows.Rows:
-    scores = live.runtime.predict(part.columns)
-    wrong = ~np.isfinite(scores)
-    if wrong.any():
-        raise Invalid(
-            f"The model has no answer for row {part.ids[int(wrong.argmax())].rpartition('/')[2]}.",
-            field="score",
-            fix="Send the features that are null, or less extreme ones.",
-        )
-    return rows.Rows(
-        source=live.source,
-        request_id=request_id,
-        at_us=at_us,
-        prediction_ids=part.ids,
-        keys=part.keys,
-        scores=scores,
-        columns=part.columns,
+def _pick(batch: Batch, index: npt.NDArray[np.int64]) -> Batch:
+    places = index.tolist()
+    return batch._replace(
+        request_ids=[batch.request_ids[row] for row in places],
+        prediction_ids=[batch.prediction_ids[row] for row in places],
+        keys=[batch.keys[row] for row in places],
     )
 
 
-def _join(
-    mask: npt.NDArray[np.bool_], parts: Sequence[rows.Rows]
-) -> tuple[npt.NDArray[np.float64], list[int], list[bool | None]]:
-    """Champion's and canary's rows in the request's order again."""
-    scores = np.empty(len(mask), dtype=np.float64)
-    for part, flag in zip(parts, (False, True), strict=True):
-        scores[mask == flag] = part.scores
-    sources = [parts[int(flag)].source for flag in mask]
-    return (
-        scores,
-        [source.version for source in sources],
-        rows.decisions(scores.tolist(), [source.threshold for source in sources]),
+def _rows(live: Live, batch: Batch, scores: npt.NDArray[np.float64], seen: Grid) -> rows.Rows:
+    return rows.Rows(
+        source=live.source,
+        at_us=batch.at_us,
+        request_ids=batch.request_ids,
+        prediction_ids=batch.prediction_ids,
+        keys=batch.keys,
+        scores=scores,
+        grid=seen,
     )
 
 

@@ -35,12 +35,12 @@ class Metrics:
             series = self._counts[name]
             series[key] = series.get(key, 0) + by
 
-    def observe(self, endpoint: str, seconds: float) -> None:
-        """Record how long a request took."""
+    def observe(self, endpoint: str, seconds: float, by: int = 1) -> None:
+        """Record how long a request took, or several that took the same."""
         with self._lock:
             counts = self._latency.setdefault(endpoint, [0] * (len(BUCKETS) + 1))
-            counts[bisect.bisect_left(BUCKETS, seconds)] += 1
-            self._seconds[endpoint] = self._seconds.get(endpoint, 0.0) + seconds
+            counts[bisect.bisect_left(BUCKETS, seconds)] += by
+            self._seconds[endpoint] = self._seconds.get(endpoint, 0.0) + seconds * by
 
     def value(self, name: str, **labels: str) -> int:
         """A counter's value."""

@@ -30,6 +30,8 @@ class Parts(NamedTuple):
     counts: metrics.Metrics
     clock: instants.Clock
     new_id: ids.NewId
+    new_ids: Callable[[str, int], list[str]]
+    """So many new ids with a prefix."""
     ship: Callable[[], int]
     segments: Callable[[], int]
     admin_token: str = ""
@@ -108,6 +110,16 @@ class Operations:
         given = call.headers.get("authorization", "").encode()
         if not self._parts.admin_token or not hmac.compare_digest(given, wanted):
             raise Refused("This needs the scorer's admin token.", field="Authorization")
+
+
+def only_endpoint(board: Board) -> str:
+    """The endpoint of a scorer that serves just one; else `NotFound`."""
+    known = board.endpoints() or sorted(board.refused)
+    if len(known) == 1:
+        return known[0]
+    raise errors.NotFound(
+        "This scorer serves several endpoints, or none.", field="path", fix="Post to /endpoints/<name>/invocations."
+    )
 
 
 def loaded(board: Board, place: Place) -> engine.Loaded:

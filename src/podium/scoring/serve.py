@@ -1,23 +1,24 @@
 """The scorer process: puts its parts together, serves, and ends without losing a prediction."""
 
+import asyncio
 import contextlib
 import functools
 import logging
 import os
-import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-import uvicorn
 
 from podium.core import ids
 from podium.core.errors import Invalid, PodiumError
 from podium.core.time import Clock
-from podium.scoring import app, cache, metrics, operate, proof, service
+from podium.scoring import cache, metrics, operate, proof, service
 from podium.scoring.board import Board
+from podium.scoring.explain.desk import Desk
+from podium.scoring.explain.route import Explaining
+from podium.scoring.http import connection, limits, listen, writing
 from podium.scoring.log import recover
 from podium.scoring.log.writer import MOST_WAITING, Limits, Writer
 from podium.scoring.poll import Poller
@@ -57,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """For `/admin/drain`; empty: closed."""
     name: str = ""
     """The scorer's name; empty: one is made and kept in the folder."""
-    body_limit: int = 16 * 1024 * 1024
+    http: limits.Limits = limits.Limits()
     segment_bytes: int = 32 * 1024 * 1024
     segment_seconds: float = 10.0
     log_rows: int = MOST_WAITING
@@ -93,10 +94,10 @@ def run(settings: Settings) -> None:
     poller.scorer = scorer
     shipper = Shipper(kept.log, None if plane is None else lambda *sealed: plane.ship(scorer, *sealed))
     new_id = _new_id(settings.clock)
-    limits = Limits(bytes=settings.segment_bytes, seconds=settings.segment_seconds, waiting=settings.log_rows)
+    sealing = Limits(bytes=settings.segment_bytes, seconds=settings.segment_seconds, waiting=settings.log_rows)
     dropped = functools.partial(counts.count, "podium_log_dropped_total")
     dropped(0)
-    log = Writer(kept.log, lambda: new_id("segment"), limits, shipper.wake, dropped)
+    log = Writer(kept.log, lambda: new_id("segment"), sealing, shipper.wake, dropped)
     shadows = Shadows(log, counts, settings.shadow_rows)
     poller.tell = lambda: {"segments_waiting": shipper.waiting(), "log_problem": log.problem}
     parts = operate.Parts(
@@ -106,10 +107,13 @@ def run(settings: Settings) -> None:
         counts=counts,
         clock=settings.clock,
         new_id=new_id,
+        new_ids=_new_ids(settings.clock),
         ship=shipper.ship,
         segments=shipper.waiting,
         admin_token=settings.admin_token,
     )
+    desk = Desk(kept.bundle)
+    parts = parts._replace(more=Explaining(parts, desk).routes())
     poller.from_cache()
     if not board.endpoints():
         with contextlib.suppress(PodiumError):
@@ -117,9 +121,10 @@ def run(settings: Settings) -> None:
     poller.start()
     shipper.start()
     try:
-        _serve(settings, app.make(lambda loop: service.Service(parts, loop), settings.body_limit))
+        _serve(settings, parts)
     finally:
         poller.stop()
+        desk.close()
         shadows.close()
         log.close()
         _last_ship(shipper)
@@ -143,6 +148,10 @@ def _new_id(clock: Clock) -> ids.NewId:
     return lambda prefix: ids.make(prefix, clock(), os.urandom(8))
 
 
+def _new_ids(clock: Clock) -> Callable[[str, int], list[str]]:
+    return lambda prefix, count: ids.many(prefix, clock(), os.urandom(8 * count))
+
+
 def _last_ship(shipper: Shipper) -> None:
     """Best effort: what does not go out now waits in the folder for the next start."""
     shipper.stop()
@@ -152,43 +161,17 @@ def _last_ship(shipper: Shipper) -> None:
         _LOG.warning("%d log segments wait for the next start: %s", shipper.waiting(), problem)
 
 
-class _Server(uvicorn.Server):
-    """Tells when it answers."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
-
-
-def _serve(settings: Settings, made: app.App) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((settings.host, settings.port))
-    port = listening.getsockname()[1]
-    config = uvicorn.Config(
-        made,
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=settings.drain_seconds,
-        backlog=2048,
-    )
+def _serve(settings: Settings, parts: operate.Parts) -> None:
+    bound = listen.bind(settings.host, settings.port)
+    port = bound.getsockname()[1]
 
     def ready() -> None:
         sys.stdout.write(f"podium scorer listening on http://{settings.host}:{port}\n")
         sys.stdout.flush()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ignore)  # uvicorn raises it again when it has stopped; we have a log to close then
-    _Server(config, ready).run(sockets=[listening])
+    async def main() -> None:
+        meaning = service.Service(parts, asyncio.get_running_loop())
+        shared = connection.Shared(meaning, settings.http, writing.Heads(settings.clock))
+        await listen.serve(bound, shared, ready, settings.drain_seconds)
 
-
-def _ignore(number: int, frame: object) -> None:
-    """The signal was heeded by the server already."""
+    listen.run(main)

@@ -13,7 +13,11 @@ MOST_ROWS = 50_000
 
 class _Item(NamedTuple):
     loaded: engine.Loaded
-    outcome: engine.Outcome
+    batch: engine.Batch
+
+    @property
+    def rows(self) -> int:
+        return len(self.batch.keys)
 
 
 class Shadows:
@@ -36,17 +40,18 @@ class Shadows:
         """Rows in the queue."""
         return self._rows
 
-    def submit(self, loaded: engine.Loaded, outcome: engine.Outcome) -> None:
-        """Queue a decided request for the rollout's shadows."""
+    def submit(self, loaded: engine.Loaded, batch: engine.Batch) -> None:
+        """Queue decided rows for the rollout's shadows."""
         if not loaded.shadows:
             return
+        item = _Item(loaded, batch)
         with self._changed:
-            if self._rows + outcome.sent.count <= self._most and not self._stopping:
-                self._queue.append(_Item(loaded, outcome))
-                self._rows += outcome.sent.count
+            if self._rows + item.rows <= self._most and not self._stopping:
+                self._queue.append(item)
+                self._rows += item.rows
                 self._changed.notify_all()
                 return
-        self._drop(loaded, outcome)
+        self._drop(item)
 
     def drain(self, timeout: float = 60.0) -> bool:
         """Wait until all that is queued now is scored and handed to the log; whether that happened in time."""
@@ -68,7 +73,7 @@ class Shadows:
                 if not self._queue:
                     return
                 item = self._queue.popleft()
-                self._rows -= item.outcome.sent.count
+                self._rows -= item.rows
                 self._busy = True
             try:
                 self._score(item)
@@ -80,10 +85,10 @@ class Shadows:
     def _score(self, item: _Item) -> None:
         for live in item.loaded.shadows:
             try:
-                part = item.loaded.shadow(live, item.outcome)
+                part = item.loaded.shadow(live, item.batch)
                 self._log.append([part], durable=False).result()
             except PodiumError:
-                self._drop(item.loaded, item.outcome)
+                self._drop(item)
                 continue
             self._counts.count(
                 "podium_predictions_total",
@@ -93,5 +98,5 @@ class Shadows:
                 role="shadow",
             )
 
-    def _drop(self, loaded: engine.Loaded, outcome: engine.Outcome) -> None:
-        self._counts.count("podium_shadow_dropped_total", outcome.sent.count, endpoint=loaded.document.endpoint)
+    def _drop(self, item: _Item) -> None:
+        self._counts.count("podium_shadow_dropped_total", item.rows, endpoint=item.loaded.document.endpoint)

@@ -1,0 +1,338 @@
+"""One client's connection: bytes in, requests to the service, answers out in the order of the requests.
+
+A request whose head was seen before and whose body came whole in one piece (nearly all of them) costs one search, one
+look-up and one slice. Everything else takes the careful way, which gives the same requests.
+"""
+
+import asyncio
+from typing import Protocol, cast
+
+from podium.scoring import answers
+from podium.scoring.call import JSON, Answer
+from podium.scoring.http import body, writing
+from podium.scoring.http import head as heads
+from podium.scoring.http.head import Head
+from podium.scoring.http.limits import Limits
+from podium.scoring.http.refusals import Refusal
+
+_KEPT = 2048
+_LONGEST_KEPT = 2048
+_DRAIN_SECONDS = 1.0
+
+
+_PLAIN = Head("POST", "/", ())
+
+
+class Front(Protocol):
+    """The service, as a connection sees it."""
+
+    def take(self, exchange: "Connection", number: int, head: Head, body: bytes) -> None:
+        """Answer the request now or later, once."""
+
+
+class Shared:
+    """What the connections of a process have in common."""
+
+    def __init__(self, front: Front, limits: Limits, out: writing.Heads) -> None:
+        self.front = front
+        self.limits = limits
+        self.out = out
+        self.known: dict[bytes, Head] = {}
+        """Heads by their bytes. Emptied when full: most clients send few different ones."""
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.refused = 0
+        self.ok = out.start(200, JSON)
+
+    def sweep(self) -> None:
+        """A second has gone by."""
+        self.out.renew()
+        self.ok = self.out.start(200, JSON)
+        for connection in list(self.connections):
+            connection.sweep()
+
+    def head(self, block: bytes) -> Head:
+        """The head in those bytes; raises `Refusal`."""
+        found = self.known.get(block)
+        if found is None:
+            found = heads.parse(block, self.limits.fields)
+            if len(block) <= _LONGEST_KEPT and "authorization" not in found.headers:
+                if len(self.known) >= _KEPT:
+                    self.known.clear()
+                self.known[block] = found
+        return found
+
+
+class Connection(asyncio.Protocol):
+    """A connection. `seconds` counts sweeps since it last got on."""
+
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_chunks",
+        "_closing",
+        "_going",
+        "_head",
+        "_held",
+        "_known",
+        "_lingering",
+        "_next",
+        "_paused",
+        "_searched",
+        "_shared",
+        "_stuck",
+        "_taken",
+        "_transport",
+        "_write",
+        "seconds",
+    )
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._known = shared.known
+        self._transport: asyncio.Transport
+        self._buffer = bytearray()
+        self._searched = 0
+        self._head: Head | None = None
+        self._chunks: body.Chunks | None = None
+        self._taken = 0
+        self._next = 0
+        self._held: dict[int, bytes] = {}
+        self._closing = False
+        self._going = False
+        self._lingering = False
+        self._paused = False
+        self._stuck = False
+        self.seconds = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._write = self._transport.write
+        shared = self._shared
+        shared.connections.add(self)
+        if len(shared.connections) > shared.limits.connections:
+            shared.refused += 1
+            self._refuse(answers.too_many_connections())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closing = True
+        self._held.clear()
+        self._shared.connections.discard(self)
+
+    def eof_received(self) -> bool:
+        """The client sends no more. What it has asked is answered still."""
+        if self._lingering or self._taken == self._next:
+            return False
+        self._closing = True
+        return True
+
+    def pause_writing(self) -> None:
+        self._stuck = True
+        self._pause()
+
+    def resume_writing(self) -> None:
+        self._stuck = False
+        self._resume()
+
+    def data_received(self, data: bytes) -> None:
+        if self._buffer or self._head is not None or self._closing:
+            self._piece(data)
+            return
+        end = data.find(b"\r\n\r\n") + 4
+        head = self._known.get(data[:end])
+        if head is None or head.length != len(data) - end or head.coding or self._taken - self._next > 32:
+            self._piece(data)
+            return
+        self.seconds = 0
+        self._take(head, data[end:])
+
+    def _piece(self, data: bytes) -> None:
+        if self._closing:
+            return
+        if not self._buffer and self._head is None:
+            self.seconds = 0
+        self._buffer += data
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Take all requests that are whole, up to as many as may be under way."""
+        if self._going:
+            return  # an answer came while its request was being taken: the loop below goes on by itself
+        self._going = True
+        try:
+            while not self._closing and self._taken - self._next < self._shared.limits.pipelined:
+                if not self._one():
+                    break
+            else:
+                if not self._closing:
+                    self._pause()
+        except Refusal as refusal:
+            self._refuse(refusal.answer)
+        except body.TooLarge:
+            self._refuse(answers.too_large(self._shared.limits.body))
+        finally:
+            self._going = False
+
+    def _one(self) -> bool:
+        """Whether one more request was whole."""
+        head = self._head
+        if head is None:
+            head = self._find_head()
+            if head is None:
+                return False
+            self._head = head
+            self._begin(head)
+        content = self._content(head)
+        if content is None:
+            return False
+        self._head, self._chunks = None, None
+        self.seconds = 0
+        if head.coding == "gzip":
+            content = body.inflate(content, self._shared.limits.body)
+        self._take(head, content)
+        return True
+
+    def _take(self, head: Head, content: bytes) -> None:
+        number = self._taken
+        self._taken = number + 1
+        if head.close or self._shared.draining:
+            self._closing = True
+        self._shared.front.take(self, number, head, content)
+
+    def _find_head(self) -> Head | None:
+        buffer, limit = self._buffer, self._shared.limits.head
+        end = buffer.find(heads.END, max(0, self._searched - 3), limit)
+        if end < 0:
+            heads.check_beginning(buffer, max(0, self._searched - 1), limit)
+            self._searched = len(buffer)
+            if len(buffer) >= limit:
+                raise Refusal.of(431, f"The head is longer than {limit} bytes.")
+            return None
+        self._searched = 0
+        block = bytes(buffer[: end + 4])
+        del buffer[: end + 4]
+        self.seconds = 0
+        return self._shared.head(block)
+
+    def _begin(self, head: Head) -> None:
+        """Before the body: refuse what would be read in vain; tell a client that waits to go on."""
+        problem = heads.unsupported(head)
+        if problem is not None:
+            raise Refusal(problem)
+        if head.length > self._shared.limits.body:
+            raise body.TooLarge
+        if head.length == heads.CHUNKED:
+            self._chunks = body.Chunks(self._shared.limits.body)
+        if head.expects and head.length and not self._buffer and self._taken == self._next:
+            self._transport.write(writing.CONTINUE)
+
+    def _content(self, head: Head) -> bytes | None:
+        buffer = self._buffer
+        if self._chunks is not None:
+            return bytes(self._chunks.body) if self._chunks.feed(buffer) else None
+        if len(buffer) < head.length:
+            return None
+        content = bytes(memoryview(buffer)[: head.length])
+        del buffer[: head.length]
+        return content
+
+    def answer(self, number: int, answer: Answer, head: Head) -> None:
+        """Send an answer once those before it are sent."""
+        close = self._closing and number == self._taken - 1
+        self.send(number, self._shared.out.whole(answer, close=close, bare=head.method == "HEAD"))
+
+    def text(self, number: int, text: str) -> None:
+        """Send a good answer in JSON once those before it are sent."""
+        if self._closing:
+            self.answer(number, Answer(200, text.encode()), _PLAIN)
+        elif text.isascii():
+            self.send(number, f"{self._shared.ok}{len(text)}\r\n\r\n{text}".encode())
+        else:
+            data = text.encode()
+            self.send(number, f"{self._shared.ok}{len(data)}\r\n\r\n".encode() + data)
+
+    def send(self, number: int, data: bytes) -> None:
+        """Send the bytes of an answer once those before it are sent."""
+        if number != self._next:
+            self._held[number] = data
+            return
+        self._next = number + 1
+        self._write(data)
+        if self._held or self._closing or self._paused or self._buffer:
+            self._after()
+
+    def _after(self) -> None:
+        """An answer left: those that waited for it follow; then read on, or end."""
+        while self._next in self._held:
+            self._write(self._held.pop(self._next))
+            self._next += 1
+        if self._closing:
+            if self._next == self._taken and not self._transport.is_closing():
+                self._end()
+            return
+        if self._buffer:
+            self._go_on()
+        self._resume()
+
+    def _pause(self) -> None:
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        room = self._taken - self._next < self._shared.limits.pipelined
+        if self._paused and room and not self._stuck and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _refuse(self, answer: Answer) -> None:
+        """Answer after all others, and end. What still comes is forgotten, else it would reset the answer away."""
+        number = self._taken
+        self._taken = number + 1
+        self._closing = self._lingering = True
+        self._buffer.clear()
+        self._head, self._chunks = None, None
+        self.seconds = 0
+        self._resume()
+        self.send(number, self._shared.out.whole(answer, close=True, bare=False))
+
+    def _end(self) -> None:
+        if self._lingering:
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def drain(self) -> None:
+        """The answers under way are the last, or the next one; an idle connection ends at the second sweep."""
+        self.seconds = 0
+        if self._taken != self._next:
+            self._closing = True
+
+    def sweep(self) -> None:
+        """A second has gone by."""
+        self.seconds += 1
+        if self._taken != self._next and not (self._lingering or self._stuck):
+            self.seconds = 0  # we are to blame, not the client
+            return
+        allowed, cut = self._allowed()
+        if self.seconds <= allowed:
+            return
+        if cut:
+            self._transport.abort()
+        elif self._head is not None or self._buffer:
+            self._refuse(answers.too_slow())
+        else:
+            self._transport.close()
+
+    def _allowed(self) -> tuple[float, bool]:
+        """How many seconds the connection may stay as it is, and whether it is cut off then."""
+        limits = self._shared.limits
+        if self._lingering:
+            return limits.linger_seconds, True
+        if self._stuck:
+            return limits.write_seconds, True
+        if self._head is not None:
+            return limits.body_seconds, False
+        if self._buffer:
+            return limits.head_seconds, False
+        return _DRAIN_SECONDS if self._shared.draining else limits.idle_seconds, False

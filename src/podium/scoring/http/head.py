@@ -1,0 +1,129 @@
+"""A request's head: bytes up to the empty line become one frozen value, or a refusal (RFC 9110, RFC 9112).
+
+It is stricter than the standard must be, wherever two readers of the same bytes could disagree (request smuggling):
+lines end in CRLF only; a folded line, a control character in a value, white space before a colon, a second or a listed
+Content-Length, Content-Length beside Transfer-Encoding, and Transfer-Encoding in HTTP/1.0 are refused.
+"""
+
+import re
+from typing import Any
+
+from podium.scoring.call import Answer
+from podium.scoring.http.refusals import Refusal
+
+END = b"\r\n\r\n"
+CHUNKED = -1
+_FIRST, _LAST, _CR = 0x21, 0x7E, 0x0D
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_LINE = re.compile(rb"(" + _TOKEN + rb"++) ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])\r\n")
+_FIELDS = re.compile(rb"(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
+_FIELD = re.compile(rb"([^:]++):([^\r]*+)\r\n")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+class Head:
+    """A parsed head. Equal bytes give equal heads, so one may be kept and shared by many requests."""
+
+    __slots__ = ("close", "coding", "expects", "fields", "headers", "length", "method", "path", "target", "work")
+
+    def __init__(self, method: str, target: str, fields: tuple[tuple[str, str], ...]) -> None:
+        self.method = method
+        self.target = target
+        self.path = _path(target)
+        self.fields = fields
+        """Names in lower case, in the order in which they were sent."""
+        self.headers = _joined(fields)
+        """By name; several of one name are joined with a comma."""
+        self.length = 0
+        """Of the body in bytes; `CHUNKED` when it comes in chunks."""
+        self.close = False
+        """The connection ends after the answer."""
+        self.expects = False
+        """The client waits for `100 Continue`."""
+        self.coding = ""
+        """`gzip`, or nothing."""
+        self.work: Any = None
+        """What the service found that this head asks for; for its own use."""
+
+
+def parse(block: bytes, most_fields: int) -> Head:
+    """The head in those bytes, which end with the first empty line; raises `Refusal`."""
+    check_beginning(block, 0, len(block))
+    line = _LINE.match(block)
+    if line is None:
+        raise Refusal.of(400, "The request line is not one of HTTP/1.1.")
+    method, target, major, minor = line.groups()
+    if major != b"1" or minor not in b"01":
+        raise Refusal.of(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+    if _FIELDS.fullmatch(block, line.end()) is None:
+        raise Refusal.of(400, "A header line is not as HTTP/1.1 wants it.")
+    raw = _FIELD.findall(block, line.end())
+    if len(raw) > most_fields:
+        raise Refusal.of(431, f"There are more than {most_fields} header lines.")
+    fields = tuple([(name.lower().decode("ascii"), value.strip(b" \t").decode("latin-1")) for name, value in raw])
+    head = Head(method.decode("ascii"), target.decode("ascii"), fields)
+    _frame(head, old=minor == b"0")
+    return head
+
+
+def check_beginning(data: bytes | bytearray, start: int, end: int) -> None:
+    """Refuse bytes that can never become a head: no need to wait for more. `start`: what was looked at before."""
+    if data and not _FIRST <= data[0] <= _LAST:
+        raise Refusal.of(400, "The request line is not one of HTTP/1.1.")
+    at = data.find(b"\n", start, end)
+    while at >= 0:
+        if at == 0 or data[at - 1] != _CR:
+            raise Refusal.of(400, "A line does not end with CR and LF.")
+        at = data.find(b"\n", at + 1, end)
+
+
+def _frame(head: Head, *, old: bool) -> None:
+    names = [name for name, _ in head.fields]
+    if names.count("host") != 1 and not (old and "host" not in head.headers):
+        raise Refusal.of(400, "There is not exactly one Host header.")
+    _measure(head, names, old=old)
+    wishes = {wish.strip().lower() for wish in head.headers.get("connection", "").split(",")}
+    head.close = old or "close" in wishes
+    expected = head.headers.get("expect")
+    if expected is not None and not old:
+        if expected.lower() != "100-continue":
+            raise Refusal.of(417, "The only expectation met here is 100-continue.")
+        head.expects = True
+    head.coding = head.headers.get("content-encoding", "").strip().lower()
+
+
+def _measure(head: Head, names: list[str], *, old: bool) -> None:
+    """How long the body is: stated in one way, once."""
+    lengths, transfers = names.count("content-length"), names.count("transfer-encoding")
+    if transfers:
+        if lengths or old:
+            raise Refusal.of(400, "The length of the body is stated in two ways.")
+        if transfers > 1 or head.headers["transfer-encoding"].lower() != "chunked":
+            raise Refusal.of(501, "The only transfer coding spoken here is chunked.")
+        head.length = CHUNKED
+    elif lengths:
+        stated = head.headers["content-length"]
+        if lengths > 1 or _LENGTH.fullmatch(stated) is None:
+            raise Refusal.of(400, "The Content-Length is not one number.")
+        head.length = int(stated)
+
+
+def _path(target: str) -> str:
+    """The path of an origin-form or absolute-form target, without its query."""
+    bare = target if target.startswith("/") else _AUTHORITY.sub("", target, count=1)
+    return bare.partition("?")[0].partition("#")[0]
+
+
+def _joined(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in fields:
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def unsupported(head: Head) -> Answer | None:
+    """Why the body's content coding cannot be undone here, if it cannot."""
+    if head.coding in ("", "identity", "gzip"):
+        return None
+    return Refusal.of(415, "The only content coding taken here is gzip.").answer

@@ -1,0 +1,82 @@
+"""The listening socket, the loop, and the end: no new connections, what is under way is answered, then nothing."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from podium.scoring.http.connection import Connection, Shared
+
+try:
+    import uvloop as fast
+except ModuleNotFoundError:
+    fast = None
+
+_LOG = logging.getLogger("podium.scorer")
+_BACKLOG = 2048
+_SWEEP_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
+
+
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket bound there, not yet listening. `shared`: several processes may bind the same port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind((host, port))
+    bound.settimeout(0)
+    return bound
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine on the fastest loop there is."""
+    with asyncio.Runner(loop_factory=None if fast is None else fast.new_event_loop) as runner:
+        runner.run(main())
+
+
+async def serve(bound: socket.socket, shared: Shared, ready: Callable[[], None], drain_seconds: float) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    server = await loop.create_server(lambda: Connection(shared), sock=bound, backlog=_BACKLOG)
+    sweeper = asyncio.ensure_future(_sweep(shared))
+    ready()
+    await stopped.wait()
+    await _accept_the_rest(bound, shared)
+    server.close()
+    shared.draining = True
+    for connection in list(shared.connections):
+        connection.drain()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(drain_seconds):
+            while shared.connections:
+                await asyncio.sleep(_LOOK_SECONDS)
+    if shared.connections:
+        _LOG.warning("%d connections were cut after %g s", len(shared.connections), drain_seconds)
+    sweeper.cancel()
+
+
+async def _accept_the_rest(bound: socket.socket, shared: Shared) -> None:
+    """Those that the kernel has let in already must not be turned away."""
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(0)
+    while True:
+        try:
+            accepted, _ = bound.accept()
+        except OSError:
+            return
+        accepted.settimeout(0)
+        await loop.connect_accepted_socket(lambda: Connection(shared), accepted)
+
+
+async def _sweep(shared: Shared) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        shared.sweep()

@@ -1,0 +1,48 @@
+"""Compiled decoders of one signature, which learn the shapes that clients send."""
+
+from collections.abc import Iterable
+
+from podium.core.signature import Signature
+from podium.scoring.protocols import compiled
+from podium.scoring.protocols.compiled import Checks, Decode, Many, One, Plan
+
+OIP, MLFLOW = "oip", "mlflow"
+_MOST = 8
+_FORMS = ("dataframe_records", "instances")
+
+
+class Reader:
+    """Tries its decoders, the one that was right last first. A shape that the strict reader met is compiled too."""
+
+    def __init__(self, signature: Signature, family: str) -> None:
+        self.checks = Checks(signature)
+        self._plan = Plan(signature)
+        self._family = family
+        self._known: set[tuple[str, ...]] = set()
+        self._decoders: list[Decode] = []
+        if family == MLFLOW:
+            made = [compiled.records(self._plan, form) for form in _FORMS]
+            self._decoders = [each for each in made if each is not None]
+        self.learn([field.name for field in signature.features])
+
+    def read(self, body: bytes) -> One | Many | None:
+        """The rows, or None for the strict reader."""
+        decoders = self._decoders
+        for at, decode in enumerate(decoders):
+            found = decode(body)
+            if found is not None:
+                if at:
+                    decoders.insert(0, decoders.pop(at))
+                return found
+        return None
+
+    def learn(self, columns: Iterable[str]) -> None:
+        """Compile a decoder for columns in that order, unless there are enough."""
+        names = tuple(columns)
+        if names in self._known or len(self._known) >= _MOST:
+            return
+        self._known.add(names)
+        make = compiled.tensors if self._family == OIP else compiled.split
+        made = make(self._plan, names)
+        if made is not None:
+            self._decoders.append(made)

@@ -1,0 +1,38 @@
+"""An answer to one row as text with holes: what a codec's writer says, without asking it for each request."""
+
+from typing import Final
+
+from podium.scoring import request
+from podium.scoring.codec import Asked, Codec
+
+_ID: Final = "hole-for-the-id"
+_PREDICTION: Final = "hole-for-the-prediction"
+_SCORE: Final = 0.512345678901
+
+
+class Template:
+    """The writer's answer for one version and decision; the holes are filled with text that is JSON already."""
+
+    __slots__ = ("_order", "_text")
+
+    def __init__(self, codec: Codec, asked: Asked, version: int, decision: bool | None) -> None:  # noqa: FBT001
+        scored = request.Scored(
+            request_id=_ID,
+            prediction_ids=[_PREDICTION],
+            scores=[_SCORE],
+            decisions=[decision],
+            versions=[version],
+        )
+        text = codec.write(scored, asked).body.decode()
+        holes = {_ID: 0, _PREDICTION: 1, repr(_SCORE): 2}
+        found = sorted((text.index(hole), hole) for hole in holes if hole in text)
+        self._order = tuple(holes[hole] for _, hole in found)
+        text = text.replace("%", "%%")
+        for hole in holes:
+            text = text.replace(hole, "%s")
+        self._text = text
+
+    def fill(self, request_id: str, prediction_id: str, score: str) -> str:
+        """The answer."""
+        values = (request_id, prediction_id, score)
+        return self._text % tuple([values[at] for at in self._order])

@@ -1,0 +1,116 @@
+"""What a request's head asks for when its body holds rows; found once for each head, and kept with it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from podium.bundle.grid import Grid
+from podium.core.errors import PodiumError
+from podium.core.signature import Signature
+from podium.scoring import codec, codecs, engine, request, routes
+from podium.scoring.call import Answer
+from podium.scoring.protocols.reader import Reader
+from podium.scoring.template import Template
+
+Told: TypeAlias = Callable[[request.Scored | Exception], None]
+"""Called once on the loop: with the answer when its rows are logged, or with why there is none."""
+
+Said: TypeAlias = Callable[[request.Scored | PodiumError], None]
+"""The same, for those who know only errors of Podium's."""
+
+
+class Exchange(Protocol):
+    """Where the answer to a request goes; `number` is its place there."""
+
+    def answer(self, number: int, answer: Answer, head: Any) -> None:
+        """An answer of any kind."""
+
+    def text(self, number: int, text: str) -> None:
+        """A good answer in JSON."""
+
+
+Item: TypeAlias = tuple[Exchange, int, Any, bytes]
+"""A request: where its answer goes, its head (whose `work` is a `Work`), its body."""
+
+
+class Entry(NamedTuple):
+    """The rows of one request that did not come the fast way."""
+
+    request_id: str
+    keys: list[str]
+    grid: Grid
+    again: Callable[[Signature], Grid]
+    wanted: Any
+    told: Told
+
+
+class Group:
+    """The requests of one turn that one loaded rollout answers: single rows side by side, and others."""
+
+    def __init__(self, endpoint: str, loaded: engine.Loaded, deciding: engine.Deciding, started: float) -> None:
+        self.endpoint = endpoint
+        self.loaded = loaded
+        self.deciding = deciding
+        self.started = started
+        self.level = 0.0
+        """What was under way when they came in."""
+        self.cost = 0.0
+        self.items: list[Item] = []
+        self.lanes: list[Lane] = []
+        self.numbers: list[tuple[Any, ...]] = []
+        self.texts: list[tuple[Any, ...]] = []
+        self.keys: list[str] = []
+        self.ids: list[str] = []
+        self.entries: list[Entry] = []
+
+    @property
+    def requests(self) -> int:
+        """How many."""
+        return len(self.items) + len(self.entries)
+
+    def alone(self, entry: Entry) -> "Group":
+        """A group with that entry only."""
+        made = Group(self.endpoint, self.loaded, self.deciding, self.started)
+        made.level = self.level
+        made.entries.append(entry)
+        return made
+
+
+class Lane:
+    """What requests of one head need while a rollout is in force."""
+
+    __slots__ = ("asked", "group", "loaded", "reader", "templates", "turn")
+
+    def __init__(self, loaded: engine.Loaded, asked: codec.Asked, family: str) -> None:
+        self.loaded = loaded
+        self.asked = asked
+        reader = loaded.readers.get(family)
+        if reader is None:
+            reader = loaded.readers[family] = Reader(asked.signature, family)
+        self.reader = reader
+        self.templates: dict[tuple[int, bool | None], Template] = {}
+        self.turn = -1
+        self.group: Group
+
+    def template(self, chosen: codec.Codec, version: int, decision: bool | None) -> Template:  # noqa: FBT001
+        """The answer's text for one row."""
+        found = self.templates.get((version, decision))
+        if found is None:
+            found = self.templates[version, decision] = Template(chosen, self.asked, version, decision)
+        return found
+
+
+class Work:
+    """A path, a codec, and whether the fast way is open to such requests."""
+
+    __slots__ = ("codec", "family", "fast", "headers", "lane", "place", "request_id")
+
+    def __init__(self, family: str, place: routes.Place, chosen: codec.Codec, headers: Mapping[str, str]) -> None:
+        self.family = family
+        self.place = place
+        self.codec = chosen
+        self.headers = headers
+        self.lane: Lane | None = None
+        given = headers.get("x-request-id") if family == codecs.MLFLOW else None
+        self.request_id = given or ""
+        good = given is None or (1 <= len(given) <= request.LONGEST_ID and given.isprintable())
+        self.fast = good and codecs.plain(family, chosen, headers)
