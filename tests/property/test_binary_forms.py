@@ -5,12 +5,13 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies
 
-from podium.bundle import columns
+from podium.bundle import arrow_columns, columns, grid
 from podium.core.errors import Invalid
 from podium.core.signature import Field, FieldType, Signature, Task
 from podium.scoring import codec, codecs, request
@@ -18,6 +19,9 @@ from podium.scoring.protocols import arrow, binary, tensors
 
 SIGNATURE = Signature(
     features=tuple(Field(name=kind.value, type=kind) for kind in FieldType), task=Task.BINARY, key="id", target="y"
+)
+WITHOUT = msgspec.structs.replace(
+    SIGNATURE, features=tuple(field for field in SIGNATURE.features if field.type is not FieldType.BOOLEAN)
 )
 TEXT = strategies.text(strategies.characters(exclude_categories=["Cs"], exclude_characters="\x00\x1a"), max_size=300)
 VALUES: dict[str, strategies.SearchStrategy[Any]] = {
@@ -93,8 +97,12 @@ def same(left: columns.Columns, right: columns.Columns) -> bool:
 
 
 def check(sent: request.Rows, rows: list[dict[str, Any]]) -> None:
+    """As JSON would have it: for the signature, and for one without booleans, whose numbers are converted together."""
     assert sent.count == len(rows)
-    assert same(sent.table(SIGNATURE), columns.from_rows(SIGNATURE, rows))
+    for signature in (SIGNATURE, WITHOUT):
+        expected = columns.from_rows(signature, rows)
+        assert same(sent.table(signature), expected)
+        assert same(grid.split(grid.order(signature), sent.grid(signature)), expected)
     assert sent.keys("id") == [row["id"] or "" for row in rows]
 
 
@@ -114,6 +122,57 @@ def test_an_arrow_stream_means_what_json_means(
     sent = arrow.read(body, asked())
     assert sent.request_id == "mine"
     check(sent, rows)
+
+
+NUMERIC = [
+    pa.int8(),
+    pa.uint8(),
+    pa.int32(),
+    pa.int64(),
+    pa.uint64(),
+    pa.float16(),
+    pa.float32(),
+    pa.float64(),
+    pa.null(),
+]
+
+
+@given(
+    strategies.lists(strategies.none() | strategies.integers(0, 100), max_size=6),
+    strategies.sampled_from(NUMERIC),
+    strategies.sampled_from(NUMERIC),
+    strategies.booleans(),
+)
+def test_every_numeric_type_is_taken_as_the_long_way_takes_it(
+    values: list[int | None], first: pa.DataType, second: pa.DataType, nullable: bool
+) -> None:
+    fields = [
+        Field(name=name, type=kind, nullable=nullable)
+        for name, kind in (("a", FieldType.NUMBER), ("b", FieldType.INTEGER), ("c", FieldType.NUMBER))
+    ]
+    signature = msgspec.structs.replace(SIGNATURE, features=tuple(fields))
+    arrays = {
+        name: pa.array(values if kind != pa.null() else [None] * len(values), kind)
+        for name, kind in (("a", first), ("b", second), ("c", pa.float64()))
+    }
+    batch = pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
+    given = arrow_columns.Batch(batch, {name: at for at, name in enumerate(arrays)})
+    found = [
+        outcome(lambda: columns.from_given(signature, arrays)),
+        outcome(lambda: arrow_columns.of(signature, arrays)),
+        outcome(lambda: grid.split(grid.order(signature), arrow_columns.grid_of_batch(signature, given))),
+    ]
+    for other in found[1:]:
+        assert type(other) is type(found[0])
+        assert same(other, found[0]) if isinstance(found[0], dict) and isinstance(other, dict) else other == found[0]
+
+
+def outcome(act: Callable[[], columns.Columns]) -> columns.Columns | str:
+    """The columns, or what is wrong."""
+    try:
+        return act()
+    except Invalid as problem:
+        return str(problem)
 
 
 @given(strategies.lists(TEXT, max_size=40))
@@ -166,8 +225,10 @@ def harmed(body: bytes, changes: list[tuple[float, int]], cut: float) -> bytes:
 
 def fits(sent: request.Rows) -> None:
     sent.keys("id")
-    table = sent.table(SIGNATURE)
-    assert {len(column) for column in table.values()} == {sent.count}
+    for signature in (WITHOUT, SIGNATURE):
+        table = sent.table(signature)
+        assert {len(column) for column in table.values()} == {sent.count}
+        assert len(sent.grid(signature)) == sent.count
 
 
 def named_or_fine(act: Callable[[], None]) -> bool:

@@ -207,6 +207,7 @@ BAD_STREAMS = [
     (stream(GOOD)[:300], "body"),
     (stream(GOOD, times=0), "body"),
     (stream({"distance": pa.array([1.5])}), "origin"),
+    (stream({"other": pa.array([1.5])}), "body"),
     (stream(GOOD | {"origin": pa.array([1, 2])}), "origin"),
     (stream(GOOD | {"distance": words("1", "2")}), "distance"),
     (stream(GOOD | {"distance": pa.array([[1.0], [2.0]])}), "distance"),

@@ -1,10 +1,10 @@
-"""Canonical columns straight from NumPy and Arrow arrays, all numbers checked at once.
+"""Canonical columns straight from NumPy and Arrow arrays, as a grid, all values of a kind checked at once.
 
-What is not quite plain (a null, a number too large, a type to convert) goes the long way of `podium.bundle.columns`, so
-that the values, and the errors, are the same.
+What is not quite plain (a number too large, a type to convert, a null where none may be) goes the long way of
+`podium.bundle.columns`, so that the values, and the errors, are the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,111 +12,203 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from podium.bundle import columns
+from podium.bundle import columns, grid
+from podium.bundle.columns import NULL_TEXT
+from podium.bundle.grid import Grid
 from podium.core.signature import Field, FieldType, Signature
 
-_SPECIAL = (b"\x00", columns.NULL_TEXT.encode())
+_NUMERIC = (pa.FloatingPointArray, pa.IntegerArray, pa.BooleanArray)
+_TEXTUAL = (pa.StringArray, pa.LargeStringArray)
+_UNFIT = (pa.ArrowException, TypeError)
+_Numbers = npt.NDArray[np.float64]
+
+
+class Shape:
+    """What is asked again and again of a signature."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
+        self.order = grid.order(signature)
+        self.fields = {field.name: field for field in signature.features}
+        numbers = [self.fields[name] for name in self.order.numbers]
+        self.booleans = np.array([field.type is FieldType.BOOLEAN for field in numbers], dtype=np.bool_)
+        self.integers = np.flatnonzero([field.type is FieldType.INTEGER for field in numbers])
+        self.nullable = np.array([field.nullable for field in numbers], dtype=np.bool_)
+        self.any_boolean = bool(self.booleans.any())
+
+
+class _Shapes:
+    """The shapes of the signatures in use, found by identity: there is one object for each loaded bundle."""
+
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
+        self._known: dict[int, Shape] = {}
+
+    def of(self, signature: Signature) -> Shape:
+        known = self._known.get(id(signature))
+        if known is None or known.signature is not signature:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            known = self._known[id(signature)] = Shape(signature)
+        return known
+
+
+_SHAPES = _Shapes()
+
+
+def fields(signature: Signature) -> Mapping[str, Field]:
+    """A signature's features by name."""
+    return _SHAPES.of(signature).fields
 
 
 def of(signature: Signature, given: Mapping[str, Any]) -> columns.Columns:
     """Columns of NumPy arrays, Arrow arrays or lists by feature, as `columns.from_given` makes them."""
-    if not _even(signature, given):
-        return columns.from_given(signature, given)
-    texts = {field.name: _text(given[field.name]) for field in signature.features if field.type is FieldType.TEXT}
-    numbers = [field for field in signature.features if field.type is not FieldType.TEXT]
-    quick = texts | dict(zip((field.name for field in numbers), _numbers(numbers, given), strict=True))
-    made: columns.Columns = {}
-    for field in signature.features:
-        column = quick[field.name]
-        made[field.name] = _long_way(signature, field, given) if column is None else column
+    return grid.split(_SHAPES.of(signature).order, grid_of(signature, given))
+
+
+def grid_of(signature: Signature, given: Mapping[str, Any]) -> Grid:
+    """The same as a grid, without a column of its own for each feature."""
+    known = _SHAPES.of(signature)
+    if not _even(known.fields, given):
+        return grid.of(known.order, columns.from_given(signature, given))
+    rows = len(given[next(iter(known.fields))])
+    lines = np.empty((len(known.order.numbers), rows), dtype=np.float64)
+    doubtful = []
+    for at, name in enumerate(known.order.numbers):
+        plain = _plain(given[name], boolean=bool(known.booleans[at]))
+        if plain is None:
+            doubtful.append(at)
+        lines[at] = 0.0 if plain is None else plain
+    numbers = np.ascontiguousarray(lines.T)
+    _settle(known, numbers, doubtful, given)
+    return Grid(numbers, _texts(known, given, rows))
+
+
+class Batch(Mapping[str, Any]):
+    """A record batch's columns by name; `places`: where each stands."""
+
+    def __init__(self, batch: pa.RecordBatch, places: Mapping[str, int]) -> None:
+        self.batch = batch
+        self.places = places
+
+    def __getitem__(self, name: str) -> pa.Array:
+        return self.batch.column(self.places[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def grid_of_batch(signature: Signature, given: Batch) -> Grid:
+    """The grid of a validated batch; all its numbers are converted in one call."""
+    known = _SHAPES.of(signature)
+    batch = given.batch
+    try:
+        wanted = [given.places[name] for name in known.order.numbers]
+        texts = {name: given[name] for name in known.order.texts}
+        numbers = (
+            None if known.any_boolean or not wanted else batch.select(wanted).to_tensor(null_to_nan=True).to_numpy()
+        )
+    except (*_UNFIT, KeyError):
+        numbers = None
+    if numbers is None or numbers.dtype != np.float64:
+        return grid_of(signature, given)
+    if not numbers.flags.writeable:
+        numbers = numbers.copy()
+    _settle(known, numbers, [], given)
+    return Grid(numbers, _texts(known, texts, batch.num_rows))
+
+
+def _even(names: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Whether all features are there, as columns of one length."""
+    try:
+        return len({len(given[name]) for name in names}) == 1
+    except KeyError:
+        return False
+
+
+def _long_way(known: Shape, name: str, given: Mapping[str, Any]) -> npt.NDArray[Any]:
+    only = msgspec.structs.replace(known.signature, features=(known.fields[name],))
+    return columns.from_given(only, {name: given[name]})[name]
+
+
+def _plain(values: Any, *, boolean: bool) -> npt.NDArray[Any] | None:
+    """The values as an array that needs no more than a cast to float64, if they are such."""
+    if isinstance(values, _NUMERIC):
+        if values.null_count:
+            return None
+        values = values.to_numpy(zero_copy_only=False)
+    if not isinstance(values, np.ndarray) or values.ndim != 1:
+        return None
+    return values if values.dtype.kind in ("b" if boolean else "iuf") else None
+
+
+def _settle(known: Shape, numbers: _Numbers, doubtful: list[int], given: Mapping[str, Any]) -> None:
+    """Check a matrix [n, k]; columns in doubt go the long way, which finds the row or gives the same values.
+
+    2^53 itself is in doubt for an integer: it may have been a larger one before it was rounded.
+    """
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        null = np.isnan(numbers)
+        wrong = (~finite & ~null).any(axis=0) | (null.any(axis=0) & ~known.nullable)
+        doubtful = [*doubtful, *np.flatnonzero(wrong).tolist()]
+        numbers[null] = np.nan
+    if len(known.integers):
+        whole = numbers[:, known.integers]
+        wrong = ~(((np.abs(whole) < columns.LARGEST_INTEGER) & (np.rint(whole) == whole)) | np.isnan(whole)).all(axis=0)
+        doubtful = [*doubtful, *known.integers[wrong].tolist()]
+        numbers[:, known.integers] = whole + 0.0  # -0.0 becomes 0.0
+    for at in doubtful:
+        numbers[:, at] = _long_way(known, known.order.numbers[at], given)
+
+
+def _texts(known: Shape, given: Mapping[str, Any], rows: int) -> npt.NDArray[np.object_]:
+    """The text columns [n, m], looked through together for the two characters that are refused."""
+    names = known.order.texts
+    made = np.empty((rows, len(names)), dtype=object)
+    doubtful = []
+    nulls = False
+    for at, name in enumerate(names):
+        found = _words(given[name], nullable=known.fields[name].nullable)
+        if found is None:
+            doubtful.append(at)
+            made[:, at] = ""
+        else:
+            made[:, at] = found
+            nulls = nulls or given[name].null_count > 0
+    flat = made.ravel().tolist()
+    if nulls:
+        null = np.array([text is None for text in flat], dtype=np.bool_).reshape(made.shape)
+        flat = [text for text in flat if text is not None]
+        made[null] = NULL_TEXT
+    together = "".join(flat)
+    if "\x00" in together or NULL_TEXT in together:
+        doubtful = list(range(len(names)))
+    for at in doubtful:
+        made[:, at] = _long_way(known, names[at], given)
     return made
 
 
-def _even(signature: Signature, given: Mapping[str, Any]) -> bool:
-    """Whether all features are there, as columns of one length."""
-    found = [given.get(field.name) for field in signature.features]
-    if any(column is None for column in found):
-        return False
-    return len({len(column) for column in found if column is not None}) == 1
-
-
-def _long_way(signature: Signature, field: Field, given: Mapping[str, Any]) -> npt.NDArray[Any]:
-    return columns.from_given(msgspec.structs.replace(signature, features=(field,)), given)[field.name]
-
-
-def _numbers(fields: Sequence[Field], given: Mapping[str, Any]) -> list[npt.NDArray[np.float64] | None]:
-    """Float64 columns, each None where it is not plain."""
-    if not fields:
-        return []
-    matrix = np.empty((len(fields), len(given[fields[0].name])), dtype=np.float64)
-    plain = []
-    for line, field in zip(matrix, fields, strict=True):
-        array = _plain(given[field.name], field.type)
-        plain.append(array is not None)
-        line[...] = 0.0 if array is None else array
-    good = _good(matrix, np.array([field.type is FieldType.INTEGER for field in fields], dtype=np.bool_))
-    return [line if here and fits else None for line, here, fits in zip(matrix, plain, good, strict=True)]
-
-
-def _plain(values: Any, wanted: FieldType) -> npt.NDArray[Any] | None:
-    """The values as an array that needs no more than a cast to float64, if they are such."""
-    if isinstance(values, pa.Array):
-        kind = values.type
-        boolean = wanted is FieldType.BOOLEAN and pa.types.is_boolean(kind)
-        if values.null_count or not (boolean or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+def _words(values: Any, *, nullable: bool) -> npt.NDArray[np.object_] | None:
+    """Text as an array of `str` and None, if the column is text and its nulls are allowed."""
+    if isinstance(values, pa.DictionaryArray):
+        words = values.dictionary
+        if values.null_count or words.null_count or not isinstance(words, _TEXTUAL):
             return None
-        values = values.to_numpy(zero_copy_only=not boolean)
-    if not isinstance(values, np.ndarray) or values.ndim != 1:
-        return None
-    if wanted is FieldType.BOOLEAN:
-        return values if values.dtype.kind == "b" else None
-    return values if values.dtype.kind in "iuf" else None
-
-
-def _good(matrix: npt.NDArray[np.float64], integers: npt.NDArray[np.bool_]) -> list[bool]:
-    """For each line, whether all is finite, and whole and within ±2^53 where it must be.
-
-    2^53 itself goes the long way: it may have been a larger integer before it was rounded.
-    """
-    finite = np.isfinite(matrix)
-    good = [True] * len(matrix) if finite.all() else [bool(line.all()) for line in finite]
-    if integers.any():
-        for at in np.flatnonzero(integers).tolist():
-            line = matrix[at]
-            good[at] = good[at] and bool(
-                (np.rint(line) == line).all() and (np.abs(line) < columns.LARGEST_INTEGER).all()
-            )
-            line += 0.0  # -0.0 becomes 0.0
-    return good
-
-
-def _text(values: Any) -> npt.NDArray[np.object_] | None:
-    """A text column, if the array is text without nulls and without the two characters that are refused."""
-    if not isinstance(values, pa.Array) or values.null_count:
-        return None
-    if pa.types.is_dictionary(values.type):
-        if not plain_text(values.dictionary) or values.dictionary.null_count:
-            return None
-        words = values.dictionary.to_numpy(zero_copy_only=False)
-        found: npt.NDArray[np.object_] = words[values.indices.to_numpy()]
+        found: npt.NDArray[np.object_] = words.to_numpy(zero_copy_only=False)[values.indices.to_numpy()]
         return found
-    if not plain_text(values):
+    if not isinstance(values, _TEXTUAL) or (values.null_count and not nullable):
         return None
     column: npt.NDArray[np.object_] = values.to_numpy(zero_copy_only=False)
     return column
 
 
-def plain_text(values: pa.Array, longest: int | None = None) -> bool:
-    """Whether a checked array is text without nulls or refused characters, each at most `longest` bytes long."""
-    if values.null_count or not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        return False
-    if not len(values):
-        return True
-    _, offsets, data = values.buffers()
-    kind = "<i4" if pa.types.is_string(values.type) else "<i8"
-    whole: npt.NDArray[np.int64] = np.frombuffer(offsets, dtype=kind)
-    ends = whole[values.offset : values.offset + len(values) + 1]
-    if longest is not None and int((ends[1:] - ends[:-1]).max()) > longest:
-        return False
-    octets = b"" if data is None else data[int(ends[0]) : int(ends[-1])].to_pybytes()
-    return not any(special in octets for special in _SPECIAL)
+def strings(values: Any, fits: Callable[[Sequence[str]], bool]) -> list[str] | None:
+    """A text column without nulls as a list, if it `fits`."""
+    if not isinstance(values, _TEXTUAL) or values.null_count:
+        return None
+    found: list[str] = values.to_numpy(zero_copy_only=False).tolist()
+    return found if fits(found) else None

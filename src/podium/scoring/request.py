@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from podium.bundle import columns
+from podium.bundle import columns, grid
 from podium.bundle.columns import Columns
+from podium.bundle.grid import Grid
 from podium.core.errors import Invalid
 from podium.core.signature import Signature
 
@@ -29,6 +30,10 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     def table(self, signature: Signature) -> Columns:
         """The canonical columns; `Invalid` naming the feature that does not fit."""
         return columns.from_given(signature, self.columns)
+
+    def grid(self, signature: Signature) -> Grid:
+        """The same as a grid."""
+        return grid.of(grid.order(signature), self.table(signature))
 
     def keys(self, name: str) -> list[str]:
         """The rows' keys as text; empty where a row has none."""

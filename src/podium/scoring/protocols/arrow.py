@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podium.bundle import arrow_columns
 from podium.core import errors
 from podium.core.errors import Invalid
 from podium.core.signature import Signature
@@ -31,17 +32,77 @@ _ANSWER = pa.schema(
 )
 
 
+class _Plan:
+    """What is to be read of streams with one schema for one signature."""
+
+    def __init__(self, body: bytes, signature: Signature) -> None:
+        self.signature = signature
+        self.schema = schema = pa.ipc.open_stream(body).schema
+        features = {field.name for field in signature.features} | {signature.key}
+        wanted = [at for at, name in enumerate(schema.names) if name in features]
+        fields = [schema.field(at) for at in wanted]
+        self.places = {field.name: at for at, field in enumerate(fields)}
+        """Where the features and the key stand among the columns that are read."""
+        if not fields:
+            raise Invalid("No column is a feature.", field="body", fix="Name the columns as the features.")
+        if len(self.places) != len(fields):
+            raise Invalid("A column comes twice.", field="body", fix="Send each column once.")
+        for field in fields:
+            _check_type(field)
+        self.options = None if len(wanted) == len(schema) else pa.ipc.IpcReadOptions(included_fields=wanted)
+        self.dictionaries = any(pa.types.is_dictionary(field.type) for field in fields)
+        self.texts = [at for at, field in enumerate(fields) if _is_textual(field.type)]
+        self.request_id = (schema.metadata or {}).get(REQUEST_ID.encode())
+
+
+class _Plans:
+    """Plans by the schema message's bytes, for each signature object in use."""
+
+    def __init__(self, most: int = 64, longest: int = 64 * 1024) -> None:
+        self._most, self._longest = most, longest
+        self._known: dict[tuple[bytes, int], _Plan] = {}
+
+    def of(self, body: bytes, head: int, signature: Signature) -> _Plan:
+        key = (body[:head], id(signature))
+        known = self._known.get(key)
+        if known is not None and known.signature is signature:
+            return known
+        made = _Plan(body, signature)
+        if head <= self._longest:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            self._known[key] = made
+        return made
+
+
+_PLANS = _Plans()
+
+
 def read(body: bytes, asked: codec.Asked) -> request.Rows:
     """The rows of a stream, else `Invalid` naming the column. Columns that are no feature are not looked at."""
-    _check_claims(ipc_frames.claims(body), asked.signature)
+    claims = ipc_frames.claims(body)
+    _check_claims(claims, asked.signature)
     try:
-        schema, batches = _decode(body, asked.signature)
+        plan = _PLANS.of(body, claims.head, asked.signature)
+        batches = _batches(body, claims, plan)
+        for batch in batches:
+            batch.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError):
         raise Malformed("The body is not a valid Arrow IPC stream.", field="body", fix=_FIX) from None
-    _check_texts(batches)
-    columns = {name: _column([batch.column(at) for batch in batches], name) for at, name in enumerate(schema.names)}
-    count = sum(batch.num_rows for batch in batches)
-    return sent.Tensors(request_id=_request_id(schema.metadata or {}, asked), count=count, columns=columns)
+    request_id = _request_id(plan.request_id, asked)
+    if len(plan.texts) * len(body) * (claims.rows if plan.dictionaries else 1) > MOST_BYTES:
+        _check_texts([batch.column(at) for batch in batches for at in plan.texts])
+    if len(batches) == 1:
+        only = arrow_columns.Batch(batches[0], plan.places)
+        return sent.Batch(request_id=request_id, count=batches[0].num_rows, columns=only)
+    columns = {name: _joined([batch.column(at) for batch in batches]) for name, at in plan.places.items()}
+    return sent.Tensors(request_id=request_id, count=sum(batch.num_rows for batch in batches), columns=columns)
+
+
+def _batches(body: bytes, claims: ipc_frames.Claims, plan: _Plan) -> list[pa.RecordBatch]:
+    if plan.options is None and claims.frames == 2:
+        return [pa.ipc.read_record_batch(pa.py_buffer(body).slice(claims.head), plan.schema)]
+    return list(pa.ipc.open_stream(body, options=plan.options))
 
 
 def _check_claims(claims: ipc_frames.Claims, signature: Signature) -> None:
@@ -54,25 +115,9 @@ def _check_claims(claims: ipc_frames.Claims, signature: Signature) -> None:
         raise Malformed("The stream holds no record batch.", field="body", fix=_FIX)
 
 
-def _decode(body: bytes, signature: Signature) -> tuple[pa.Schema, list[pa.RecordBatch]]:
-    """The features' and the key's columns of all batches, every buffer validated."""
-    stream = pa.ipc.open_stream(body)
-    names = stream.schema.names
-    wanted = [at for at, name in enumerate(names) if name == signature.key or signature.feature(name) is not None]
-    if len({names[at] for at in wanted}) != len(wanted):
-        raise Invalid("A column comes twice.", field="body", fix="Send each column once.")
-    if len(wanted) < len(names):
-        stream = pa.ipc.open_stream(body, options=pa.ipc.IpcReadOptions(included_fields=wanted))
-    batches = list(stream)
-    for batch in batches:
-        batch.validate(full=True)
-    return stream.schema, batches
-
-
-def _check_texts(batches: Sequence[pa.RecordBatch]) -> None:
-    """No column may spell out to more than the body could say: dictionaries and shared buffers make that possible."""
-    columns = [column for batch in batches for column in batch.columns if _is_textual(column.type)]
-    if sum(_at_most(column) for column in columns) > MOST_BYTES and sum(map(_exactly, columns)) > MOST_BYTES:
+def _check_texts(columns: Sequence[pa.Array]) -> None:
+    """No request may spell out to more than its body could say: dictionaries and shared buffers make that possible."""
+    if sum(map(_spelled_out, columns)) > MOST_BYTES:
         raise _too_many("The texts are too long when spelled out.")
 
 
@@ -80,48 +125,41 @@ def _is_textual(kind: pa.DataType) -> bool:
     return bool(pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _at_most(column: pa.Array) -> int:
-    return len(column) * int(column.dictionary.nbytes) if pa.types.is_dictionary(column.type) else int(column.nbytes)
-
-
-def _exactly(column: pa.Array) -> int:
+def _spelled_out(column: pa.Array) -> int:
     if not pa.types.is_dictionary(column.type):
         return int(column.nbytes)
-    words = column.dictionary
-    if not _is_textual(words.type) or pa.types.is_dictionary(words.type):
+    if not _is_textual(column.dictionary.type):
         return 0
-    return pc.sum(pc.binary_length(words).take(column.indices)).as_py() or 0
+    return pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0
 
 
-def _column(chunks: Sequence[pa.Array], name: str) -> pa.Array:
+def _joined(chunks: Sequence[pa.Array]) -> pa.Array:
     """One array of a column's chunks; dictionaries are kept only where there is one chunk."""
-    kind = chunks[0].type
-    words = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not (_plain(words) or pa.types.is_null(words)):
-        raise Invalid(
-            "The column's type is none that a feature may have.", field=name, fix="Send numbers, utf8 or bool."
-        )
-    if len(chunks) == 1:
-        return chunks[0]
-    return pa.concat_arrays([chunk.dictionary_decode() if pa.types.is_dictionary(kind) else chunk for chunk in chunks])
+    return pa.concat_arrays(
+        [each.dictionary_decode() if pa.types.is_dictionary(each.type) else each for each in chunks]
+    )
 
 
-def _plain(kind: pa.DataType) -> bool:
-    tests = (
+def _check_type(field: pa.Field) -> None:
+    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    plain = (
         pa.types.is_floating,
         pa.types.is_integer,
         pa.types.is_boolean,
         pa.types.is_string,
         pa.types.is_large_string,
+        pa.types.is_null,
     )
-    return any(test(kind) for test in tests)
+    if not any(test(kind) for test in plain):
+        raise Invalid(
+            "The column's type is none that a feature may have.", field=field.name, fix="Send numbers, utf8 or bool."
+        )
 
 
-def _request_id(metadata: Mapping[bytes, bytes], asked: codec.Asked) -> str:
+def _request_id(stated: bytes | None, asked: codec.Asked) -> str:
     given = asked.headers.get("x-request-id")
     if given is not None:
         return request.check_id(given, "X-Request-Id")
-    stated = metadata.get(REQUEST_ID.encode())
     if stated is None:
         return asked.new_id("req")
     try:

@@ -3,11 +3,13 @@
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
+from podium.bundle import arrow_columns
 from podium.core.errors import Invalid
 from podium.core.signature import Signature
 from podium.scoring import codec, request
@@ -18,6 +20,36 @@ HEADER = "inference-header-content-length"
 MEDIA = "application/octet-stream"
 _DIGITS = 9
 _FIX = "Send the length in bytes of the JSON at the beginning of the body."
+
+
+class _Parameters(msgspec.Struct):
+    binary_data_size: int
+
+
+class _Tensor(msgspec.Struct):
+    """A tensor in binary, and nothing else."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: _Parameters
+
+
+class _Asked(msgspec.Struct):
+    binary_data_output: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Plain(msgspec.Struct):
+    """The usual header: all tensors in binary, all outputs in one form."""
+
+    inputs: list[_Tensor]
+    id: str | msgspec.UnsetType = msgspec.UNSET
+    parameters: _Asked | msgspec.UnsetType = msgspec.UNSET
+
+
+_PLAIN = msgspec.json.Decoder(_Plain)
+_WIDE, _FLOAT = "FP64", tensors.DTYPES["FP64"]
+_KEYS = len(msgspec.structs.fields(_Tensor)) + 1
 
 
 class _Text(NamedTuple):
@@ -39,6 +71,35 @@ class _Reading:
         self.columns: dict[str, Any] = {}
         self._texts: list[_Text] = []
 
+    def all(self, given: Sequence[_Tensor]) -> bool:
+        """Take tensors that are as they should be; else none of them, and False: one by one the wrong one is found."""
+        shape = given[0].shape
+        rows = shape[0] if len(shape) == 1 else -1
+        fields = arrow_columns.fields(self._signature)
+        if not 0 <= rows <= min(tensors.MOST_ROWS, tensors.MOST_VALUES // max(len(fields), 1)):
+            return False
+        columns: dict[str, Any] = {}
+        texts: list[_Text] = []
+        at = 0
+        for tensor in given:
+            name, kind, size = tensor.name, tensor.datatype, tensor.parameters.binary_data_size
+            field = fields.get(name)
+            known = kind in tensors.ALLOWED[field.type] if field is not None else kind == tensors.BYTES
+            if not (known and name and tensor.shape == shape):
+                return False
+            if kind == _WIDE and size == 8 * rows and at + size <= len(self._rest):
+                columns[name] = np.frombuffer(self._rest, _FLOAT, rows, at)
+            elif kind == tensors.BYTES and size >= 4 * rows:
+                columns[name] = None
+                texts.append(_Text(name, self._rest[at : at + size], f"inputs[{len(columns) - 1}]"))
+            else:
+                return False
+            at += size
+        if at != len(self._rest) or len(columns) != len(given) or (texts and not rows):
+            return False
+        self.rows, self.columns, self._texts, self._at = rows, columns, texts, at
+        return True
+
     def take(self, tensor: Any, where: str) -> None:
         """The next tensor, in binary or in JSON."""
         if not isinstance(tensor, dict):
@@ -47,33 +108,37 @@ class _Reading:
         if not isinstance(parameters, dict):
             raise Invalid("The parameters are not an object.", field=f"{where}.parameters")
         if "binary_data_size" in parameters:
-            name = self._binary(tensor, parameters["binary_data_size"], where)
+            if "data" in tensor:
+                raise Invalid("The tensor has its data twice, in JSON and in binary.", field=f"{where}.data")
+            self.binary(
+                (tensor.get("name"), tensor.get("datatype"), tensor.get("shape")),
+                parameters["binary_data_size"],
+                where,
+            )
         else:
             outputs.check_parameters(parameters, where)
             name, values = oip.tensor(tensor, where, self._signature)
             self._count(len(values), where)
             self._keep(name, values, where)
 
-    def _binary(self, tensor: Mapping[str, Any], size: Any, where: str) -> str:
-        name, datatype = tensor.get("name"), tensor.get("datatype")
+    def binary(self, said: tuple[Any, Any, Any], size: Any, where: str) -> None:
+        """The next tensor in binary. `said`: its name, datatype and shape."""
+        name, datatype, shape = said
         tensors.check_name(name, datatype, self._signature, where)
-        rows = tensors.rows_of(tensor.get("shape"), where)
+        rows = tensors.rows_of(shape, where)
         self._count(rows, where)
         tensors.check_rows(rows, len(self._signature.features), f"{where}.shape")
-        if "data" in tensor:
-            raise Invalid("The tensor has its data twice, in JSON and in binary.", field=f"{where}.data")
         place = f"{where}.parameters.binary_data_size"
         if type(size) is not int or not 0 <= size <= len(self._rest) - self._at:
             raise Invalid("The body does not hold so many bytes.", field=place)
-        tensors.check_size(str(datatype), rows, size, place)
+        tensors.check_size(datatype, rows, size, place)
         data = self._rest[self._at : self._at + size]
         self._at += size
         if datatype == tensors.BYTES:
-            self._texts.append(_Text(str(name), data, where))
-            self._keep(str(name), None, where)
+            self._texts.append(_Text(name, data, where))
+            self._keep(name, None, where)
         else:
-            self._keep(str(name), tensors.numbers(str(datatype), data, where), where)
-        return str(name)
+            self._keep(name, tensors.numbers(datatype, data, where), where)
 
     def _count(self, rows: int, where: str) -> None:
         self.rows = rows if self.rows < 0 else self.rows
@@ -99,18 +164,48 @@ class _Reading:
 def read(body: bytes, asked: codec.Asked) -> request.Rows:
     """The rows of an infer request whose header `Inference-Header-Content-Length` says where the JSON ends."""
     size = _header(asked.headers.get(HEADER, ""), len(body))
-    header = json_body.parse(body[:size])
+    header = body[:size]
+    reading = _Reading(asked.signature, memoryview(body)[size:])
+    plain = _plain(header)
+    if plain is None:
+        given, wanted = _read_any(json_body.parse(header), reading)
+    else:
+        given, wanted = _read_plain(plain, reading)
+    reading.finish()
+    request_id = request.check_id(given) if given else asked.new_id("req")
+    return sent.Tensors(request_id=request_id, count=reading.rows, columns=reading.columns, wanted=wanted)
+
+
+def _plain(header: bytes) -> _Plain | None:
+    """The header, if it is of the usual form and certainly has no key twice: as many colons as keys that were read."""
+    try:
+        found = _PLAIN.decode(header)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        return None
+    keys = 1 + len(found.inputs) * _KEYS + (found.id is not msgspec.UNSET)
+    if isinstance(found.parameters, _Asked):
+        keys += 1 + (found.parameters.binary_data_output is not msgspec.UNSET)
+    return found if found.inputs and header.count(b":") == keys else None
+
+
+def _read_plain(header: _Plain, reading: _Reading) -> tuple[Any, outputs.Wanted]:
+    if not reading.all(header.inputs):
+        for position, tensor in enumerate(header.inputs):
+            said = (tensor.name, tensor.datatype, tensor.shape)
+            reading.binary(said, tensor.parameters.binary_data_size, f"inputs[{position}]")
+    binary = isinstance(header.parameters, _Asked) and header.parameters.binary_data_output is True
+    return header.id or None, outputs.Wanted(None, binary)
+
+
+def _read_any(header: Mapping[str, Any], reading: _Reading) -> tuple[Any, outputs.Wanted]:
     inputs = header.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise Invalid("There are no input tensors.", field="inputs", fix="Send one tensor for each feature.")
-    given = header.get("id")
-    request_id = asked.new_id("req") if given is None or given == "" else request.check_id(given)
     wanted = outputs.wanted(header)
-    reading = _Reading(asked.signature, memoryview(body)[size:])
     for position, tensor in enumerate(inputs):
         reading.take(tensor, f"inputs[{position}]")
-    reading.finish()
-    return sent.Tensors(request_id=request_id, count=reading.rows, columns=reading.columns, wanted=wanted)
+    given = header.get("id")
+    return given if given is None or given == "" else request.check_id(given), wanted
 
 
 def _header(given: str, size: int) -> int:

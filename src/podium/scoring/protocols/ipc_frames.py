@@ -23,6 +23,10 @@ _FIX = "Send one Arrow IPC stream: a schema, dictionaries if any, record batches
 class Claims(NamedTuple):
     """What all messages together claim."""
 
+    head: int
+    """Where the first message, the schema, ends."""
+    frames: int
+    """Messages, of which the first is the schema."""
     batches: int
     rows: int
     unpacked: int
@@ -69,7 +73,7 @@ def claims(body: bytes) -> Claims:
 
 
 def _walk(body: bytes) -> Claims:
-    batches = rows = unpacked = 0
+    head = batches = rows = unpacked = 0
     deltas = False
     at = frames = 0
     while at + 4 <= len(body):
@@ -87,7 +91,8 @@ def _walk(body: bytes) -> Claims:
         batches, rows, unpacked = batches + found.batches, rows + found.rows, unpacked + found.unpacked
         deltas = deltas or found.deltas
         at += size + found.length
-    return Claims(batches, rows, unpacked, deltas)
+        head = head or at
+    return Claims(head, frames, batches, rows, unpacked, deltas)
 
 
 class _Frame(NamedTuple):

@@ -1,26 +1,45 @@
 """Rows that came in as arrays, and go to the engine as such."""
 
-import numpy as np
-import pyarrow as pa
+from collections.abc import Sequence
 
-from podium.bundle import arrow_columns, columns
+import numpy as np
+
+from podium.bundle import arrow_columns
+from podium.bundle.columns import Columns
+from podium.bundle.grid import Grid
 from podium.core.signature import Signature
 from podium.scoring import request
 
 
 class Tensors(request.Rows, frozen=True, kw_only=True):
-    """Rows of a binary form: NumPy arrays of numbers, Arrow arrays of text, lists where a part was JSON."""
+    """Columns one by one: NumPy arrays of numbers, Arrow arrays of text, lists where a part was JSON."""
 
-    def table(self, signature: Signature) -> columns.Columns:
+    def table(self, signature: Signature) -> Columns:
         """The canonical columns; `Invalid` naming the feature that does not fit."""
         return arrow_columns.of(signature, self.columns)
+
+    def grid(self, signature: Signature) -> Grid:
+        """The same as a grid."""
+        return arrow_columns.grid_of(signature, self.columns)
 
     def keys(self, name: str) -> list[str]:
         """The rows' keys as text; empty where a row has none."""
         values = self.columns.get(name)
-        if isinstance(values, pa.Array) and arrow_columns.plain_text(values, request.LONGEST_KEY):
-            found: list[str] = values.to_pylist()
-            return found
         if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
             return list(map(str, values.tolist()))
-        return request.keys(self, name)
+        found = arrow_columns.strings(values, _are_keys)
+        return request.keys(self, name) if found is None else found
+
+
+class Batch(Tensors, frozen=True, kw_only=True):
+    """One validated record batch."""
+
+    columns: arrow_columns.Batch
+
+    def grid(self, signature: Signature) -> Grid:
+        """The rows as a grid."""
+        return arrow_columns.grid_of_batch(signature, self.columns)
+
+
+def _are_keys(values: Sequence[str]) -> bool:
+    return max(map(len, values), default=0) <= request.LONGEST_KEY and "\x00" not in "".join(values)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from podium.bundle import arrow_columns
 from podium.core.errors import Invalid
 from podium.core.signature import FieldType, Signature
 
@@ -53,7 +54,7 @@ def check_name(name: object, datatype: object, signature: Signature, where: str)
         raise Invalid("A tensor needs a name.", field=f"{where}.name")
     if not isinstance(datatype, str) or (datatype not in DTYPES and datatype != BYTES):
         raise Invalid("This is not a datatype.", field=f"{where}.datatype", fix="Send FP64, INT64, BOOL or BYTES.")
-    feature = signature.feature(name)
+    feature = arrow_columns.fields(signature).get(name)
     if feature is not None and datatype not in ALLOWED[feature.type]:
         wanted = DATATYPE[feature.type]
         raise Invalid("The datatype does not fit the feature.", field=f"{where}.datatype", fix=f"Send {wanted}.")
@@ -105,14 +106,14 @@ def texts(parts: Sequence[Any], rows: int, where: Sequence[str]) -> list[pa.Arra
     Laid end to end, they are one tensor; all are decoded together, and the ends compared.
     """
     whole = parts[0] if len(parts) == 1 else b"".join(parts)
+    octets = np.frombuffer(whole, dtype=np.uint8)
     ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
-    total = rows * len(parts)
-    starts = _short(whole, total)
-    if starts is None or not np.array_equal(_last(starts, rows, len(whole)), ends):
-        starts = np.concatenate(
-            [_walk(part, rows, name) + (end - len(part)) for part, name, end in zip(parts, where, ends, strict=True)]
-        )
-    made = _strings(whole, starts)
+    found = _short(octets, rows * len(parts))
+    if found is None or not np.array_equal(_last(found[0], rows, len(whole)), ends):
+        walked = [_walk(part, rows, name) for part, name in zip(parts, where, strict=True)]
+        starts = np.concatenate([each + end - len(part) for each, part, end in zip(walked, parts, ends, strict=True)])
+        found = starts, _without_lengths(len(octets), starts)
+    made = _strings(octets, *found)
     try:
         made.validate(full=True)
     except pa.ArrowInvalid:
@@ -123,26 +124,38 @@ def texts(parts: Sequence[Any], rows: int, where: Sequence[str]) -> list[pa.Arra
 
 def _last(starts: npt.NDArray[np.int64], rows: int, size: int) -> npt.NDArray[np.int64]:
     """Where each tensor of `rows` values ends, when they lie end to end."""
-    if not rows:
-        return np.zeros(0, dtype=np.int64)
-    return np.append(starts[rows::rows], size)
+    found = np.empty(len(starts) // rows if rows else 0, dtype=np.int64)
+    found[:-1] = starts[rows::rows]
+    found[-1:] = size
+    return found
 
 
-def _short(data: Any, count: int) -> npt.NDArray[np.int64] | None:
-    """Where the values' lengths stand, if all texts have 1 to 255 bytes and none is zero; else None.
+def _short(octets: npt.NDArray[np.uint8], count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]] | None:
+    """Where the values' lengths stand, if all texts have 1 to 255 bytes and none is zero; which bytes are text.
 
     Then just three zeros follow the first byte of each length, and there are no others. That the positions found
     follow from one another by the lengths proves that this is the only reading.
     """
-    octets = np.frombuffer(data, dtype=np.uint8)
-    zeros = np.flatnonzero(octets == 0)
+    kept = octets != 0
+    zeros = np.flatnonzero(~kept)
     if count == 0 or len(zeros) != 3 * count:
         return None
-    starts = zeros[::3] - 1
-    lengths = octets[starts].astype(np.int64)
-    follows = np.append(starts[1:], len(octets)) == starts + _PREFIX + lengths
-    runs = (zeros[1::3] == zeros[::3] + 1) & (zeros[2::3] == zeros[::3] + 2)
-    return starts if starts[0] == 0 and follows.all() and runs.all() else None
+    first = zeros[::3]
+    starts = first - 1
+    after = starts + octets[starts] + _PREFIX
+    if starts[0] != 0 or after[-1] != len(octets) or not np.array_equal(after[:-1], starts[1:]):
+        return None
+    if not (np.array_equal(zeros[1::3], first + 1) and np.array_equal(zeros[2::3], first + 2)):
+        return None
+    kept[starts] = False
+    return starts, kept
+
+
+def _without_lengths(size: int, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    kept = np.ones(size, dtype=np.bool_)
+    for place in range(_PREFIX):
+        kept[starts + place] = False
+    return kept
 
 
 def _walk(data: Any, rows: int, where: str) -> npt.NDArray[np.int64]:
@@ -160,15 +173,14 @@ def _walk(data: Any, rows: int, where: str) -> npt.NDArray[np.int64]:
     return np.array(starts, dtype=np.int64)
 
 
-def _strings(data: Any, starts: npt.NDArray[np.int64]) -> pa.Array:
+def _strings(octets: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]) -> pa.Array:
     """The texts without their lengths, end to end."""
-    octets = np.frombuffer(data, dtype=np.uint8)
-    kept = np.ones(len(octets), dtype=np.bool_)
-    for place in range(_PREFIX):
-        kept[starts + place] = False
-    offsets = np.append(starts, len(octets)) - _PREFIX * np.arange(len(starts) + 1)
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(octets[kept])]
-    return pa.Array.from_buffers(pa.string(), len(starts), buffers)
+    count = len(starts)
+    offsets = np.empty(count + 1, dtype=np.int32)
+    offsets[:count] = starts
+    offsets[count] = len(octets)
+    offsets -= np.arange(0, _PREFIX * (count + 1), _PREFIX, dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(octets[kept])])
 
 
 def _is_utf8(array: pa.Array) -> bool:
