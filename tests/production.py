@@ -13,6 +13,7 @@ import pyarrow as pa
 from podium.bundle import columns, layout
 from podium.bundle.engines.onnx import session
 from podium.core import access, approval, bundle, digest, endpoint, project, reference, rollout, run, version
+from podium.core.review import Band
 from podium.core.signature import Task
 from podium.deploy.endpoints import actions as endpoint_actions
 from podium.deploy.endpoints import store as endpoint_rows
@@ -100,7 +101,7 @@ def register_model(store: Store, wanted: project.Project | None = None) -> None:
     versions.apply(store, SYSTEM, wanted or spec(), source)
 
 
-def register_version(store: Store, bias: float = -1.0) -> version.Version:
+def register_version(store: Store, bias: float = -1.0, review: Band | None = None) -> version.Version:
     """The next version: a real bundle of the logistic model with that bias."""
     files = bundle_files(bias)
     for data in files.values():
@@ -111,6 +112,7 @@ def register_version(store: Store, bias: float = -1.0) -> version.Version:
         engine=bundle.Engine.ONNX,
         signature=msgspec.structs.replace(artifacts.SIGNATURE, task=Task.BINARY),
         threshold=THRESHOLD,
+        review=review or msgspec.UNSET,
         files=tuple(
             bundle.File(path=path, digest=digest.of_bytes(data), bytes=len(data))
             for path, data in sorted(files.items())
@@ -163,8 +165,8 @@ def serve(store: Store, champion: version.Version, shadow: version.Version | Non
             model="delay",
             number=number,
             routes=(
-                _route(rollout.RouteRole.CHAMPION, champion, 1.0),
-                *(() if shadow is None else (_route(rollout.RouteRole.SHADOW, shadow, 0.0),)),
+                _route(store, rollout.RouteRole.CHAMPION, champion, 1.0),
+                *(() if shadow is None else (_route(store, rollout.RouteRole.SHADOW, shadow, 0.0),)),
             ),
             required=(),
             created_us=START_US,
@@ -175,13 +177,14 @@ def serve(store: Store, champion: version.Version, shadow: version.Version | Non
         return document
 
 
-def _route(role: rollout.RouteRole, item: version.Version, weight: float) -> rollout.Route:
+def _route(store: Store, role: rollout.RouteRole, item: version.Version, weight: float) -> rollout.Route:
     return rollout.Route(
         role=role,
         version=item.number,
         digest=item.digest,
         weight=weight,
         threshold=THRESHOLD,
+        review=manifest_of(store, item.digest).band,
         approvals=tuple[approval.Approval, ...](),
     )
 
@@ -230,7 +233,9 @@ def traffic(
             "key": [f"f-{seed}-{day}-{number}" for number in range(rows)],
             "score": score,
             "threshold": [route.threshold] * rows,
-            "decision": score >= THRESHOLD,
+            "decision": [
+                None if route.review and route.review.refers(one) else bool(one >= THRESHOLD) for one in score
+            ],
         }
         table = pa.table(core).cast(segments.CORE)
         logged = columns.to_arrow(described.signature, seen)
@@ -274,10 +279,16 @@ def outcomes(given: Traffic, *, by: str = "key", at_us: int | None = None) -> by
     )
 
 
-def start(store: Store, wanted: project.Project | None = None, *, challenger: float | None = None) -> rollout.Rollout:
-    """A model with its champion (bias −1) in force, and a challenger in shadow if its bias is given."""
+def start(
+    store: Store,
+    wanted: project.Project | None = None,
+    *,
+    challenger: float | None = None,
+    review: Band | None = None,
+) -> rollout.Rollout:
+    """A model with its champion (bias −1, with that band) in force, and a challenger in shadow if its bias is given."""
     register_model(store, wanted)
-    champion = register_version(store)
+    champion = register_version(store, review=review)
     shadow = None if challenger is None else register_version(store, challenger)
     make_endpoint(store)
     return serve(store, champion, shadow)

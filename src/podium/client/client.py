@@ -19,6 +19,7 @@ from podium.client.outcomes import Outcomes
 from podium.client.people import Tokens, Users
 from podium.client.predictions import Predictions
 from podium.client.releases import Releases
+from podium.client.reviews import Reviews
 from podium.client.runs import Runs
 from podium.client.transport import Transport
 from podium.client.versions import Versions
@@ -50,6 +51,7 @@ class Client:
         self.checks = Checks(transport, project)
         self.alerts = Alerts(transport, project)
         self.channels = Channels(transport, project)
+        self.reviews = Reviews(transport, project)
         self.jobs = Jobs(transport, project)
         self.lineage = Lineage(transport, project)
         self.audit = Audit(transport, project)

@@ -14,6 +14,7 @@ class Permission(enum.StrEnum):
     DEPLOY = "deploy"
     VALIDATE = "validate"
     APPROVE = "approve"
+    REVIEW = "review"
     MONITOR = "monitor"
     INTAKE = "intake"
     SERVE = "serve"
@@ -28,6 +29,7 @@ class Role(enum.StrEnum):
     ENGINEER = "engineer"
     VALIDATOR = "validator"
     OWNER = "owner"
+    REVIEWER = "reviewer"
     AUDITOR = "auditor"
     ADMIN = "admin"
     SCORER = "scorer"
@@ -41,7 +43,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.SCIENTIST: frozenset({P.READ, P.BUILD}),
     Role.ENGINEER: frozenset({P.READ, P.BUILD, P.DEPLOY, P.MONITOR, P.INTAKE}),
     Role.VALIDATOR: frozenset({P.READ, P.VALIDATE}),
-    Role.OWNER: frozenset({P.READ, P.APPROVE}),
+    Role.OWNER: frozenset({P.READ, P.APPROVE, P.REVIEW}),
+    Role.REVIEWER: frozenset({P.READ, P.REVIEW}),
     Role.AUDITOR: frozenset({P.READ, P.AUDIT}),
     Role.ADMIN: frozenset({P.READ, P.ADMIN, P.AUDIT}),
     Role.SCORER: frozenset({P.SERVE, P.INTAKE}),

@@ -20,7 +20,7 @@ COLUMNS = (
 """The columns of a log segment before the features, which follow under the prefix below, in the signature's order.
 
 Types: prediction_id, request_id, endpoint, model, digest, role, key: string; at: timestamp[us, UTC]; version, rollout:
-int64; score, threshold: float64; decision: bool (null without threshold).
+int64; score, threshold: float64; decision: bool (null without threshold, and where a person is to decide).
 """
 FEATURE_PREFIX = "f."
 
@@ -43,6 +43,8 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     decision: bool | None
     features: dict[str, bool | int | float | str | None]
     outcome: float | None = None
+    referred: bool = False
+    """Whether a person decides it, as the score lies in the version's band."""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,14 @@ def _when_passed(hook: Hook) -> Hook:
     return checked
 
 
+def _when_referred(hook: Hook) -> Hook:
+    def checked(tx: Transaction, made: event.Event) -> None:
+        if made.detail.get("referred"):
+            hook(tx, made)
+
+    return checked
+
+
 FOLLOW: Mapping[str, Sequence[Hook]] = {
     "run.requested": (_start("build.train", "run"),),
     "run.finished": (_start("deploy.package", "run"),),
@@ -38,6 +46,7 @@ FOLLOW: Mapping[str, Sequence[Hook]] = {
     "version.rejected": (_start("deploy.recheck", "version", priority=10),),
     "approval.voided": (_start("deploy.recheck", "version", priority=10),),
     "rollout.refused": (_start("deploy.refused", "rollout", "why", priority=10),),
+    "segment.received": (_when_referred(_start("monitor.reviews", "segment", priority=5)),),
     "evidence.attached": (approvals.void_changed,),
     "alert.opened": (delivery.spread,),
     "alert.reopened": (delivery.spread,),

@@ -3,7 +3,7 @@
 import msgspec
 import pyarrow
 
-from podium.core import access, check, endpoint, event, model, reference, time, window
+from podium.core import access, check, endpoint, event, model, project, reference, time, window
 from podium.core import bundle as bundles
 from podium.deploy.packaging import manifest
 from podium.manage.registry import store as registry
@@ -12,6 +12,7 @@ from podium.monitor.alerts import message
 from podium.monitor.checks import evaluate, summaries
 from podium.monitor.checks import store as rows
 from podium.monitor.intake import window as log
+from podium.monitor.reviews import decisions
 from podium.store.store import Store
 from podium.store.transaction import Transaction
 
@@ -70,15 +71,17 @@ def _scored(store: Store, subject: summaries.Subject, span: window.Window) -> py
         versions=(subject.version,),
         columns=_NARROW,
     )
-    return log.read_window(store, subject.project, query)
+    return decisions.fill(store, subject.project, log.read_window(store, subject.project, query), span.end_us)
 
 
 def _labelled(known: pyarrow.Table) -> evaluate.Labelled:
     decision, threshold = known.column("decision"), known.column("threshold").drop_null()
+    decided = decision.is_valid().to_numpy()
     return evaluate.Labelled(
         target=summaries.numbers(known.column("outcome")),
         score=summaries.numbers(known.column("score")),
-        act=None if decision.null_count else decision.to_numpy().astype(bool),
+        act=summaries.numbers(decision) == 1.0 if decided.any() else None,
+        decided=None if decided.all() else decided,
         threshold=threshold[-1].as_py() if len(threshold) else None,
     )
 
@@ -110,7 +113,7 @@ def _keep(  # noqa: PLR0913 - a window and what it found
         )
         rows.add_window(tx.connection, closed)
         if place.champion is not None and owner is not None:
-            found = _alerting(tx, place.champion, place, span, made, owner.spec.monitor.persistence)
+            found = _alerting(tx, place.champion, place, span, made, owner.spec.monitor)
             alerts.apply(tx, msgspec.structs.replace(found, price=message.price(made, owner.spec.costs)))
         rows.add_checks(tx.connection, made)
         tx.record(
@@ -162,15 +165,15 @@ def _alerting(
     place: endpoint.Endpoint,
     span: window.Window,
     made: list[check.Check],
-    persistence: int,
+    limits: project.MonitorPart,
 ) -> alerts.Findings:
-    """Checks alert when broken in that many windows running; a kind recovers when none of its checks is broken."""
-    back = max(1, persistence) - 1
+    """Checks alert when broken in enough of the last windows; a kind recovers when none of its checks is broken."""
+    back = limits.last_windows() - 1
     before = rows.broken_before(tx.connection, place.project, place.name, version, span.end_us, back) if back else []
     broken: dict[check.CheckKind, list[check.Check]] = {}
     for each in made:
-        again = len(before) == back and all((each.measure, each.column) in earlier for earlier in before)
-        if each.state is check.CheckState.BROKEN and again:
+        times = 1 + sum((each.measure, each.column) in earlier for earlier in before)
+        if each.state is check.CheckState.BROKEN and times >= max(1, limits.persistence):
             broken.setdefault(each.kind, []).append(each)
     kinds = {each.kind for each in made}
     well = {kind for kind in kinds if all(each.state is check.CheckState.OK for each in made if each.kind is kind)}

@@ -15,6 +15,7 @@ from podium.measures.performance import by_name
 from podium.measures.performance import compare as paired
 from podium.monitor.checks import summaries
 from podium.monitor.intake import window as log
+from podium.monitor.reviews import decisions
 from podium.store.store import Store
 
 _NARROW = ("version", "score", "threshold", "decision")
@@ -41,7 +42,7 @@ def compare(store: Store, project: str, owner: model.Model, item: release.Releas
     )
     if query.from_us >= query.to_us:
         return _nothing(owner, query)
-    scored = summaries.usable(log.read_window(store, project, query))
+    scored = summaries.usable(decisions.fill(store, project, log.read_window(store, project, query), end_us))
     version = scored.column("version")
     mine = scored.filter(pyarrow.compute.equal(version, item.version))
     theirs = scored.filter(

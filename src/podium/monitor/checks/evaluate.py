@@ -44,6 +44,8 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     score: arrays.Numbers
     act: arrays.Truths | None
     threshold: float | None
+    decided: arrays.Truths | None = None
+    """Which rows have a decision (None: all): those that wait for a person have none, and cost nothing yet."""
 
 
 def states(findings: list[Finding]) -> list[CheckState]:
@@ -99,9 +101,11 @@ def of_outcomes(rows: Labelled, before: reference.Reference, spec: project.Proje
         limit = expected - sign * limits.performance_drop * abs(expected)
         yield _outcome(CheckKind.PERFORMANCE, measure.name, found, expected, limit, sign, rows.target.size)
     if limits.cost_rise > 0 and before.cost_per_row is not None and spec.costs is not None and rows.act is not None:
-        each = interval.mean(cost.losses(rows.target, rows.act, spec.costs), confidence) if enough else None
+        target, act = (each if rows.decided is None else each[rows.decided] for each in (rows.target, rows.act))
+        some = enough and target.size >= limits.min_rows
+        paid = interval.mean(cost.losses(target, act, spec.costs), confidence) if some else None
         limit = before.cost_per_row + limits.cost_rise * abs(before.cost_per_row)
-        yield _outcome(CheckKind.COST, by_name.COST, each, before.cost_per_row, limit, -1.0, rows.target.size)
+        yield _outcome(CheckKind.COST, by_name.COST, paid, before.cost_per_row, limit, -1.0, target.size)
 
 
 def _drift(

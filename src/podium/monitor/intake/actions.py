@@ -77,6 +77,7 @@ def _keep(
                 "model": made.model,
                 "endpoints": list(received.endpoints),
                 "rows": made.rows,
+                "referred": received.referred,
             },
         )
         return tx.done(made)

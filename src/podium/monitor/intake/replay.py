@@ -141,6 +141,7 @@ def _prediction(row: pyarrow.Table, cache: bundles.Bundles) -> prediction.Predic
     fields = {name: values[name] for name in segments.CORE.names if name != "at"}
     return prediction.Prediction(
         **fields,
+        referred=bool(values.get(segments.REFERRED.name)),
         at_us=time.to_us(values["at"]),
         features=columns.row(wanted, columns.from_log(wanted, row), 0),
         outcome=values["outcome"],

@@ -30,6 +30,8 @@ CORE = pyarrow.schema(
         pyarrow.field("decision", pyarrow.bool_()),
     ]
 )
+REFERRED = pyarrow.field("referred", pyarrow.bool_())
+"""Of the log, not of segments: a person decides the row, as its score lies in the version's band."""
 _NULLABLE = frozenset({"threshold", "decision", "request_id"})
 _KINDS = {_TEXT: "text", _INTEGER: "64-bit integers", _NUMBER: "64-bit floats", AT: "timestamps in microseconds, UTC"}
 FEATURE_TYPES = {"text": _TEXT, "number": _NUMBER, "boolean": pyarrow.bool_()}
@@ -45,6 +47,8 @@ class Received(NamedTuple):
     to_us: int
     digests: tuple[str, ...]
     endpoints: tuple[str, ...]
+    referred: int
+    """How many rows wait for a person's decision."""
 
 
 def parse(data: bytes) -> Received:
@@ -60,7 +64,7 @@ def parse(data: bytes) -> Received:
         raise Invalid("The segment holds no rows.")
     core = pyarrow.table([_core(table, field) for field in CORE], schema=CORE)
     features = [(field.name, _feature(table.column(field.name), field.name)) for field in _features(table)]
-    checked = core
+    checked = with_referred(core)
     for column, values in features:
         checked = checked.append_column(column, values)
     ends = pyarrow.compute.min_max(core.column("at").cast(pyarrow.int64())).as_py()
@@ -72,6 +76,7 @@ def parse(data: bytes) -> Received:
         to_us=ends["max"],
         digests=tuple(sorted(core.column("digest").unique().to_pylist())),
         endpoints=tuple(name.check(each, "endpoint") for each in sorted(core.column("endpoint").unique().to_pylist())),
+        referred=waiting(checked).num_rows,
     )
 
 
@@ -99,8 +104,30 @@ def as_logged(table: pyarrow.Table, columns: dict[str, str]) -> pyarrow.Table:
         else pyarrow.nulls(table.num_rows, FEATURE_TYPES[kind])
         for column, kind in sorted(columns.items())
     }
-    core = table.select(CORE.names)
-    return pyarrow.table({**{column: core.column(column) for column in CORE.names}, **features})
+    names = (*CORE.names, REFERRED.name)
+    return pyarrow.table({**{column: table.column(column) for column in names}, **features})
+
+
+def waiting(table: pyarrow.Table) -> pyarrow.Table:
+    """The rows of a parsed segment that a person is to decide: what a shadow would refer is none of them."""
+    return table.filter(
+        pyarrow.compute.and_(table.column(REFERRED.name), pyarrow.compute.not_equal(table.column("role"), ROLES[-1]))
+    )
+
+
+def with_referred(table: pyarrow.Table) -> pyarrow.Table:
+    """Rows of the log with what their thresholds and decisions say about `referred`."""
+    values = _referred(table)
+    if REFERRED.name in table.column_names:
+        return table.set_column(table.column_names.index(REFERRED.name), REFERRED, values)
+    return table.append_column(REFERRED, values)
+
+
+def _referred(core: pyarrow.Table) -> pyarrow.ChunkedArray:
+    """A version with a threshold decides every row, but those that it refers."""
+    return pyarrow.compute.and_(
+        pyarrow.compute.is_valid(core.column("threshold")), pyarrow.compute.is_null(core.column("decision"))
+    )
 
 
 def _read(data: bytes) -> pyarrow.Table:

@@ -85,6 +85,11 @@ def _twins(part: pyarrow.Table, group: tuple[int, str], route: rollout.Route, ca
     decided = pyarrow.nulls(mine.num_rows, pyarrow.bool_())
     if route.threshold is not None:
         decided = pyarrow.compute.greater_equal(score, route.threshold)
+    if route.review is not None:
+        inside = pyarrow.compute.and_(
+            pyarrow.compute.greater_equal(score, route.review.low), pyarrow.compute.less(score, route.review.high)
+        )
+        decided = pyarrow.compute.if_else(inside, None, decided)
     changed = {
         "version": pyarrow.array([route.version] * mine.num_rows, pyarrow.int64()),
         "digest": pyarrow.array([route.digest] * mine.num_rows, pyarrow.string()),
@@ -95,4 +100,4 @@ def _twins(part: pyarrow.Table, group: tuple[int, str], route: rollout.Route, ca
     }
     for name, values in changed.items():
         mine = mine.set_column(mine.column_names.index(name), segments.CORE.field(name), values)
-    return mine
+    return segments.with_referred(mine)
