@@ -29,6 +29,7 @@ _WATCH_SECONDS = 1.0
 _MOST_CALLS = 4096
 _METADATA_BYTES = 16 * 1024
 
+
 class Limits(NamedTuple):
     """How large a message may be, and how long calls may take to finish at the end."""
 
