@@ -60,12 +60,13 @@ class Shipper:
     def _one(self, path: Path, send: Send) -> int:
         sidecar = path.with_suffix(SIDECAR)
         try:
-            data, stated = path.read_bytes(), sidecar.read_text(errors="replace")
+            data = path.read_bytes()
+            stated = sidecar.read_text(errors="replace") if sidecar.exists() else ""
+            if digest.of_bytes(data) != stated:
+                saved = recover.harmed(path)
+                return 0 if saved is None else self._one(saved, send)
         except FileNotFoundError:
             return 0  # another process of this folder was faster
-        if digest.of_bytes(data) != stated:
-            saved = recover.harmed(path)
-            return 0 if saved is None else self._one(saved, send)
         try:
             send(path.stem, stated, data)
         except Invalid as problem:
