@@ -34,10 +34,11 @@ def scorer(
     """
     from podium.cli.bench import bars, show
     from podium.cli.bench import scorer as benchmark
+    from podium.cli.bench.peers import known
 
     options = benchmark.Options(
         out=out,
-        peers=(),
+        peers=known.choose(peers),
         repeats=1 if quick else repeats,
         seconds=benchmark.QUICK_SECONDS if quick else benchmark.SECONDS,
         growth=growth and not quick,
@@ -49,6 +50,6 @@ def scorer(
         console.print_json(report)
     else:
         show.report(report, judged)
-        console.say(f"The whole report: {out / 'scorer.json'}")
+        console.say(f"The whole report: {out / 'scorer.json'}; its chart: {out / 'scorer.svg'} and .png")
     if enforce and any(one.passed is False for one in judged):
         raise typer.Exit(1)

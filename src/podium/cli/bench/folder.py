@@ -25,13 +25,18 @@ def prepare(path: Path, models: Sequence[Model], durability: Durability) -> list
     kept = cache.Cache(path)
     public = signing.public(_KEY)
     kept.pin(rollout.Key(key_id=signing.key_id(public), public_key=public))
-    names = [ENDPOINT if at == 0 else f"{ENDPOINT}-{at}" for at in range(len(models))]
-    for name, made in zip(names, models, strict=True):
-        manifest = _manifest(made, name)
+    names = [name(at) for at in range(len(models))]
+    for endpoint, made in zip(names, models, strict=True):
+        manifest = _manifest(made, endpoint)
         named = write.seal(manifest, made.files)[0]
         write.write(kept.bundle(named), manifest, made.files)
-        kept.save_rollout(name, _signed(_document(name, named, durability)))
+        kept.save_rollout(endpoint, _signed(_document(endpoint, named, durability)))
     return names
+
+
+def name(at: int) -> str:
+    """The name of the endpoint of a model by its position."""
+    return ENDPOINT if at == 0 else f"{ENDPOINT}-{at}"
 
 
 def _manifest(made: Model, source: str) -> bundle.Manifest:

@@ -1,5 +1,6 @@
 """One measurement of one server: its answers are proven first, then counted and timed."""
 
+import contextlib
 import http.client
 import socket
 import struct
@@ -12,7 +13,7 @@ import numpy as np
 
 from podium.cli.bench import process
 from podium.cli.bench.load import Result, Spec, whole
-from podium.cli.bench.work import Scores, Work
+from podium.cli.bench.work import Body, Scores, Work, raw
 from podium.core.errors import Refused, Unavailable
 
 TOLERANCE = 1e-5
@@ -55,7 +56,7 @@ def prove(server: process.Process, work: Work, tolerance: float = TOLERANCE) -> 
     try:
         for body, expected in zip(work.bodies, work.expected, strict=True):
             headers = {"Content-Type": body.media, **body.headers}
-            connection.request("POST", work.path, body=body.content, headers=headers)
+            connection.request("POST", body.path, body=body.content, headers=headers)
             answer = connection.getresponse()
             content = answer.read()
             if answer.status in (404, 405, 415, 501):
@@ -86,6 +87,17 @@ def fetch(server: process.Process, request: bytes) -> bytes:
                 raise Unavailable("The server closed the connection.", field="server")
             data += more
     return data
+
+
+def status(server: process.Process, body: Body) -> int:
+    """The status of an answer, also where the server answers before it has read everything."""
+    with socket.create_connection((server.host, server.port), timeout=_PATIENCE_S) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(raw(body))
+        try:
+            return int(connection.recv(65536).split(b" ", 2)[1])
+        except (ConnectionError, IndexError, ValueError):
+            return 0
 
 
 def check(found: Scores, expected: Scores, tolerance: float) -> None:

@@ -1,6 +1,7 @@
 """Processes under measurement: started on one core, asked for their address, their processor time and their memory."""
 
 import os
+import re
 import subprocess
 import time
 import urllib.parse
@@ -10,9 +11,10 @@ from pathlib import Path
 
 from podium.core.errors import Unavailable
 
+_ERROR = re.compile(r"[\w.]*(Error|Exception|Stop): ")
 _TICK = os.sysconf("SC_CLK_TCK")
 _STOP_S = 20.0
-_START_S = 60.0
+_START_S = 180.0
 
 
 def cores() -> tuple[int, int]:
@@ -50,9 +52,10 @@ class Process:
         return self._log.read_text(errors="replace")
 
     def last_words(self) -> str:
-        """The last line that it printed."""
+        """The first error that it printed, else its last line."""
         lines = [line.strip() for line in self._said().splitlines() if line.strip()]
-        return lines[-1][:300] if lines else "it said nothing."
+        errors = [line for line in lines if _ERROR.match(line)]
+        return (errors or lines[-1:] or ["it said nothing."])[0][:300]
 
     def cpu_seconds(self) -> float:
         """Processor time, user and system, of it and its living descendants."""

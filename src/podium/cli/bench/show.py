@@ -16,8 +16,9 @@ def report(found: Mapping[str, Any], judged: Sequence[bars.Bar]) -> None:
     """Print everything."""
     console.out.print(_servers(found))
     console.out.print(_forms(found))
-    for table in _growth(found.get("growth", {})):
-        console.out.print(table)
+    for section in found.get("growth", {}).values():
+        if isinstance(section, Mapping):
+            _series(section)
     console.out.print(_bars(judged))
 
 
@@ -60,19 +61,14 @@ def _forms(found: Mapping[str, Any]) -> Table:
     return made
 
 
-def _growth(growth: Mapping[str, Any]) -> list[Table]:
-    tables = []
-    for section in growth.values():
-        if not isinstance(section, Mapping) or "steps" not in section:
-            continue
-        steps: list[Mapping[str, Any]] = section["steps"]
-        made = _table(str(section["title"]), *(key.replace("_", " ") for key in steps[0]))
-        for step in steps:
-            made.add_row(*(number(value) if not isinstance(value, str) else value for value in step.values()))
-        made.caption = str(section["said"])
-        made.caption_justify = "left"
-        tables.append(made)
-    return tables
+def _series(section: Mapping[str, Any]) -> None:
+    """How cost grew in one series, and what that says."""
+    steps: list[Mapping[str, Any]] = section["steps"]
+    made = _table(str(section["title"]), *(key.replace("_", " ") for key in (steps[0] if steps else ())))
+    for step in steps:
+        made.add_row(*(number(value) for value in step.values()))
+    console.out.print(made)
+    console.out.print(Text(str(section["said"]), style="dim"))
 
 
 def _bars(judged: Sequence[bars.Bar]) -> Table:

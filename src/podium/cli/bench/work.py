@@ -1,7 +1,7 @@
 """What is sent and what must come back: the same rows in each protocol, and the scores read from its answers."""
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,12 +29,12 @@ class Body(NamedTuple):
     content: bytes
     media: str = JSON
     headers: Mapping[str, str] = {}
+    path: str = ""
 
 
 class Work(NamedTuple):
-    """Requests of some rows each, to one path, with the scores that each must be answered with."""
+    """Requests of some rows each, with the scores that each must be answered with."""
 
-    path: str
     rows: int
     bodies: list[Body]
     expected: list[Scores]
@@ -42,25 +42,34 @@ class Work(NamedTuple):
 
     def requests(self) -> list[bytes]:
         """Whole HTTP requests."""
-        return [_request(self.path, body) for body in self.bodies]
+        return [raw(body) for body in self.bodies]
 
 
 def make(model: Model, path: str, rows: int, write: Callable[[Values], Body], read: Reader) -> Work:
     """Requests over different rows, as many as keep the client's memory small."""
     starts = [at * _STRIDE for at in range(max(2, min(64, 640 // rows)))]
     return Work(
-        path=path,
         rows=rows,
-        bodies=[write(model.values(start, rows)) for start in starts],
+        bodies=[write(model.values(start, rows))._replace(path=path) for start in starts],
         expected=[model.answers(start, rows) for start in starts],
         read=read,
     )
 
 
-def _request(path: str, body: Body) -> bytes:
+def together(works: Sequence[Work]) -> Work:
+    """Requests of several in turn: the first of each, then the second of each."""
+    first = works[0]
+    return first._replace(
+        bodies=[body for turn in zip(*(each.bodies for each in works), strict=True) for body in turn],
+        expected=[scores for turn in zip(*(each.expected for each in works), strict=True) for scores in turn],
+    )
+
+
+def raw(body: Body) -> bytes:
+    """A whole HTTP request."""
     headers = {"host": "127.0.0.1", "content-type": body.media, "content-length": str(len(body.content))}
     head = "".join(f"{name}: {value}\r\n" for name, value in {**headers, **body.headers}.items())
-    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body.content
+    return f"POST {body.path} HTTP/1.1\r\n{head}\r\n".encode() + body.content
 
 
 def oip_json(values: Values) -> Body:

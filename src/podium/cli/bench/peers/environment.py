@@ -1,5 +1,6 @@
 """The peers' environments: each made by uv in a folder of its own, fetched by nothing but the benchmark."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def _command(arguments: Sequence[str]) -> None:
 
 def versions(peer: Peer, python: Path) -> dict[str, str]:
     """The versions of the peer's packages."""
-    names = [package.partition("[")[0] for package in (*peer.packages, *_COMMON, "scikit-learn")]
+    names = [re.split(r"[\[<>=]", package)[0] for package in (*peer.packages, *_COMMON, "scikit-learn")]
     code = "import importlib.metadata as m,sys,json;print(json.dumps({n:m.version(n) for n in sys.argv[1:]}))"
     made = subprocess.run([str(python), "-c", code, *names], capture_output=True, text=True, check=True)
     return msgspec.json.decode(made.stdout, type=dict[str, str])

@@ -74,7 +74,7 @@ _LITSERVE = Peer(name="litserve", title="LitServe", packages=("litserve",), scri
 _MLSERVER = Peer(
     name="mlserver",
     title="MLServer",
-    packages=("mlserver", "mlserver-sklearn"),
+    packages=("mlserver", "mlserver-sklearn", "uvloop<0.22"),  # its workers do not start with a later uvloop
     script="mlserver_server.py",
     read=protocols.read_oip,
     path="/v2/models/bench/infer",
