@@ -178,6 +178,10 @@ class Process:
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
         assert "listening on" in line, line
+        self.grpc = ""
+        if "grpc_port" in settings:
+            self.grpc = line.split("//")[-1].strip()
+            line = self.process.stdout.readline().decode()
         self.url = line.split()[-1]
         self.http = httpx.Client(base_url=self.url, timeout=20)
 

@@ -25,7 +25,15 @@ def main(text: str) -> None:
 
     given["folder"] = Path(given["folder"])
     given["public_keys"] = tuple(map(Path, given.get("public_keys", ())))
-    serve.run(serve.Settings(clock=clock, **given))
+    fronts = [grpc(given.pop("grpc_port"))] if "grpc_port" in given else []
+    serve.run(serve.Settings(clock=clock, **given), fronts)
+
+
+def grpc(port: int) -> serve.Front:
+    """gRPC on a port of its own."""
+    from podium.scoring.rpc import server  # noqa: PLC0415 - its library takes a while to load
+
+    return lambda service: server.front(service, ("127.0.0.1", port), server.Limits(message_bytes=1024 * 1024))
 
 
 def fork() -> None:

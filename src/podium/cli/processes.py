@@ -78,6 +78,7 @@ def scorer(
     folder: Annotated[Path | None, typer.Option(help="Where bundles, rollouts and the log are kept.")] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "",
     port: Annotated[int, typer.Option(help="The port; 0 chooses a free one.")] = -1,
+    grpc_port: Annotated[int, typer.Option(help="A port for gRPC too; 0 chooses a free one.")] = -1,
     name: Annotated[str, typer.Option(help="This scorer's name; stable across restarts.")] = "scorer",
 ) -> None:
     """Serve predictions. Goes on serving from its cache when the control plane is away.
@@ -86,7 +87,12 @@ def scorer(
     """
     from podium.cli import scorer_process
 
-    config = _changed(settings.load(), host=host or None, scorer_port=port if port >= 0 else None)
+    config = _changed(
+        settings.load(),
+        host=host or None,
+        scorer_port=port if port >= 0 else None,
+        grpc_port=grpc_port if grpc_port >= 0 else None,
+    )
     _begin(config)
     scorer_process.run(config, project=project, folder=folder or Path(config.home) / "scorers" / name, name=name)
 

@@ -21,5 +21,16 @@ def run(config: Config, *, project: str, folder: Path, name: str) -> None:
             admin_token=config.admin_token,
             clock=clocks.choose(config.clock),
             folder_only=not config.url,
-        )
+        ),
+        _fronts(config),
     )
+
+
+def _fronts(config: Config) -> list[serve.Front]:
+    """gRPC, where it is wanted: only then its library is loaded."""
+    if config.grpc_port < 0:
+        return []
+    from podium.scoring.rpc import server
+
+    limits = server.Limits()
+    return [lambda service: server.front(service, (config.host, config.grpc_port), limits)]

@@ -18,6 +18,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The control plane's port; 0 chooses a free one."""
     scorer_port: int = 8401
     """The scorer's port; 0 chooses a free one."""
+    grpc_port: int = -1
+    """The scorer's port for gRPC; 0 chooses a free one, -1 leaves gRPC off."""
     url: str = ""
     """The control plane's address, for clients, scorers and workers that do not run beside it."""
     token: str = ""

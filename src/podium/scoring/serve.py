@@ -6,7 +6,8 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
@@ -75,7 +76,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A version that needs longer to load and to answer its golden rows is refused."""
 
 
-def run(settings: Settings) -> None:
+Front = Callable[[service.Service], AbstractAsyncContextManager[None]]
+"""Another way in beside HTTP, on the same loop: it takes requests while its context lasts."""
+
+
+def run(settings: Settings, fronts: Sequence[Front] = ()) -> None:
     """Serve until SIGTERM or SIGINT. Prints `podium scorer listening on http://host:port` when it answers."""
     kept = cache.Cache(settings.folder)
     recover.folder(kept.log)
@@ -121,7 +126,7 @@ def run(settings: Settings) -> None:
     poller.start()
     shipper.start()
     try:
-        _serve(settings, parts)
+        _serve(settings, parts, fronts)
     finally:
         poller.stop()
         desk.close()
@@ -161,7 +166,7 @@ def _last_ship(shipper: Shipper) -> None:
         _LOG.warning("%d log segments wait for the next start: %s", shipper.waiting(), problem)
 
 
-def _serve(settings: Settings, parts: operate.Parts) -> None:
+def _serve(settings: Settings, parts: operate.Parts, fronts: Sequence[Front]) -> None:
     bound = listen.bind(settings.host, settings.port)
     port = bound.getsockname()[1]
 
@@ -172,6 +177,9 @@ def _serve(settings: Settings, parts: operate.Parts) -> None:
     async def main() -> None:
         meaning = service.Service(parts, asyncio.get_running_loop())
         shared = connection.Shared(meaning, settings.http, writing.Heads(settings.clock))
-        await listen.serve(bound, shared, ready, settings.drain_seconds)
+        async with contextlib.AsyncExitStack() as open_fronts:
+            for front in fronts:
+                await open_fronts.enter_async_context(front(meaning))
+            await listen.serve(bound, shared, ready, settings.drain_seconds)
 
     listen.run(main)

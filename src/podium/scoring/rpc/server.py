@@ -33,8 +33,8 @@ _METADATA_BYTES = 16 * 1024
 class Limits(NamedTuple):
     """How large a message may be, and how long calls may take to finish at the end."""
 
-    message_bytes: int
-    drain_seconds: float
+    message_bytes: int = 16 * 1024 * 1024
+    drain_seconds: float = 20.0
 
 
 Handler = Callable[[bytes, Any], Awaitable[Any]]
