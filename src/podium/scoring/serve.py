@@ -45,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8401
     """0: any free one; it is printed."""
+    shared: bool = False
+    """Other scorers may listen on the same port; the kernel spreads connections over them (SO_REUSEPORT)."""
     endpoints: tuple[str, ...] = ()
     """Empty: all of the project."""
     environment: str = ""
@@ -167,7 +169,7 @@ def _last_ship(shipper: Shipper) -> None:
 
 
 def _serve(settings: Settings, parts: operate.Parts, fronts: Sequence[Front]) -> None:
-    bound = listen.bind(settings.host, settings.port)
+    bound = listen.bind(settings.host, settings.port, shared=settings.shared)
     port = bound.getsockname()[1]
 
     def ready() -> None:
