@@ -13,10 +13,12 @@ from podium.cli import (
     console,
     deploy,
     doctor,
+    drill,
     manage,
     monitor,
     processes,
     provenance,
+    reviews,
     score,
     status,
     work,
@@ -74,6 +76,8 @@ app.command(rich_help_panel=_MONITOR)(monitor.close)
 app.command(rich_help_panel=_MONITOR)(monitor.checks)
 app.add_typer(monitor.alerts, name="alerts", rich_help_panel=_MONITOR)
 app.add_typer(channels.channels, name="channels", rich_help_panel=_MONITOR)
+app.command(rich_help_panel=_MONITOR)(drill.drill)
+app.add_typer(reviews.reviews, name="reviews", rich_help_panel=_MONITOR)
 app.command(rich_help_panel=_MONITOR)(monitor.triggers)
 app.command(rich_help_panel=_MONITOR)(score.replay)
 app.command(rich_help_panel=_MONITOR)(score.explain)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from podium.client.part import Part
-from podium.core import check, time
+from podium.core import check, drill, time
 
 
 class Requested(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,6 +13,10 @@ class Requested(msgspec.Struct, frozen=True, kw_only=True):
 
     job: str
     end_us: int
+
+
+class _Asked(msgspec.Struct):
+    job: str
 
 
 class Checks(Part):
@@ -27,6 +31,14 @@ class Checks(Part):
     def windows(self, endpoint: str) -> Sequence[check.ClosedWindow]:
         """Closed windows, newest first."""
         return self._transport.get(f"{self._base}/endpoints/{endpoint}/windows", list[check.ClosedWindow], limit=1000)
+
+    def drill(self, endpoint: str, wanted: drill.DrillRequest) -> str:
+        """Rehearse the rules on a copy of the endpoint's traffic; the id of the job that does it."""
+        return self._transport.post(f"{self._base}/endpoints/{endpoint}/drills", _Asked, wanted).job
+
+    def drills(self, endpoint: str) -> Sequence[drill.Drill]:
+        """Drills, newest first."""
+        return self._transport.get(f"{self._base}/endpoints/{endpoint}/drills", list[drill.Drill])
 
     def close_window(self, endpoint: str, end_us: int | None = None) -> Requested:
         """Compute the checks of the window that ends at an instant (now), once, however often it is asked."""

@@ -11,7 +11,9 @@ from podium.jobs.attempt import Handler
 from podium.manage.policies import tasks as policies
 from podium.monitor.checks import tasks as checks
 from podium.monitor.delivery import tasks as delivery
+from podium.monitor.drill import tasks as drill
 from podium.monitor.intake import tasks as intake
+from podium.monitor.reviews import tasks as reviews
 
 
 def of(config: Config) -> Mapping[str, Handler]:
@@ -29,8 +31,16 @@ _HANDLERS: Mapping[str, Handler] = {
     "deploy.recheck": releases.recheck,
     "deploy.refused": releases.refused,
     "monitor.intake": intake.compact,
+    "monitor.reviews": reviews.ask,
+    "monitor.drill": drill.run,
     "monitor.window": checks.close_window,
 }
-LIMITS: Mapping[str, int] = {"build.train": 1, "monitor.intake": 1, "monitor.window": 1}
-SCHEDULABLE = frozenset({"monitor.intake", "monitor.window", "deploy.recheck"})
+LIMITS: Mapping[str, int] = {
+    "build.train": 1,
+    "monitor.intake": 1,
+    "monitor.reviews": 1,
+    "monitor.window": 1,
+    "monitor.drill": 1,
+}
+SCHEDULABLE = frozenset({"monitor.intake", "monitor.window", "monitor.drill", "deploy.recheck"})
 """Kinds that people may put on a schedule."""

@@ -16,7 +16,9 @@ from podium.manage.registry import api as registry
 from podium.monitor.alerts import api as alerts
 from podium.monitor.checks import api as checks
 from podium.monitor.delivery import api as delivery
+from podium.monitor.drill import api as drill
 from podium.monitor.intake import api as intake
+from podium.monitor.reviews import api as reviews
 from podium.monitor.triggers import api as triggers
 from podium.server.web import pages
 
@@ -32,9 +34,11 @@ ALL: list[ControllerRouterHandler] = [
     *endpoints.routes,
     *releases.routes,
     *intake.routes,
+    *reviews.routes,
     *checks.routes,
     *alerts.routes,
     *delivery.routes,
+    *drill.routes,
     *triggers.routes,
     *jobs.routes,
     *pages.routes,

@@ -12,7 +12,9 @@ from podium.manage.registry import store as registry
 from podium.monitor.alerts import store as alerts
 from podium.monitor.checks import store as checks
 from podium.monitor.delivery import store as delivery
+from podium.monitor.drill import store as drill
 from podium.monitor.intake import store as intake
+from podium.monitor.reviews import store as reviews
 from podium.monitor.triggers import store as triggers
 from podium.store import answers, events
 
@@ -29,8 +31,10 @@ ALL = (
     endpoints,
     releases,
     intake,
+    reviews,
     checks,
     alerts,
     delivery,
+    drill,
     triggers,
 )

@@ -1,7 +1,10 @@
 """Closing a window: its checks and alerts in one transaction, once."""
 
+from collections.abc import Iterator
+
 import msgspec
 import pyarrow
+import pyarrow.compute
 
 from podium.core import access, check, endpoint, event, model, project, reference, time, window
 from podium.core import bundle as bundles
@@ -9,14 +12,10 @@ from podium.deploy.packaging import manifest
 from podium.manage.registry import store as registry
 from podium.monitor.alerts import actions as alerts
 from podium.monitor.alerts import message
-from podium.monitor.checks import evaluate, summaries
+from podium.monitor.checks import cohort, estimates, evaluate, groups, labels, summaries
 from podium.monitor.checks import store as rows
-from podium.monitor.intake import window as log
-from podium.monitor.reviews import decisions
 from podium.store.store import Store
 from podium.store.transaction import Transaction
-
-_NARROW = ("version", "score", "threshold", "decision")
 
 
 def span_of(owner: model.Model, end_us: int) -> window.Window:
@@ -43,14 +42,14 @@ def close(
         version=place.champion,
         reference=reference_of(store, owner, place.champion),
     )
-    scored = _scored(store, subject, span)
+    scored = cohort.read(store, subject, span, span.end_us)
     summary = summaries.of_window(store, subject, span, scored)
-    known_rows = summaries.usable(scored)
     findings = [
         *evaluate.of_columns(summary, subject.reference, owner.spec.monitor),
-        *evaluate.of_outcomes(_labelled(known_rows), subject.reference, owner.spec),
+        *_of_scores(subject, summary, scored),
+        *_of_rows(subject, cohort.of_window(store, subject, span, scored)),
     ]
-    return _keep(store, caller, place, span, (summary.rows, known_rows.num_rows), findings, owner)
+    return _keep(store, caller, place, span, (summary.rows, summaries.usable(scored).num_rows), findings, owner)
 
 
 def reference_of(store: Store, owner: model.Model, version: int) -> reference.Reference:
@@ -61,29 +60,23 @@ def reference_of(store: Store, owner: model.Model, version: int) -> reference.Re
     return msgspec.json.decode(store.blobs.get(described.file(bundles.REFERENCE).digest), type=reference.Reference)
 
 
-def _scored(store: Store, subject: summaries.Subject, span: window.Window) -> pyarrow.Table:
-    query = log.Query(
-        model=subject.model.name,
-        endpoint=subject.endpoint,
-        from_us=span.start_us,
-        to_us=span.end_us,
-        as_of_us=span.end_us,
-        versions=(subject.version,),
-        columns=_NARROW,
-    )
-    return decisions.fill(store, subject.project, log.read_window(store, subject.project, query), span.end_us)
+def _of_rows(subject: summaries.Subject, judged: cohort.Cohort) -> Iterator[evaluate.Finding]:
+    """What the rows say whose outcome is complete."""
+    spec = subject.model.spec
+    yield from evaluate.of_outcomes(judged.labelled, subject.reference, spec)
+    yield from groups.of_fairness(judged.labelled, judged.by, spec)
+    yield from groups.of_segments(judged.labelled, judged.by, subject.reference, spec)
+    known = judged.scored.column("outcome").is_valid().to_numpy()
+    yield from labels.of_selection(known, summaries.numbers(judged.scored.column("score")), spec)
 
 
-def _labelled(known: pyarrow.Table) -> evaluate.Labelled:
-    decision, threshold = known.column("decision"), known.column("threshold").drop_null()
-    decided = decision.is_valid().to_numpy()
-    return evaluate.Labelled(
-        target=summaries.numbers(known.column("outcome")),
-        score=summaries.numbers(known.column("score")),
-        act=summaries.numbers(decision) == 1.0 if decided.any() else None,
-        decided=None if decided.all() else decided,
-        threshold=threshold[-1].as_py() if len(threshold) else None,
-    )
+def _of_scores(subject: summaries.Subject, summary: rows.Summary, scored: pyarrow.Table) -> Iterator[evaluate.Finding]:
+    """What the scores alone say, before outcomes are known."""
+    finite = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
+    thresholds = finite.column("threshold").drop_null()
+    threshold = thresholds[-1].as_py() if len(thresholds) else None
+    scores = summaries.numbers(finite.column("score"))
+    yield from estimates.of_scores(scores, threshold, summary, subject.reference, subject.model.spec)
 
 
 def _keep(  # noqa: PLR0913 - a window and what it found

@@ -1,0 +1,127 @@
+"""Faults as they happen, put into a copy of traffic: the feed breaks, the unit changes, the world changes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+import numpy
+
+from podium.bundle import columns
+from podium.core.signature import Field, FieldType, Signature
+from podium.monitor.drill.traffic import Traffic
+
+Predict: TypeAlias = Callable[[columns.Columns], Any]
+_MILE_KM = 1.609344
+_SHARE = 0.2
+_FLIPPED = 0.1
+_MIXED = 0.3
+_NEW = "never seen before"
+_PROBED = 2000
+
+
+class Fault(NamedTuple):
+    """`put` changes traffic that it may keep nothing of; `refused`: the scorer would not take such rows at all."""
+
+    name: str
+    what: str
+    put: Callable[[Traffic, numpy.random.Generator], Traffic]
+    refused: bool = False
+
+
+def ranked(traffic: Traffic, signature: Signature, predict: Predict, random: numpy.random.Generator) -> list[Field]:
+    """The features by how far scores move when a feature's values are dealt out anew (permutation importance)."""
+    sample = traffic.take(random.permutation(traffic.count)[:_PROBED])
+    plain = predict(sample.features)
+    moved = {}
+    for field in signature.features:
+        dealt = sample.features[field.name][random.permutation(sample.count)]
+        moved[field.name] = float(numpy.abs(predict({**sample.features, field.name: dealt}) - plain).mean())
+    return sorted(signature.features, key=lambda field: (-moved[field.name], field.name))
+
+
+def plan(features: Sequence[Field], traffic: Traffic) -> list[Fault]:
+    """The faults for a model: of the most important number and text, where it has them, and of outcomes."""
+    numbers = [each for each in features if each.type in (FieldType.NUMBER, FieldType.INTEGER)]
+    texts = [each for each in features if each.type is FieldType.TEXT]
+    found: list[Fault] = []
+    if numbers:
+        found += _of_number(numbers[0], traffic)
+    if len(numbers) > 1:
+        found.append(_swapped(numbers[0], numbers[1]))
+    if texts:
+        found.append(_new_category(texts[0]))
+    if numpy.isfinite(traffic.target).any():
+        found += _of_outcomes(traffic)
+    return found
+
+
+def _of_number(field: Field, traffic: Traffic) -> list[Fault]:
+    name = field.name
+    spread = float(numpy.nanstd(traffic.features[name])) or 1.0
+
+    def shift(by: float) -> Fault:
+        return Fault(
+            f"shift {by:g}σ",
+            f"{name} is {by:g} standard deviations higher",
+            lambda rows, _random: _with(rows, field, rows.features[name] + by * spread),
+        )
+
+    def stale(rows: Traffic, _random: numpy.random.Generator) -> Traffic:
+        known = rows.features[name][numpy.isfinite(rows.features[name])]
+        return _with(rows, field, numpy.full(rows.count, known[0] if known.size else 0.0))
+
+    def nulls(rows: Traffic, random: numpy.random.Generator) -> Traffic:
+        return _with(rows, field, numpy.where(random.random(rows.count) < _SHARE, numpy.nan, rows.features[name]))
+
+    return [
+        shift(0.25),
+        shift(0.5),
+        shift(1.0),
+        Fault(
+            "unit changed",
+            f"{name} comes in kilometres for miles (× {_MILE_KM:.3g})",
+            lambda rows, _random: _with(rows, field, rows.features[name] * _MILE_KM),
+        ),
+        Fault("nulls", f"{name} is null in {_SHARE:.0%} of the rows", nulls, refused=not field.nullable),
+        Fault("stale feature", f"{name} stays what it was", stale),
+    ]
+
+
+def _swapped(one: Field, two: Field) -> Fault:
+    def put(rows: Traffic, _random: numpy.random.Generator) -> Traffic:
+        first, second = rows.features[one.name], rows.features[two.name]
+        return _with(_with(rows, one, second), two, first)
+
+    return Fault("columns swapped", f"{one.name} comes as {two.name}, and {two.name} as {one.name}", put)
+
+
+def _new_category(field: Field) -> Fault:
+    def put(rows: Traffic, random: numpy.random.Generator) -> Traffic:
+        changed = rows.features[field.name].copy()
+        changed[random.random(rows.count) < _SHARE] = _NEW
+        return msgspec.structs.replace(rows, features={**rows.features, field.name: changed})
+
+    return Fault("new category", f"{field.name} is a word never seen in {_SHARE:.0%} of the rows", put)
+
+
+def _of_outcomes(traffic: Traffic) -> list[Fault]:
+    binary = bool(numpy.isin(traffic.target[numpy.isfinite(traffic.target)], (0.0, 1.0)).all())
+
+    def flip(rows: Traffic, random: numpy.random.Generator) -> Traffic:
+        chosen = random.random(rows.count) < _FLIPPED
+        return msgspec.structs.replace(rows, target=numpy.where(chosen, 1.0 - rows.target, rows.target))
+
+    def mix(rows: Traffic, random: numpy.random.Generator) -> Traffic:
+        dealt = rows.target[random.permutation(rows.count)]
+        return msgspec.structs.replace(rows, target=numpy.where(random.random(rows.count) < _MIXED, dealt, rows.target))
+
+    found = [Fault("concept drift", f"{_MIXED:.0%} of the outcomes follow no feature any more", mix)]
+    if binary:
+        found.insert(0, Fault("label flip", f"{_FLIPPED:.0%} of the outcomes come inverted", flip))
+    return found
+
+
+def _with(rows: Traffic, field: Field, values: Any) -> Traffic:
+    """The rows with other values of a feature; of a whole number, whole ones."""
+    whole = numpy.rint(values) if field.type is FieldType.INTEGER else values
+    return msgspec.structs.replace(rows, features={**rows.features, field.name: whole})

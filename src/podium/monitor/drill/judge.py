@@ -1,0 +1,96 @@
+"""The monitor's own rules on rows in memory: the same summaries, limits, false-discovery control and persistence."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy
+
+from podium.bundle import columns
+from podium.core import project, reference
+from podium.core.check import CheckState
+from podium.core.signature import Field, FieldType, Signature
+from podium.measures import rows as arrays
+from podium.measures.business import cost
+from podium.measures.drift import reference as references
+from podium.measures.performance import by_name
+from podium.measures.sketch import histogram, score_labels
+from podium.monitor.checks import evaluate
+from podium.monitor.checks.store import Summary
+from podium.monitor.drill.traffic import Traffic
+
+Broken: TypeAlias = frozenset[tuple[str, str | None]]
+"""(measure, column) of the checks that broke in a window."""
+
+
+def reference_of(rows: Traffic, signature: Signature, spec: project.Project) -> reference.Reference:
+    """What quiet traffic looks like, in the form in which training leaves its reference."""
+    numeric, categorical = {}, {}
+    for field in signature.features:
+        if field.type in (FieldType.TEXT, FieldType.BOOLEAN):
+            categorical[field.name] = references.categorical(_objects(field, rows))
+        else:
+            numeric[field.name] = references.numeric(rows.features[field.name])
+    known = numpy.isfinite(rows.target)
+    measure = by_name.find(spec.metrics.primary, spec.costs)
+    found = measure.interval(rows.target[known], rows.score[known], rows.threshold, spec.metrics.confidence)
+    act = _acts(rows)
+    priced = None if spec.costs is None or act is None else cost.per_row(rows.target[known], act[known], spec.costs)
+    return reference.Reference(
+        rows=rows.count,
+        numeric=numeric,
+        categorical=categorical,
+        score=references.numeric(rows.score),
+        metrics={} if found is None else {measure.name: found.value},
+        cost_per_row=priced,
+    )
+
+
+def broken(rows: Traffic, before: reference.Reference, signature: Signature, spec: project.Project) -> Broken:
+    """The checks that break in a window of these rows."""
+    known = numpy.isfinite(rows.target)
+    act = _acts(rows)
+    labelled = evaluate.Labelled(
+        target=rows.target[known],
+        score=rows.score[known],
+        act=None if act is None else act[known],
+        threshold=rows.threshold,
+    )
+    found = [
+        *evaluate.of_columns(_summary(rows, before, signature), before, spec.monitor),
+        *evaluate.of_outcomes(labelled, before, spec),
+    ]
+    states = evaluate.states(found)
+    return frozenset(
+        (each.measure, each.column) for each, state in zip(found, states, strict=True) if state is CheckState.BROKEN
+    )
+
+
+def alerting(windows: Sequence[Broken], limits: project.MonitorPart) -> Broken:
+    """The checks that alert at the last of these windows: broken in it and in enough of those before."""
+    last = windows[-limits.last_windows() :]
+    return frozenset(each for each in windows[-1] if sum(each in one for one in last) >= max(1, limits.persistence))
+
+
+def _summary(rows: Traffic, before: reference.Reference, signature: Signature) -> Summary:
+    fields = {field.name: field for field in signature.features}
+    return Summary(
+        rows=rows.count,
+        numeric={name: histogram.numeric(rows.features[name], known) for name, known in before.numeric.items()},
+        categorical={
+            name: histogram.categorical(_objects(fields[name], rows), known)
+            for name, known in before.categorical.items()
+        },
+        score=histogram.numeric(rows.score, before.score),
+        labels=score_labels.ScoreLabels(rows=0, sums={}),
+        as_of_us=0,
+    )
+
+
+def _objects(field: Field, rows: Traffic) -> references.Objects:
+    made = numpy.empty(rows.count, dtype=object)
+    made[:] = columns.to_values(field, rows.features[field.name])
+    return made
+
+
+def _acts(rows: Traffic) -> arrays.Truths | None:
+    return None if rows.threshold is None else rows.score >= rows.threshold

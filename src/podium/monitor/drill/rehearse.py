@@ -1,0 +1,129 @@
+"""Rehearses the rules: many quiet windows for their false alarms, then each fault, many times, for its delay."""
+
+import collections
+import statistics
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+import numpy
+
+from podium.core import drill, project
+from podium.core.signature import Signature
+from podium.monitor.drill import faults, judge, traffic
+from podium.monitor.drill.judge import Broken
+from podium.monitor.drill.traffic import Traffic
+
+FAULTY = 4
+"""Windows for which a fault lasts."""
+_QUIET = 8
+"""Quiet windows judged in each repetition."""
+_NAMED = 3
+
+
+class Setting(NamedTuple):
+    """What is rehearsed: rows, whose rules, and how scores are made of changed features."""
+
+    rows: Traffic
+    signature: Signature
+    spec: project.Project
+    predict: faults.Predict
+    window_days: int
+
+
+class Quiet(NamedTuple):
+    """What rules said of traffic without a fault."""
+
+    windows: int
+    alarms: int
+    by: tuple[str, ...]
+
+
+def run(
+    setting: Setting, wanted: drill.DrillRequest, tell: Callable[[float, str], None]
+) -> tuple[Quiet, list[drill.Faulted]]:
+    """Rehearse. Each repetition makes its reference of half of the days and its windows of the other half, so that a
+    window never holds a row of its reference. `tell` hears how far it is, from 0 to 1."""
+    days = traffic.days(setting.rows)
+    random = numpy.random.default_rng(wanted.seed)
+    ranked = faults.ranked(setting.rows, setting.signature, setting.predict, random)
+    plan = faults.plan(ranked, setting.rows)
+    quiet: list[Iterable[Broken]] = []
+    seen: dict[str, list[tuple[int | None, Broken]]] = {fault.name: [] for fault in plan}
+    for number in range(wanted.repetitions):
+        tell(number / wanted.repetitions, f"repetition {number + 1} of {wanted.repetitions}")
+        one = _Repetition(setting, days, random)
+        quiet.append(one.opened(_QUIET))
+        for fault in plan:
+            seen[fault.name].append((1, frozenset()) if fault.refused else one.under(fault))
+    return _quiet(quiet, wanted.repetitions), [_faulted(fault, seen[fault.name]) for fault in plan]
+
+
+class _Repetition:
+    """One split of the days: a reference, and windows drawn from the other half."""
+
+    def __init__(self, setting: Setting, days: list[traffic.Places], random: numpy.random.Generator) -> None:
+        self._setting = setting
+        self._random = random
+        before, self._days = traffic.halves(setting.rows, days, random)
+        rows = setting.rows.take(numpy.concatenate(before))
+        self._reference = judge.reference_of(rows, setting.signature, setting.spec)
+
+    def opened(self, count: int) -> Iterator[Broken]:
+        """The checks that begin to alert in each of `count` quiet windows."""
+        limits = self._setting.spec.monitor
+        history: list[Broken] = [self._judge(self._draw()) for _ in range(limits.last_windows() - 1)]
+        standing: Broken = frozenset()
+        for _ in range(count):
+            history.append(self._judge(self._draw()))
+            now = judge.alerting(history, limits)
+            yield now - standing
+            standing = now
+
+    def under(self, fault: faults.Fault) -> tuple[int | None, Broken]:
+        """In which of the faulty windows (1 is the first) something new alerts, and what; None if nothing does."""
+        setting, limits = self._setting, self._setting.spec.monitor
+        history = [self._judge(self._draw()) for _ in range(limits.last_windows())]
+        standing = judge.alerting(history, limits)
+        for number in range(1, FAULTY + 1):
+            rows = fault.put(self._draw(), self._random)
+            scored = msgspec.structs.replace(rows, score=setting.predict(rows.features))
+            answered = numpy.flatnonzero(numpy.isfinite(scored.score))  # the scorer refuses rows without an answer
+            history.append(self._judge(scored.take(answered)))
+            found = judge.alerting(history, limits) - standing
+            if found:
+                return number, found
+        return None, frozenset()
+
+    def _draw(self) -> Traffic:
+        rows = self._setting.rows
+        return rows.take(traffic.window(rows, self._days, self._setting.window_days, self._random))
+
+    def _judge(self, rows: Traffic) -> Broken:
+        return judge.broken(rows, self._reference, self._setting.signature, self._setting.spec)
+
+
+def _quiet(repetitions: list[Iterable[Broken]], count: int) -> Quiet:
+    """Checks that alert together are one alarm, as one alert tells them."""
+    found = [each for one in repetitions for each in one]
+    return Quiet(windows=count * _QUIET, alarms=sum(bool(each) for each in found), by=_names(found))
+
+
+def _faulted(fault: faults.Fault, seen: list[tuple[int | None, Broken]]) -> drill.Faulted:
+    delays = [delay for delay, _ in seen if delay is not None]
+    return drill.Faulted(
+        fault=fault.name,
+        what=fault.what,
+        runs=len(seen),
+        detected=len(delays),
+        delay=statistics.median(delays) if delays else None,
+        by=("refused by the scorer",) if fault.refused else _names(found for _, found in seen),
+    )
+
+
+def _names(found: Iterable[Broken]) -> tuple[str, ...]:
+    counts = collections.Counter(
+        f"{column} {measure}" if column else measure for one in found for measure, column in one
+    )
+    ordered = sorted(counts, key=lambda name: (-counts[name], name))
+    return tuple(ordered[:_NAMED])

@@ -1,0 +1,91 @@
+"""Real rows cut into days, and windows put together from days drawn with their weekday: a day is never cut up, so that
+rows that belong together (a storm, a batch) stay together."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy
+import numpy.typing
+
+from podium.bundle import columns
+from podium.core.errors import Refused
+from podium.measures import rows as arrays
+
+Places = numpy.typing.NDArray[numpy.int64]
+DAY_US = 86_400_000_000
+_FEWEST_DAYS = 4
+
+
+class Traffic(msgspec.Struct, frozen=True):
+    """Rows of a version as it decided them, with the outcomes that are known (NaN where not)."""
+
+    features: columns.Columns
+    target: arrays.Numbers
+    score: arrays.Numbers
+    threshold: float | None
+    at_us: Places
+
+    @property
+    def count(self) -> int:
+        return len(self.score)
+
+    def take(self, places: Places) -> "Traffic":
+        """The rows at those places, in that order."""
+        return Traffic(
+            columns.take(self.features, places),
+            self.target[places],
+            self.score[places],
+            self.threshold,
+            self.at_us[places],
+        )
+
+
+def days(traffic: Traffic) -> list[Places]:
+    """The places of each day's rows (UTC), by day. `Refused` when there are fewer than four days."""
+    numbers = traffic.at_us // DAY_US
+    found = [numpy.flatnonzero(numbers == number) for number in numpy.unique(numbers)]
+    if len(found) < _FEWEST_DAYS:
+        raise too_few(len(found))
+    return found
+
+
+def too_few(known: int) -> Refused:
+    """That there is too little to rehearse on."""
+    return Refused(
+        f"A drill needs {_FEWEST_DAYS} days of traffic with known outcomes; there are {known}.",
+        field="days",
+        fix="Wait until the version has decided for longer.",
+    )
+
+
+def halves(
+    traffic: Traffic, known: Sequence[Places], random: numpy.random.Generator
+) -> tuple[list[Places], list[Places]]:
+    """The days in two halves, each weekday's days shared between them."""
+    one: list[Places] = []
+    two: list[Places] = []
+    for same in _by_weekday(traffic, known):
+        order = random.permutation(len(same))
+        smaller, larger = (one, two) if len(one) <= len(two) else (two, one)
+        for place, index in enumerate(order):
+            (smaller if place % 2 == 0 else larger).append(same[index])
+    return one, two
+
+
+def window(traffic: Traffic, known: Sequence[Places], length: int, random: numpy.random.Generator) -> Places:
+    """The places of as many days' rows, each drawn among the days of its weekday, with replacement."""
+    weekdays = _by_weekday(traffic, known)
+    first = int(random.integers(len(weekdays)))
+    drawn = []
+    for number in range(length):
+        same = weekdays[(first + number) % len(weekdays)]
+        drawn.append(same[int(random.integers(len(same)))])
+    return numpy.concatenate(drawn)
+
+
+def _by_weekday(traffic: Traffic, known: Sequence[Places]) -> list[list[Places]]:
+    """The days grouped by weekday, in the week's order; weekdays without a day are left out."""
+    groups: dict[int, list[Places]] = {}
+    for places in known:
+        groups.setdefault(int(traffic.at_us[places[0]] // DAY_US + 3) % 7, []).append(places)
+    return [groups[weekday] for weekday in sorted(groups)]

@@ -1,0 +1,161 @@
+"""Fire drills: what is put into real traffic is found, quiet traffic is left alone, and the same seed says the same."""
+
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from podium.core import drill, event, project, time
+from podium.core.errors import Refused
+from podium.core.signature import Field, FieldType, Signature, Task
+from podium.jobs.worker import Worker
+from podium.monitor.drill import actions, faults, judge, rehearse, tasks, traffic
+from podium.monitor.drill import store as rows
+from podium.monitor.intake import actions as intake
+from podium.store import events
+from podium.store.store import Store
+from tests import production
+
+SIGNATURE = Signature(
+    features=(
+        Field(name="wind", type=FieldType.NUMBER),
+        Field(name="hour", type=FieldType.INTEGER),
+        Field(name="origin", type=FieldType.TEXT, nullable=False),
+    ),
+    task=Task.BINARY,
+    key="key",
+    target="late",
+)
+
+
+def made(days: int = 28, rows_a_day: int = 300, seed: int = 0) -> traffic.Traffic:
+    """Traffic whose chance of being late rises with the wind."""
+    random = np.random.default_rng(seed)
+    count = days * rows_a_day
+    wind = random.normal(10.0, 3.0, count)
+    score = 1 / (1 + np.exp(-(wind - 12.0) / 2))
+    return traffic.Traffic(
+        features={
+            "wind": wind,
+            "hour": random.integers(0, 24, count).astype(np.float64),
+            "origin": np.array(["EWR", "JFK", "LGA"], dtype=object)[random.integers(0, 3, count)],
+        },
+        target=(random.random(count) < score).astype(np.float64),
+        score=score,
+        threshold=0.5,
+        at_us=np.arange(count) // rows_a_day * traffic.DAY_US,
+    )
+
+
+def predict(features: dict[str, Any]) -> Any:
+    return 1 / (1 + np.exp(-(np.nan_to_num(features["wind"], nan=10.0) - 12.0) / 2))
+
+
+def setting(**monitor: Any) -> rehearse.Setting:
+    spec = production.spec()
+    limits = msgspec.structs.replace(spec.monitor, **{"min_rows": 200, **monitor})
+    wanted = msgspec.structs.replace(spec, monitor=limits)
+    return rehearse.Setting(made(), SIGNATURE, wanted, predict, 7)
+
+
+def run(found: rehearse.Setting, seed: int = 0) -> tuple[rehearse.Quiet, dict[str, drill.Faulted]]:
+    wanted = drill.DrillRequest(repetitions=4, seed=seed)
+    quiet, faulted = rehearse.run(found, wanted, lambda _done, _words: None)
+    return quiet, {each.fault: each for each in faulted}
+
+
+def test_gross_faults_are_found_at_once_and_quiet_traffic_is_left_alone() -> None:
+    quiet, faulted = run(setting())
+    assert quiet.windows == 32
+    assert quiet.alarms <= 1  # its 95 % interval may leave out the truth now and then
+    for name in ("shift 1σ", "unit changed", "stale feature", "columns swapped", "new category", "nulls"):
+        assert (faulted[name].detected, faulted[name].delay) == (4, 1.0), name
+        assert faulted[name].by
+    assert "wind psi" in faulted["shift 1σ"].by
+    assert "origin new_categories" in faulted["new category"].by
+
+
+def test_what_is_under_the_limits_is_told_as_missed() -> None:
+    _, faulted = run(setting(drift_psi=3.0, score_psi=3.0, performance_drop=0.0, cost_rise=0.0))
+    assert faulted["shift 0.5σ"].detected == 0
+    assert faulted["shift 0.5σ"].delay is None
+    assert faulted["label flip"].detected == 0
+
+
+def test_rules_that_alarm_on_nothing_are_told_as_false_alarms() -> None:
+    moving = made()
+    for day in range(0, 28, 2):
+        moving.features["wind"][moving.at_us // traffic.DAY_US == day] += 6.0
+    quiet, _ = run(setting()._replace(rows=moving))
+    assert quiet.alarms > 0
+    assert any("wind" in name for name in quiet.by)
+
+
+def test_persistence_makes_the_delay_longer() -> None:
+    _, once = run(setting())
+    _, twice = run(setting(persistence=2))
+    _, of_three = run(setting(persistence=2, of_last=3))
+    assert once["shift 1σ"].delay == 1.0
+    assert twice["shift 1σ"].delay == 2.0
+    assert of_three["shift 1σ"].delay == 2.0
+
+
+def test_the_same_seed_gives_the_same_drill() -> None:
+    assert run(setting(), seed=7) == run(setting(), seed=7)
+
+
+def test_the_most_important_feature_is_found() -> None:
+    found = faults.ranked(made(), SIGNATURE, predict, np.random.default_rng(0))
+    assert found[0].name == "wind"
+
+
+def test_a_feature_that_may_not_be_null_is_refused_at_the_door() -> None:
+    fields = tuple(msgspec.structs.replace(each, nullable=False) for each in SIGNATURE.features)
+    plan = faults.plan(fields, made())
+    assert [each.name for each in plan if each.refused] == ["nulls"]
+
+
+def test_alerting_counts_the_last_windows() -> None:
+    limits = project.MonitorPart(persistence=2, of_last=3)
+    broken = frozenset({("psi", "wind")})
+    none: judge.Broken = frozenset()
+    assert judge.alerting([broken, none, broken], limits) == broken
+    assert judge.alerting([broken, none, none, broken], limits) == none
+    assert judge.alerting([broken, broken, none], limits) == none
+
+
+def test_a_drill_of_an_endpoint(store: Store, clock: Any) -> None:
+    document = production.start(store)
+    for day in range(14):
+        one = production.traffic(store, document, 400, day=day)
+        production.send(store, one.table, f"s{day}")
+        intake.receive_outcomes(store, production.SYSTEM, "delay", production.outcomes(one))
+    clock.now = time.from_us(production.days([15])[0])
+    wanted = drill.DrillRequest(days=16, repetitions=2, seed=1)
+    job = actions.request(store, production.SYSTEM, "delay", wanted)
+    Worker(store=store, handlers={actions.JOB: tasks.run}, name="here", poll_seconds=0.01).run_until_idle()
+    with store.read() as connection:
+        assert [each.event().detail for each in events.read(connection, kind="job.failed")] == []
+        (found,) = rows.list_all(connection, "flights", "delay")
+        (said,) = [each.event() for each in events.read(connection, kind="drill.finished")]
+    assert said.subject == event.Subject("drill", found.id)
+    assert job
+    assert (found.version, found.days, found.rows) == (1, 14, 14 * 400)
+    assert found.quiet_windows == 16
+    assert {each.fault for each in found.faults} >= {"shift 1σ", "unit changed", "nulls", "label flip"}
+    assert next(each for each in found.faults if each.fault == "unit changed").detected == 2
+
+
+def test_where_nothing_decides_or_nothing_is_known_it_says_so(store: Store, clock: Any) -> None:
+    production.start(store)
+    clock.now = time.from_us(production.days([3])[0])
+    actions.request(store, production.SYSTEM, "delay", drill.DrillRequest())
+    Worker(store=store, handlers={actions.JOB: partial(tasks.run)}, name="here", poll_seconds=0.01).run_until_idle()
+    with store.read() as connection:
+        assert rows.list_all(connection, "flights", "delay") == []
+        (failed,) = [each.event() for each in events.read(connection, kind="job.failed")]
+    assert "4 days" in str(failed.detail["error"])
+    with pytest.raises(Refused):
+        traffic.days(made(days=3))
