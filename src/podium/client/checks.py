@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from podium.client.part import Part
-from podium.core import check, drill, time
+from podium.core import check, time
+from podium.core import drill as rehearsal
 
 
 class Requested(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,13 +33,13 @@ class Checks(Part):
         """Closed windows, newest first."""
         return self._transport.get(f"{self._base}/endpoints/{endpoint}/windows", list[check.ClosedWindow], limit=1000)
 
-    def drill(self, endpoint: str, wanted: drill.DrillRequest) -> str:
+    def drill(self, endpoint: str, wanted: rehearsal.DrillRequest) -> str:
         """Rehearse the rules on a copy of the endpoint's traffic; the id of the job that does it."""
         return self._transport.post(f"{self._base}/endpoints/{endpoint}/drills", _Asked, wanted).job
 
-    def drills(self, endpoint: str) -> Sequence[drill.Drill]:
+    def drills(self, endpoint: str) -> Sequence[rehearsal.Drill]:
         """Drills, newest first."""
-        return self._transport.get(f"{self._base}/endpoints/{endpoint}/drills", list[drill.Drill])
+        return self._transport.get(f"{self._base}/endpoints/{endpoint}/drills", list[rehearsal.Drill])
 
     def close_window(self, endpoint: str, end_us: int | None = None) -> Requested:
         """Compute the checks of the window that ends at an instant (now), once, however often it is asked."""
