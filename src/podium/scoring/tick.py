@@ -82,13 +82,12 @@ class Tick:
         """The turn's end: let in what there is room for, read it, score it."""
         items, self._items = self._items, []
         self._turn += 1
-        costs = [len(item[3]) + 256 for item in items]
-        admitted = self.gate.admit(costs, self._started)
+        admitted = self.gate.admit([len(item[3]) for item in items], self._started)
         if admitted < len(items):
             for exchange, number, head, _ in items[admitted:]:
                 self._count(head.work.place.endpoint, 429, self._started)
                 exchange.answer(number, answers.too_many(), head)
-            items, costs = items[:admitted], costs[:admitted]
+            items = items[:admitted]
         groups: list[Group] = []
         for item in items:
             try:
@@ -137,7 +136,7 @@ class Tick:
         group = next((each for each in groups if each.loaded is loaded), None)
         if group is None:
             group = Group(place.endpoint, loaded, deciding, self._started)
-            group.level = self.gate.under_way
+            group.level = self.gate.bytes
             groups.append(group)
         lane.turn, lane.group = self._turn, group
         return lane
@@ -186,7 +185,7 @@ class Tick:
     def _aside(self, item: Item, lane: Lane, group: Group) -> None:
         """Read and score a large body on a thread; its rows are logged like all others."""
         alone = Group(group.endpoint, group.loaded, group.deciding, group.started)
-        alone.level, alone.cost = group.level, float(self.gate.cost(item[3]))
+        alone.level = group.level
 
         def read() -> Entry:
             found = lane.reader.read(item[3]) if item[2].work.fast else None
@@ -196,8 +195,7 @@ class Tick:
         def then(reading: asyncio.Future[Entry]) -> None:
             error = reading.exception()
             if error is not None:
-                self.gate.leave(alone.cost, alone.level, alone.started, time.perf_counter())
-                self._refuse(item, error, left=True)
+                self._refuse(item, error)
                 return
             alone.entries.append(reading.result())
             self._score(alone)
@@ -352,15 +350,16 @@ class Tick:
             return
         now = time.perf_counter()
         singles = len(group.items)
-        cost = 0
+        size = 0
         for (exchange, number, _, body), text in zip(group.items, texts, strict=True):
             exchange.text(number, text)
-            cost += len(body)
+            size += len(body)
         if singles:
             counts = self._parts.counts
             counts.count("podium_requests_total", singles, endpoint=group.endpoint, status="200")
             counts.observe(group.endpoint, now - group.started, singles)
-            self.gate.leave(cost + 256 * singles, group.level, group.started, now)
+            self.gate.leave(singles, size)
+            self.gate.measure(group.level, now - group.started, now)
         at = singles
         for entry in group.entries:
             entry.told(_scored(entry, batch, outcome, at))
@@ -386,16 +385,15 @@ class Tick:
         exchange, number, head, body = item
         written = head.work.codec.write(scored, lane.asked)
         self._count(lane.asked.endpoint, 200, lane.group.started)
-        self.gate.leave(self.gate.cost(body), lane.group.level, lane.group.started, time.perf_counter())
+        self.gate.leave(1, len(body))
         exchange.answer(number, Answer(200, written.body, written.media, written.headers), head)
 
-    def _refuse(self, item: Item, error: BaseException, *, left: bool = False) -> None:
+    def _refuse(self, item: Item, error: BaseException) -> None:
         exchange, number, head, body = item
         if not isinstance(error, PodiumError):
             _LOG.error("a request failed", exc_info=error)
         answer = answers.of(error) if isinstance(error, PodiumError) else answers.broken()
-        if not left:
-            self.gate.under_way = max(0.0, self.gate.under_way - self.gate.cost(body))
+        self.gate.leave(1, len(body))
         self._count(head.work.place.endpoint, answer.status, self._started)
         exchange.answer(number, answer, head)
 
@@ -456,4 +454,5 @@ def _scored(entry: Entry, batch: engine.Batch, outcome: engine.Outcome, at: int)
         decisions=outcome.decisions[at:end],
         versions=outcome.versions[at:end],
         wanted=entry.wanted,
+        referred=None if outcome.referred is None else outcome.referred[at:end],
     )

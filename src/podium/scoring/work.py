@@ -51,9 +51,8 @@ class Group:
         self.loaded = loaded
         self.deciding = deciding
         self.started = started
-        self.level = 0.0
-        """What was under way when they came in."""
-        self.cost = 0.0
+        self.level = 0
+        """How many bytes were under way when they came in."""
         self.items: list[Item] = []
         self.lanes: list[Lane] = []
         self.numbers: list[tuple[Any, ...]] = []
@@ -95,7 +94,9 @@ class Lane:
         """The answer's text for one row."""
         found = self.templates.get((version, decision))
         if found is None:
-            found = self.templates[version, decision] = Template(chosen, self.asked, version, decision)
+            referring = self.loaded.referring
+            gone = (decision is None and version in referring) if referring else None
+            found = self.templates[version, decision] = Template(chosen, self.asked, version, decision, gone)
         return found
 
 

@@ -37,10 +37,10 @@ class Found(NamedTuple):
         return end
 
 
-def stamp(message: bytes, seed: int) -> bytes:
-    """A batch's message with its checksum in place of the zeros; `seed`: the CRC-32 of the schema message."""
+def stamp(message: memoryview, seed: int) -> None:
+    """Put a batch's checksum in place of the zeros in its message; `seed`: the CRC-32 of the schema message."""
     start, end = _place(message)
-    return message[:start] + f"{zlib.crc32(message, seed):08x}".encode() + message[end:]
+    message[start:end] = f"{zlib.crc32(message, seed):08x}".encode()
 
 
 def find(data: bytes) -> Found:
@@ -86,7 +86,7 @@ def _batch(view: memoryview, schema: pa.Schema, seed: int) -> tuple[int, int]:
         return 0, 0
 
 
-def _place(message: bytes) -> tuple[int, int]:
+def _place(message: bytes | memoryview) -> tuple[int, int]:
     """Where the eight digits stand: a text of eight characters in the message's metadata."""
     found = _STATED.search(message, 0, _PREFIX + int.from_bytes(message[4:_PREFIX], "little"))
     if found is None:

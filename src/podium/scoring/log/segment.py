@@ -35,17 +35,13 @@ class Encoder:
 
     def encode(self, batch: pa.RecordBatch) -> bytes:
         """The bytes that the batch adds."""
-        self._stream.write_batch(batch, custom_metadata={batches.CRC: batches.UNSTATED})
-        piece = self._take()
-        if not self._begun:  # Arrow writes the schema together with the first batch
-            piece, self._begun = piece[len(self.head) :], True
-        return batches.stamp(piece, self._seed)
-
-    def _take(self) -> bytes:
-        piece = self._sink.getvalue()
         self._sink.seek(0)
-        self._sink.truncate()
-        return piece
+        self._stream.write_batch(batch, custom_metadata={batches.CRC: batches.UNSTATED})
+        start = 0 if self._begun else len(self.head)  # Arrow writes the schema together with the first batch
+        self._begun = True
+        with self._sink.getbuffer() as whole, whole[start : self._sink.tell()] as piece:
+            batches.stamp(piece, self._seed)
+            return bytes(piece)
 
 
 class Segment:
