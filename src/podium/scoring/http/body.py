@@ -9,7 +9,7 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 _LONGEST_LINE = 4096
 _TRAILER = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
 _LONGEST_TRAILER = 16 * 1024
-_GZIP = 16 + zlib.MAX_WBITS
+_WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 class Chunks:
@@ -91,19 +91,17 @@ class TooLarge(Exception):
     """The body is over the limit."""
 
 
-def inflate(body: bytes, limit: int) -> bytes:
-    """The content of a gzip body; `TooLarge` when it has more than `limit` bytes, `Refusal` when it is not gzip."""
-    out = bytearray()
-    rest = body
-    while rest:
-        stream = zlib.decompressobj(_GZIP)
-        try:
-            out += stream.decompress(rest, limit + 1 - len(out))
-        except zlib.error:
-            raise Refusal.of(400, "The body is not gzip, though it says so.") from None
-        if len(out) > limit:
-            raise TooLarge
-        if not stream.eof:
-            raise Refusal.of(400, "The gzip body ends too early.")
-        rest = stream.unused_data
-    return bytes(out)
+def inflate(body: bytes, limit: int, coding: str = "gzip") -> bytes:
+    """The content of a gzip or deflate (zlib) body of one member; `TooLarge` over `limit` bytes, else `Refusal`."""
+    stream = zlib.decompressobj(_WINDOWS[coding])
+    try:
+        content = stream.decompress(body, limit + 1)
+    except zlib.error:
+        raise Refusal.of(400, "The body is not compressed as it says.") from None
+    if len(content) > limit:
+        raise TooLarge
+    if not stream.eof:
+        raise Refusal.of(400, "The compressed body ends too early.")
+    if stream.unused_data:
+        raise Refusal.of(400, "There is more behind the compressed body.")
+    return content

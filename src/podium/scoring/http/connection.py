@@ -187,8 +187,8 @@ class Connection(asyncio.Protocol):
             return False
         self._head, self._chunks = None, None
         self.seconds = 0
-        if head.coding == "gzip":
-            content = body.inflate(content, self._shared.limits.body)
+        if head.coding in ("gzip", "deflate"):
+            content = body.inflate(content, self._shared.limits.body, head.coding)
         self._take(head, content)
         return True
 

@@ -42,7 +42,7 @@ class Head:
         self.expects = False
         """The client waits for `100 Continue`."""
         self.coding = ""
-        """`gzip`, or nothing."""
+        """`gzip`, `deflate`, or nothing."""
         self.work: Any = None
         """What the service found that this head asks for; for its own use."""
 
@@ -124,6 +124,6 @@ def _joined(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
 
 def unsupported(head: Head) -> Answer | None:
     """Why the body's content coding cannot be undone here, if it cannot."""
-    if head.coding in ("", "identity", "gzip"):
+    if head.coding in ("", "identity", "gzip", "deflate"):
         return None
-    return Refusal.of(415, "The only content coding taken here is gzip.").answer
+    return Refusal.of(415, "The content codings taken here are gzip and deflate.").answer
