@@ -33,6 +33,10 @@ class Checks(Part):
         """Closed windows, newest first."""
         return self._transport.get(f"{self._base}/endpoints/{endpoint}/windows", list[check.ClosedWindow], limit=1000)
 
+    def estimates(self, endpoint: str) -> Sequence[check.Estimates]:
+        """How good the estimates without outcomes turned out to be, by version and measure."""
+        return self._transport.get(f"{self._base}/endpoints/{endpoint}/estimates", list[check.Estimates])
+
     def drill(self, endpoint: str, wanted: rehearsal.DrillRequest) -> str:
         """Rehearse the rules on a copy of the endpoint's traffic; the id of the job that does it."""
         return self._transport.post(f"{self._base}/endpoints/{endpoint}/drills", _Asked, wanted).job

@@ -65,6 +65,24 @@ class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
     broken: int
 
 
+class Estimates(msgspec.Struct, frozen=True, kw_only=True):
+    """How good a version's estimates without outcomes turned out to be."""
+
+    endpoint: str
+    version: int
+    measure: str
+    windows: int
+    """In which there was an estimate, and later a measured figure."""
+    bias: float
+    """The mean of estimated less measured, in the measure's unit."""
+    error: float
+    """The mean of its size."""
+    constant: float
+    """The same if training's figure had been the estimate of every window."""
+    held: float
+    """The share of windows whose interval held the measured figure."""
+
+
 class Day(msgspec.Struct, frozen=True, kw_only=True):
     """One version's day at an endpoint, in numbers; `losses` are means over the rows whose outcome is known."""
 

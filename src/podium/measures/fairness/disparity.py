@@ -51,7 +51,7 @@ def masks(group: numpy.typing.ArrayLike) -> dict[str, rows.Truths]:
     raw = numpy.asarray(group, dtype=object)
     if raw.ndim != 1:
         raise Invalid("One group a row is needed.", field="group")
-    words = numpy.array([MISSING if each is None or each != each else str(each) for each in raw], dtype=str)
+    words = numpy.array([_word(each) for each in raw], dtype=str)
     known, place, counts = numpy.unique(words, return_inverse=True, return_counts=True)
     order = sorted(range(known.size), key=lambda at: (-counts[at], known[at]))
     return {str(known[at]): numpy.asarray(place == at) for at in order}
@@ -107,6 +107,12 @@ def of_means(
     sure = _surer(confidence, sum(_compared(values[name], sizes[name], small) for name in each))
     wide = {name: interval.mean(group, sure) for name, group in each.items()}
     return _widest(measure, values, wide, sizes, small, shares=False)
+
+
+def _word(value: object) -> str:
+    if value is None or value != value:
+        return MISSING
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _compared(value: run.Interval | None, size: int, small: int) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 import numpy
 import numpy.typing
 
+from podium.core import reference
 from podium.core.errors import Invalid
 from podium.measures import rows
 
@@ -84,6 +85,29 @@ def atoms(columns: Mapping[str, Column], parts: int = PARTS, top: int = TOP) -> 
     found: list[Condition] = []
     for name, column in columns.items():
         found += _words(name, column, top) if column.dtype == numpy.object_ else _ranges(name, column, parts)
+    return tuple(found)
+
+
+def of_reference(before: reference.Reference, parts: int = PARTS, top: int = TOP) -> tuple[Condition, ...]:
+    """The same from what training saw, so that conditions are the same for all rows that come later.
+
+    >>> from podium.measures.drift import reference as references
+    >>> known = references.numeric(numpy.arange(100.0))
+    >>> before = reference.Reference(
+    ...     rows=100, numeric={"x": known}, categorical={}, score=known, metrics={}, cost_per_row=None
+    ... )
+    >>> [str(each) for each in of_reference(before, parts=2)]
+    ['x ≤ 49', 'x > 49', 'x is missing']
+    """
+    found: list[Condition] = []
+    for name, known in before.numeric.items():
+        places = sorted({round(len(known.edges) * part / parts - 0.5) for part in range(1, parts)})
+        limits = [-math.inf, *(known.edges[at] for at in places if 0 <= at < len(known.edges)), math.inf]
+        found += [Condition(column=name, low=low, high=high) for low, high in itertools.pairwise(limits)]
+        found.append(Condition(column=name, missing=True))
+    for name, words in before.categorical.items():
+        found += [Condition(column=name, category=word) for word in list(words.counts)[:top]]
+        found.append(Condition(column=name, missing=True))
     return tuple(found)
 
 

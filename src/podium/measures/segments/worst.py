@@ -1,7 +1,7 @@
 """The worst segments: where a model does surely worse than elsewhere, found by itself."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -54,13 +54,14 @@ def worst(
     seed: int = 0,
     support: int = SUPPORT,
     rate: float = RATE,
-    beam: int = BEAM,
+    parts: Sequence[condition.Condition] | None = None,
 ) -> tuple[Segment, ...]:
     """Segments of one or two conditions with a surely higher mean loss than the other rows, the most certain first.
 
-    `losses`: per row, shape [n] (for example `log_loss.losses`); `columns`: values by name, each shape [n]. One half of
-    the rows (drawn by `seed`) proposes: all conditions on one column, and the `beam` worst of them with each other
-    condition, ranked by Welch's t; a pair must do clearly better than both of its parts, and near-copies are left out.
+    `losses`: per row, shape [n] (for example `log_loss.losses`); `columns`: values by name, each shape [n]; `parts`:
+    the conditions to begin with (default: those of `condition.atoms`). One half of the rows (drawn by `seed`)
+    proposes: all conditions on one column, and the 200 worst of them with each other condition, ranked by Welch's t; a
+    pair must do clearly better than both of its parts, and near-copies are left out.
     The other half confirms the 20 best proposals, at most `rate` of them expected to be false (Benjamini-Hochberg).
     `Invalid` on NaN losses or unequal lengths. Source: Chung et al. 2019, "Slice Finder", sections 3 and 4; the
     products of indicators: Sagadeeva & Boehm 2021, "SliceLine", section 4.
@@ -77,7 +78,8 @@ def worst(
     proposing = numpy.random.default_rng(seed).permutation(each.size) < each.size // 2
     columns = condition.ready(columns)
     half = {name: column[proposing] for name, column in columns.items()}
-    proposals = _propose(half, each[proposing], support, beam)
+    first = condition.atoms(half) if parts is None else [part for part in parts if part.column in half]
+    proposals = _propose(first, half, each[proposing], support)
     other = {name: column[~proposing] for name, column in columns.items()}
     found = [
         made for one in proposals if (made := _confirm(one, columns, other, each[~proposing], support)) is not None
@@ -88,14 +90,16 @@ def worst(
 
 
 def _propose(
-    columns: Mapping[str, condition.Column], losses: rows.Numbers, support: int, beam: int
+    parts: Sequence[condition.Condition],
+    columns: Mapping[str, condition.Column],
+    losses: rows.Numbers,
+    support: int,
 ) -> list[tuple[condition.Condition, ...]]:
-    parts = condition.atoms(columns)
     if not parts or losses.size < 2 * support:
         return []
     masks = numpy.stack([condition.holds(each, columns[each.column]) for each in parts])
     single = _welch(_sums(numpy.ones((1, losses.size), dtype=numpy.bool_), masks, losses)[:, 0], losses, support)
-    first = numpy.argsort(-single, kind="stable")[:beam]
+    first = numpy.argsort(-single, kind="stable")[:BEAM]
     double = _welch(_sums(masks[first], masks, losses), losses, support)
     names = numpy.array([each.column for each in parts])
     double[names[first][:, None] == names[None, :]] = -math.inf

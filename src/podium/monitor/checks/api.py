@@ -9,7 +9,7 @@ from litestar.params import Parameter
 from podium.core import access, check, time
 from podium.core.access import Caller, Permission
 from podium.core.errors import Invalid
-from podium.monitor.checks import actions
+from podium.monitor.checks import actions, hindsight
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 
@@ -90,4 +90,10 @@ def list_days(
     return actions.days(store, caller, name, version=version, first_day=first, last_day=last)
 
 
-routes = [close_window, list_windows, list_checks, list_days]
+@get(_ENDPOINT + "/estimates", opt=_READ, sync_to_thread=True)
+def list_estimates(store: Store, caller: Caller, name: str, since_us: int | None = None) -> list[check.Estimates]:
+    """How good the estimates without outcomes turned out to be, by version and measure."""
+    return hindsight.of_endpoint(store, caller, name, since_us or 0)
+
+
+routes = [close_window, list_windows, list_checks, list_days, list_estimates]

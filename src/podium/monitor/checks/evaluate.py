@@ -90,22 +90,24 @@ def of_columns(summary: Summary, before: reference.Reference, limits: project.Mo
 
 
 def of_outcomes(rows: Labelled, before: reference.Reference, spec: project.Project) -> Iterator[Finding]:
-    """The primary metric and the cost per row, each against the test split of training."""
+    """The primary metric, others that are asked for, and the cost per row, each against the test split of training."""
     confidence, limits = spec.metrics.confidence, spec.monitor
     enough = rows.target.size >= limits.min_rows
-    expected = before.metrics.get(spec.metrics.primary)
-    if limits.performance_drop > 0 and expected is not None:
-        measure = by_name.find(spec.metrics.primary, spec.costs)
+    for name in dict.fromkeys((spec.metrics.primary, *limits.metrics)):
+        expected = before.metrics.get(name)
+        if limits.performance_drop <= 0 or expected is None:
+            continue
+        measure = by_name.find(name, spec.costs)
         found = measure.interval(rows.target, rows.score, rows.threshold, confidence) if enough else None
         sign = 1.0 if measure.higher_is_better else -1.0
         limit = expected - sign * limits.performance_drop * abs(expected)
-        yield _outcome(CheckKind.PERFORMANCE, measure.name, found, expected, limit, sign, rows.target.size)
+        yield of_estimate(CheckKind.PERFORMANCE, measure.name, found, expected, limit, sign, rows.target.size)
     if limits.cost_rise > 0 and before.cost_per_row is not None and spec.costs is not None and rows.act is not None:
         target, act = (each if rows.decided is None else each[rows.decided] for each in (rows.target, rows.act))
         some = enough and target.size >= limits.min_rows
         paid = interval.mean(cost.losses(target, act, spec.costs), confidence) if some else None
         limit = before.cost_per_row + limits.cost_rise * abs(before.cost_per_row)
-        yield _outcome(CheckKind.COST, by_name.COST, paid, before.cost_per_row, limit, -1.0, target.size)
+        yield of_estimate(CheckKind.COST, by_name.COST, paid, before.cost_per_row, limit, -1.0, target.size)
 
 
 def _drift(
@@ -186,7 +188,7 @@ def _new(
     )
 
 
-def _outcome(  # noqa: PLR0913 - an estimate and its rule
+def of_estimate(  # noqa: PLR0913 - an estimate and its rule
     kind: CheckKind,
     measure: str,
     found: run.Interval | None,

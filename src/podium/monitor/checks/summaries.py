@@ -129,9 +129,9 @@ def _make(store: Store, subject: Subject, span: window.Window, scored: pyarrow.T
     before = subject.reference
     return rows.Summary(
         rows=scored.num_rows,
-        numeric={name: histogram.numeric(_numbers(seen, name), known) for name, known in before.numeric.items()},
+        numeric={name: histogram.numeric(feature_numbers(seen, name), known) for name, known in before.numeric.items()},
         categorical={
-            name: histogram.categorical(_words(seen, name), known) for name, known in before.categorical.items()
+            name: histogram.categorical(feature_words(seen, name), known) for name, known in before.categorical.items()
         },
         score=histogram.numeric(numbers(scored.column("score")), before.score),
         labels=labelled(scored, subject),
@@ -139,14 +139,16 @@ def _make(store: Store, subject: Subject, span: window.Window, scored: pyarrow.T
     )
 
 
-def _numbers(seen: pyarrow.Table, name: str) -> arrays.Numbers:
+def feature_numbers(seen: pyarrow.Table, name: str) -> arrays.Numbers:
+    """A numeric feature of rows of the log, null (or not logged) as NaN."""
     column = prediction.FEATURE_PREFIX + name
     if column not in seen.column_names:
         return numpy.full(seen.num_rows, numpy.nan)
     return numbers(seen.column(column))
 
 
-def _words(seen: pyarrow.Table, name: str) -> numpy.typing.NDArray[numpy.object_]:
+def feature_words(seen: pyarrow.Table, name: str) -> numpy.typing.NDArray[numpy.object_]:
+    """A categorical feature of rows of the log, null (or not logged) as None."""
     column = prediction.FEATURE_PREFIX + name
     if column not in seen.column_names:
         return numpy.full(seen.num_rows, None, dtype=object)

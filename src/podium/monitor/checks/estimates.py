@@ -1,0 +1,52 @@
+"""Checks of performance as estimated, while outcomes are not known."""
+
+from collections.abc import Iterator
+
+from podium.core import project, reference, run
+from podium.core.check import CheckKind
+from podium.measures import rows as arrays
+from podium.measures.estimates import cbpe, isotonic, support
+from podium.measures.performance import by_name
+from podium.monitor.checks import evaluate
+from podium.monitor.checks.store import Summary
+
+
+def of_scores(
+    scores: arrays.Numbers,
+    threshold: float | None,
+    summary: Summary,
+    before: reference.Reference,
+    spec: project.Project,
+) -> Iterator[evaluate.Finding]:
+    """The primary metric as it probably is on a window's rows, against the test split; hidden off training's support.
+
+    `scores`: of all rows of the window, finite, shape [n]. Broken when the estimate is past the limit and its whole
+    interval is worse than what training promised. A reference without calibration says nothing.
+    """
+    limits, expected = spec.monitor, before.metrics.get(spec.metrics.primary)
+    if limits.estimated_drop <= 0 or before.calibration is None or expected is None:
+        return
+    measure = by_name.find(spec.metrics.primary, spec.costs)
+    supported = not support.outside(summary.numeric, summary.categorical, before)
+    found = None
+    if scores.size >= limits.min_rows and supported and not (measure.needs_threshold and threshold is None):
+        found = _estimate(measure.name, scores, threshold, before.calibration, spec)
+    sign = 1.0 if measure.higher_is_better else -1.0
+    limit = expected - sign * limits.estimated_drop * abs(expected)
+    yield evaluate.of_estimate(CheckKind.ESTIMATED, measure.name, found, expected, limit, sign, scores.size)
+
+
+def _estimate(
+    name: str,
+    scores: arrays.Numbers,
+    threshold: float | None,
+    known: reference.Calibration,
+    spec: project.Project,
+) -> run.Interval | None:
+    estimator = cbpe.ESTIMATORS.get(name)
+    if estimator is None:
+        if spec.costs is None:
+            return None
+        estimator = cbpe.cost(spec.costs)
+    line = isotonic.Line(scores=known.scores, rates=known.rates, counts=known.counts) if known.scores else None
+    return cbpe.cbpe(estimator, scores, line, 0.5 if threshold is None else threshold, spec.metrics.confidence)
