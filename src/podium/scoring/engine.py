@@ -50,6 +50,8 @@ class Outcome(NamedTuple):
     decisions: list[bool | None]
     versions: list[int]
     parts: list[rows.Rows]
+    referred: list[bool] | None = None
+    """Which rows a person decides; None where no version refers any."""
 
 
 class Deciding(NamedTuple):
@@ -83,6 +85,8 @@ class Loaded:
         self.shadows = tuple(each for each in self.live if each.route.role is RouteRole.SHADOW)
         self._keys = keys
         self._until: dict[str, int] = {}
+        self.referring = frozenset(each.route.version for each in self.live if each.route.review is not None)
+        """Versions that refer some scores to people."""
         self.readers: dict[str, Reader] = {}
         """Compiled readers of the champion's rows, by family."""
 
@@ -121,7 +125,8 @@ class Loaded:
             part = _rows(champion, batch, scores, batch.grid)
             count = len(scores)
             chosen = rows.decisions(scores.tolist(), [champion.route.threshold] * count)
-            return Outcome(scores, chosen, [champion.route.version] * count, [part])
+            made = Outcome(scores, chosen, [champion.route.version] * count, [part])
+            return _referring(made, [champion.source] * count) if self.referring else made
         mask = router.to_canary(self.document.salt, canary.route.weight, batch.keys, batch.prediction_ids)
         found = np.empty(len(mask), dtype=np.float64)
         parts = []
@@ -136,7 +141,8 @@ class Loaded:
         _check(found)
         sources = [canary.source if flag else champion.source for flag in mask.tolist()]
         chosen = rows.decisions(found.tolist(), [source.threshold for source in sources])
-        return Outcome(found, chosen, [source.version for source in sources], parts)
+        made = Outcome(found, chosen, [source.version for source in sources], parts)
+        return _referring(made, sources) if self.referring else made
 
     def shadow(self, live: Live, batch: Batch) -> rows.Rows:
         """What a shadow says to the same rows, under the same prediction ids."""
@@ -147,6 +153,12 @@ class Loaded:
         if not np.isfinite(scores).all():
             raise Invalid("The shadow has no answer for some row.", field="score")
         return _rows(live, batch, scores, seen)
+
+
+def _referring(made: Outcome, sources: Sequence[rows.Source]) -> Outcome:
+    """What some versions decide, and some leave to people."""
+    gone = rows.referred(made.scores.tolist(), [source.review for source in sources])
+    return made._replace(decisions=rows.without(made.decisions, gone), referred=gone)
 
 
 def _predict(live: Live, seen: Grid) -> npt.NDArray[np.float64]:
@@ -187,6 +199,7 @@ def load(document: rollout.Rollout, folder_of: Callable[[str], Path], keys: trus
     for route in document.routes:
         if route.digest not in runtimes:
             runtimes[route.digest] = _runtime(document, folder_of(digest.check(route.digest)), route.digest, limits)
+        _check_band(route, runtimes[route.digest].manifest)
         live.append(Live(route, runtimes[route.digest], _source(document, route, runtimes)))
     return Loaded(document, live, keys)
 
@@ -206,6 +219,12 @@ def _check_manifest(document: rollout.Rollout, manifest: bundle.Manifest) -> Non
         raise Refused("The bundle is of another model than the rollout says.", field="model")
 
 
+def _check_band(route: rollout.Route, manifest: bundle.Manifest) -> None:
+    """People approved the bundle, and with it what it refers to people."""
+    if route.review != manifest.band:
+        raise Refused("The rollout refers other scores to people than the approved bundle.", field="review")
+
+
 def _source(document: rollout.Rollout, route: rollout.Route, runtimes: Mapping[str, Runtime]) -> rows.Source:
     return rows.Source(
         endpoint=document.endpoint,
@@ -216,4 +235,5 @@ def _source(document: rollout.Rollout, route: rollout.Route, runtimes: Mapping[s
         rollout=document.number,
         threshold=route.threshold,
         signature=runtimes[route.digest].manifest.signature,
+        review=route.review,
     )

@@ -147,4 +147,5 @@ def described(board: Board, place: Place) -> dict[str, Any]:
         raise errors.Unavailable("This endpoint has no rollout with a version.", field="endpoint")
     decides = any(each.route.threshold is not None for each in live)
     versions = sorted({each.route.version for each in live})
-    return oip.model(place.endpoint, versions, live[0].runtime.manifest, decides=decides)
+    refers = any(each.route.review is not None for each in live)
+    return oip.model(place.endpoint, versions, live[0].runtime.manifest, decides=decides, refers=refers)

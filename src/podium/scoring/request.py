@@ -50,6 +50,8 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     versions: list[int]
     wanted: Any = None
     """As the rows said."""
+    referred: list[bool] | None = None
+    """Which rows a person decides (their decision is None); None where no version refers any."""
 
 
 def check_id(value: Any, field: str = "id") -> str:

@@ -15,13 +15,21 @@ class Template:
 
     __slots__ = ("_order", "_text")
 
-    def __init__(self, codec: Codec, asked: Asked, version: int, decision: bool | None) -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        codec: Codec,
+        asked: Asked,
+        version: int,
+        decision: bool | None,  # noqa: FBT001
+        referred: bool | None = None,  # noqa: FBT001
+    ) -> None:
         scored = request.Scored(
             request_id=_ID,
             prediction_ids=[_PREDICTION],
             scores=[_SCORE],
             decisions=[decision],
             versions=[version],
+            referred=None if referred is None else [referred],
         )
         text = codec.write(scored, asked).body.decode()
         holes = {_ID: 0, _PREDICTION: 1, repr(_SCORE): 2}

@@ -187,7 +187,9 @@ def _left_open(
     decided: pa.Array, scores: npt.NDArray[np.float64], sources: Sequence[Source], counts: Sequence[int]
 ) -> pa.Array:
     """The decisions, null where a person decides."""
-    bands = [(np.inf, -np.inf) if source.review is None else (source.review.low, source.review.high) for source in sources]
+    bands = [
+        (np.inf, -np.inf) if source.review is None else (source.review.low, source.review.high) for source in sources
+    ]
     low, high = (np.repeat(ends, counts) for ends in zip(*bands, strict=True))
     return pc.if_else(pa.array((scores >= low) & (scores < high)), None, decided)
 

@@ -4,6 +4,7 @@ https://arrow.apache.org/docs/format/Columnar.html
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -180,14 +181,14 @@ def wanted(headers: Mapping[str, str], *, same: bool) -> bool:
 
 def write(scored: request.Scored, asked: codec.Asked) -> codec.Written:
     """The answer as a stream of one batch; its schema says the request's id, and the endpoint."""
+    given: list[Sequence[Any]] = [scored.prediction_ids, scored.scores, scored.decisions, scored.versions]
+    schema = _ANSWER
+    if scored.referred is not None:
+        given.append(scored.referred)
+        schema = schema.append(pa.field("referred", pa.bool_(), nullable=False))
     batch = pa.RecordBatch.from_arrays(
-        [
-            pa.array(values, type=field.type)
-            for values, field in zip(
-                (scored.prediction_ids, scored.scores, scored.decisions, scored.versions), _ANSWER, strict=True
-            )
-        ],
-        schema=_ANSWER.with_metadata({REQUEST_ID: scored.request_id, "podium.endpoint": asked.endpoint}),
+        [pa.array(values, type=field.type) for values, field in zip(given, schema, strict=True)],
+        schema=schema.with_metadata({REQUEST_ID: scored.request_id, "podium.endpoint": asked.endpoint}),
     )
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as stream:

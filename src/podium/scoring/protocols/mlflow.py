@@ -134,6 +134,7 @@ _READERS: dict[str, _Reader] = {
 def write(scored: request.Scored) -> bytes:
     """The answer to an invocation: a record for each row."""
     scores = scored.scores
+    referred = scored.referred
     return msgspec.json.encode(
         {
             "predictions": [
@@ -142,6 +143,7 @@ def write(scored: request.Scored) -> bytes:
                     "decision": scored.decisions[row],
                     "prediction_id": scored.prediction_ids[row],
                     "version": scored.versions[row],
+                    **({} if referred is None else {"referred": referred[row]}),
                 }
                 for row in range(len(scores))
             ]

@@ -89,7 +89,9 @@ def server(version: str) -> bytes:
     return msgspec.json.encode({"name": "podium", "version": version, "extensions": EXTENSIONS})
 
 
-def model(name: str, versions: Sequence[int], of: bundle.Manifest, *, decides: bool) -> dict[str, Any]:
+def model(
+    name: str, versions: Sequence[int], of: bundle.Manifest, *, decides: bool, refers: bool = False
+) -> dict[str, Any]:
     """Model metadata: the endpoint's inputs (features and key) and outputs; -1 stands for any number of rows."""
     signature = of.signature
     inputs = [(field.name, tensors.DATATYPE[field.type]) for field in signature.features]
@@ -98,7 +100,7 @@ def model(name: str, versions: Sequence[int], of: bundle.Manifest, *, decides: b
         "versions": [str(version) for version in versions],
         "platform": f"podium_{of.engine}",
         "inputs": [_metadata(*each) for each in (*inputs, (signature.key, tensors.BYTES))],
-        "outputs": [_metadata(*each) for each in outputs.described(decides=decides)],
+        "outputs": [_metadata(*each) for each in outputs.described(decides=decides, refers=refers)],
     }
 
 

@@ -9,7 +9,7 @@ from podium.core.errors import Invalid
 from podium.scoring import request
 from podium.scoring.protocols import tensors
 
-NAMES = ("score", "decision", "prediction_id", "version")
+NAMES = ("score", "decision", "prediction_id", "version", "referred")
 _REFUSED = ("classification", "shared_memory_region")
 
 
@@ -91,21 +91,24 @@ def _flag(parameters: Mapping[str, Any], name: str, where: str) -> bool:
     return given
 
 
-def described(*, decides: bool) -> list[tuple[str, str]]:
-    """Name and datatype of each output of a model, which `decides` or only scores."""
-    kinds = dict(zip(NAMES, ("FP64", "BOOL", tensors.BYTES, "INT64"), strict=True))
-    return [(name, kind) for name, kind in kinds.items() if decides or name != "decision"]
+def described(*, decides: bool, refers: bool = False) -> list[tuple[str, str]]:
+    """Name and datatype of each output of a model, which `decides` or only scores, and `refers` some rows to people."""
+    kinds = dict(zip(NAMES, ("FP64", "BOOL", tensors.BYTES, "INT64", "BOOL"), strict=True))
+    given = {"decision": decides, "referred": refers}
+    return [(name, kind) for name, kind in kinds.items() if given.get(name, True)]
 
 
 def of(scored: request.Scored) -> list[Output]:
-    """All outputs; a decision only where some row has one."""
-    decides = any(decision is not None for decision in scored.decisions)
+    """All outputs; a decision only where some row has one, or is referred to a person."""
+    decides = scored.referred is not None or any(decision is not None for decision in scored.decisions)
     decided = [Output("decision", "BOOL", scored.decisions)] if decides else []
+    referred = [] if scored.referred is None else [Output("referred", "BOOL", scored.referred)]
     return [
         Output("score", "FP64", scored.scores),
         *decided,
         Output("prediction_id", tensors.BYTES, scored.prediction_ids),
         Output("version", "INT64", scored.versions),
+        *referred,
     ]
 
 
