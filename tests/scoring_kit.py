@@ -20,6 +20,7 @@ import msgspec
 from podium.bundle import signing, write
 from podium.core import approval, bundle, digest, rollout
 from podium.core.access import Role
+from podium.core.review import Band
 from podium.core.rollout import RouteRole
 from podium.scoring import trust
 from podium.version import VERSION
@@ -36,15 +37,15 @@ PROCESS = Path(__file__).with_name("scoring_process.py")
 ROWS: dict[str, list[Any]] = {"distance": [100.0, 1900.5, 700.0], "hour": [1, 23, 12]}
 
 
-def bundle_digest(bias: float = -1.0, *, explained: bool = False) -> str:
-    return write.seal(_manifest(), _files(bias, explained=explained))[0]
+def bundle_digest(bias: float = -1.0, *, explained: bool = False, review: Band | None = None) -> str:
+    return write.seal(_manifest(review), _files(bias, explained=explained))[0]
 
 
 def _files(bias: float, *, explained: bool) -> dict[str, bytes]:
     return artifacts.files(bias) | (artifacts.explanation(bias) if explained else {})
 
 
-def _manifest() -> bundle.Manifest:
+def _manifest(review: Band | None = None) -> bundle.Manifest:
     return bundle.Manifest(
         project=PROJECT,
         model=MODEL,
@@ -57,13 +58,14 @@ def _manifest() -> bundle.Manifest:
         dataset="sha256:" + "0" * 64,
         source="",
         created_us=NOW,
+        review=review or msgspec.UNSET,
     )
 
 
-def write_bundle(folder: Path, bias: float = -1.0, *, explained: bool = False) -> str:
-    named = bundle_digest(bias, explained=explained)
+def write_bundle(folder: Path, bias: float = -1.0, *, explained: bool = False, review: Band | None = None) -> str:
+    named = bundle_digest(bias, explained=explained, review=review)
     target = folder / "bundles" / named.removeprefix(digest.PREFIX)
-    write.write(target, _manifest(), _files(bias, explained=explained))
+    write.write(target, _manifest(review), _files(bias, explained=explained))
     (folder / "proven").mkdir(exist_ok=True)
     (folder / "proven" / named.removeprefix(digest.PREFIX)).write_text(VERSION)  # so that scorers start at once
     return named
@@ -100,11 +102,22 @@ def both(named: str, version: int, **changes: Any) -> tuple[approval.Approval, .
 
 
 def route(
-    role: str, version: int, named: str, weight: float = 1.0, approvals: Sequence[approval.Approval] | None = None
+    role: str,
+    version: int,
+    named: str,
+    weight: float = 1.0,
+    approvals: Sequence[approval.Approval] | None = None,
+    review: Band | None = None,
 ) -> rollout.Route:
     given = (() if role == "shadow" else both(named, version)) if approvals is None else tuple(approvals)
     return rollout.Route(
-        role=RouteRole(role), version=version, digest=named, weight=weight, threshold=0.5, approvals=given
+        role=RouteRole(role),
+        version=version,
+        digest=named,
+        weight=weight,
+        threshold=0.5,
+        approvals=given,
+        review=review,
     )
 
 
@@ -261,7 +274,7 @@ class Nursery:
 class ControlPlane:
     """The few routes of the control plane that a scorer uses, on a real socket. `down` makes it answer nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.signed: dict[str, rollout.Signed] = {}
         self.files: dict[str, dict[str, bytes]] = {}
         self.segments: dict[str, bytes] = {}
@@ -292,7 +305,7 @@ class ControlPlane:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
