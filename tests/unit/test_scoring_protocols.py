@@ -151,6 +151,8 @@ RECORDS = [{"hour": 1, "distance": 2.5, "other": "x"}, {"hour": None, "distance"
     "body",
     [
         {"dataframe_split": SPLIT},
+        {"dataframe_split": SPLIT | {"index": [7, 8]}, "params": {"any": 1}},
+        {"dataframe_split": {"data": [[2.5, 1], [3, None]]}},
         {"dataframe_records": RECORDS},
         {"instances": RECORDS},
         {"instances": [[2.5, 1], [3, None]]},
@@ -172,6 +174,7 @@ def test_mlflows_forms_mean_the_same(body: dict[str, Any]) -> None:
         ({"instances": [], "inputs": []}, "body"),
         ({"dataframe_split": []}, "dataframe_split"),
         ({"dataframe_split": {"columns": ["a"]}}, "dataframe_split"),
+        ({"dataframe_split": {"data": [[1]]}}, "dataframe_split.data"),
         ({"dataframe_split": {"columns": [1], "data": []}}, "dataframe_split.columns"),
         ({"dataframe_split": {"columns": ["a", "a"], "data": []}}, "dataframe_split.columns"),
         ({"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}, "dataframe_split.data"),

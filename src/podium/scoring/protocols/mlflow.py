@@ -63,10 +63,11 @@ def _cell(cell: str, kind: FieldType, name: str) -> Any:
         raise Invalid("A CSV cell does not fit the feature's type.", field=name) from None
 
 
-def _split(value: Any, where: str, _features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:
+def _split(value: Any, where: str, features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:
+    """Pandas' split form; without `columns`, in the signature's order. An `index` says nothing here."""
     if not isinstance(value, dict) or not isinstance(value.get("data"), list):
         raise Invalid("It is an object with `columns` and `data`.", field=where)
-    names, data = value.get("columns"), value["data"]
+    names, data = value.get("columns", features), value["data"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise Invalid("It is a list of column names.", field=f"{where}.columns")
     if len(set(names)) != len(names):
