@@ -28,6 +28,8 @@ from podium.scoring.ship import Shipper
 from podium.scoring.source import ControlPlane, Folder
 
 _LOG = logging.getLogger("podium.scorer")
+_SWITCH_SECONDS = 0.0005
+"""How long another thread may keep the interpreter from the loop (Python's own 5 ms is an answer's time here)."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +177,8 @@ def _serve(settings: Settings, parts: operate.Parts, fronts: Sequence[Front]) ->
     def ready() -> None:
         sys.stdout.write(f"podium scorer listening on http://{settings.host}:{port}\n")
         sys.stdout.flush()
+
+    sys.setswitchinterval(_SWITCH_SECONDS)
 
     async def main() -> None:
         meaning = service.Service(parts, asyncio.get_running_loop())

@@ -1,7 +1,8 @@
 """Requests that were read in one turn of the event loop are scored together, one call of the engine for each endpoint.
 
 There is no timer: a request that comes alone is scored at the end of the turn in which it came, and while the engine
-works on many, the next ones gather by themselves. A request that is wrong harms none of its neighbours.
+works on many, the next ones gather by themselves. While the log is being synced, a few requests that must be durable
+wait for its end, as they could not be answered sooner: it saves calls. A wrong request harms none of its neighbours.
 """
 
 import asyncio
@@ -33,6 +34,8 @@ _LARGE = 128 * 1024
 """Bodies beyond that many bytes are read on a thread."""
 _MANY = 4096
 """More rows than that are scored on a thread."""
+_ENOUGH = 24
+"""So many requests do not wait for the end of a sync."""
 _encode = msgspec.json.encode
 
 
@@ -48,13 +51,22 @@ class Tick:
         self._started = 0.0
         self._acks: deque[Callable[[], None]] = deque()
         self._telling = False
+        self._holding = False
 
     def take(self, exchange: Exchange, number: int, head: Any, body: bytes) -> None:
         """Score the rows in that body with the others of this turn."""
-        if not self._items:
+        items = self._items
+        lane = head.work.lane
+        if not items:
             self._started = time.perf_counter()
+            if lane is not None and lane.durable and self._parts.log.busy:
+                self._holding = True
+            else:
+                self._loop.call_soon(self._run)
+        elif self._holding and (len(items) >= _ENOUGH or lane is None or not lane.durable):
+            self._holding = False
             self._loop.call_soon(self._run)
-        self._items.append((exchange, number, head, body))
+        items.append((exchange, number, head, body))
 
     def infer(self, place: routes.Place, read: Callable[[codec.Asked], request.Rows], told: Said) -> None:
         """Score rows that came by another way than HTTP."""
@@ -340,6 +352,9 @@ class Tick:
         self._telling = False
         while self._acks:
             self._acks.popleft()()
+        if self._holding:
+            self._holding = False
+            self._loop.call_soon(self._run)
 
     def _settle(
         self, group: Group, batch: engine.Batch, outcome: engine.Outcome, texts: list[str], logged: "Future[None]"

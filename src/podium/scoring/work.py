@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from podium.bundle.grid import Grid
 from podium.core.errors import PodiumError
+from podium.core.rollout import Durability
 from podium.core.signature import Signature
 from podium.scoring import codec, codecs, engine, request, routes
 from podium.scoring.call import Answer
@@ -77,10 +78,11 @@ class Group:
 class Lane:
     """What requests of one head need while a rollout is in force."""
 
-    __slots__ = ("asked", "group", "loaded", "reader", "templates", "turn")
+    __slots__ = ("asked", "durable", "group", "loaded", "reader", "templates", "turn")
 
     def __init__(self, loaded: engine.Loaded, asked: codec.Asked, family: str) -> None:
         self.loaded = loaded
+        self.durable = loaded.document.durability is Durability.DURABLE
         self.asked = asked
         reader = loaded.readers.get(family)
         if reader is None:

@@ -76,6 +76,10 @@ class Writer:
         self._places: dict[tuple[str, int], tuple[object, _Place]] = {}
         self._flushes: list[Done] = []
         self._stopping = False
+        self._urgent = False
+        """Somebody waits for what is pending."""
+        self.busy = False
+        """Durable rows are being written: others have to wait until they are."""
         self._changed = threading.Condition()
         self.problem: str | None = None
         """Why the last write failed, until one succeeds."""
@@ -98,9 +102,11 @@ class Writer:
         with self._changed:
             if self._stopping or self._waiting + count > self._limits.waiting:
                 return self._no_room(done, count, durable=durable)
+            if durable or not self._pending:  # queued rows wake the thread once
+                self._changed.notify()
             self._pending.append(_Entry(parts, durable, done))
             self._waiting += count
-            self._changed.notify()
+            self._urgent = self._urgent or durable
         if not durable:
             done.set_result(None)
         return done
@@ -155,19 +161,16 @@ class Writer:
             if not self._pending and not self._flushes and not self._stopping:
                 self._changed.wait(_TICK_SECONDS)
             until = time.monotonic() + _QUEUED_SECONDS
-            while self._only_queued() and (left := until - time.monotonic()) > 0:
+            while self._may_wait() and (left := until - time.monotonic()) > 0:
                 self._changed.wait(left)
             entries, self._pending = list(self._pending), deque()
             flushes, self._flushes = self._flushes, []
+            self.busy, self._urgent = self._urgent, False
             return entries, flushes, self._stopping
 
-    def _only_queued(self) -> bool:
-        return (
-            bool(self._pending)
-            and not self._flushes
-            and not self._stopping
-            and not any(entry.durable for entry in self._pending)
-        )
+    def _may_wait(self) -> bool:
+        """Whether only queued rows wait."""
+        return bool(self._pending) and not (self._urgent or self._flushes or self._stopping)
 
     def _commit(self, entries: list[_Entry]) -> Exception | None:
         """Write all entries, each segment synced once. Of those that fail, queued ones wait for the next try."""
@@ -184,6 +187,7 @@ class Writer:
                 failed = problem
                 unwritten.add(place)
         self.problem = None if failed is None else (getattr(failed, "strerror", None) or "The log cannot be written.")
+        self.busy = False
         for entry in entries:
             lost = failed if any(self._place(part.source) in unwritten for part in entry.parts) else None
             if entry.durable:
