@@ -32,8 +32,10 @@ class Shape:
         self.fields = {field.name: field for field in signature.features}
         numbers = [self.fields[name] for name in self.order.numbers]
         self.booleans = np.array([field.type is FieldType.BOOLEAN for field in numbers], dtype=np.bool_)
-        self.integers = np.flatnonzero([field.type is FieldType.INTEGER for field in numbers])
-        self.nullable = np.array([field.nullable for field in numbers], dtype=np.bool_)
+        self.integers = [at for at, field in enumerate(numbers) if field.type is FieldType.INTEGER]
+        self.limits = np.full(len(numbers), np.inf)
+        self.limits[self.integers] = columns.LARGEST_INTEGER
+        self.never_null = [at for at, field in enumerate(numbers) if not field.nullable]
         self.any_boolean = bool(self.booleans.any())
 
 
@@ -80,7 +82,7 @@ def grid_of(signature: Signature, given: Mapping[str, Any]) -> Grid:
             doubtful.append(at)
         lines[at] = 0.0 if plain is None else plain
     numbers = np.ascontiguousarray(lines.T)
-    _settle(known, numbers, doubtful, given)
+    _settle(known, numbers, known.integers, doubtful, given)
     return Grid(numbers, _texts(known, given, rows))
 
 
@@ -117,7 +119,8 @@ def grid_of_batch(signature: Signature, given: Batch) -> Grid:
         return grid_of(signature, given)
     if not numbers.flags.writeable:
         numbers = numbers.copy()
-    _settle(known, numbers, [], given)
+    rough = [at for at in known.integers if not isinstance(batch.column(wanted[at]), pa.IntegerArray)]
+    _settle(known, numbers, rough, [], given)
     return Grid(numbers, _texts(known, texts, batch.num_rows))
 
 
@@ -145,22 +148,27 @@ def _plain(values: Any, *, boolean: bool) -> npt.NDArray[Any] | None:
     return values if values.dtype.kind in ("b" if boolean else "iuf") else None
 
 
-def _settle(known: Shape, numbers: _Numbers, doubtful: list[int], given: Mapping[str, Any]) -> None:
+def _settle(
+    known: Shape, numbers: _Numbers, rough: Sequence[int], doubtful: list[int], given: Mapping[str, Any]
+) -> None:
     """Check a matrix [n, k]; columns in doubt go the long way, which finds the row or gives the same values.
 
-    2^53 itself is in doubt for an integer: it may have been a larger one before it was rounded.
+    `rough`: the integer columns that came as floats. 2^53 itself is in doubt for an integer: it may have been a larger
+    one before it was rounded.
     """
-    finite = np.isfinite(numbers)
-    if not finite.all():
+    good = np.abs(numbers) < known.limits
+    if not good.all():
         null = np.isnan(numbers)
-        wrong = (~finite & ~null).any(axis=0) | (null.any(axis=0) & ~known.nullable)
-        doubtful = [*doubtful, *np.flatnonzero(wrong).tolist()]
-        numbers[null] = np.nan
-    if len(known.integers):
-        whole = numbers[:, known.integers]
-        wrong = ~(((np.abs(whole) < columns.LARGEST_INTEGER) & (np.rint(whole) == whole)) | np.isnan(whole)).all(axis=0)
-        doubtful = [*doubtful, *known.integers[wrong].tolist()]
-        numbers[:, known.integers] = whole + 0.0  # -0.0 becomes 0.0
+        if np.count_nonzero(good) + np.count_nonzero(null) < good.size:
+            doubtful = [*doubtful, *np.flatnonzero(~(good | null).all(axis=0)).tolist()]
+        if len(known.never_null) and null[:, known.never_null].any():
+            doubtful = [*doubtful, *known.never_null]
+        np.copyto(numbers, np.nan, where=null)
+    for at in rough:
+        line = numbers[:, at]
+        line += 0.0  # -0.0 becomes 0.0
+        if not ((np.rint(line) == line) | np.isnan(line)).all():
+            doubtful = [*doubtful, at]
     for at in doubtful:
         numbers[:, at] = _long_way(known, known.order.numbers[at], given)
 

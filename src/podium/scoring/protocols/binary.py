@@ -48,7 +48,7 @@ class _Plain(msgspec.Struct):
 
 
 _PLAIN = msgspec.json.Decoder(_Plain)
-_WIDE, _FLOAT = "FP64", tensors.DTYPES["FP64"]
+_NUMBERS = {kind: dtype for kind, dtype in tensors.DTYPES.items() if kind != "BOOL"}
 _KEYS = len(msgspec.structs.fields(_Tensor)) + 1
 
 
@@ -87,8 +87,9 @@ class _Reading:
             known = kind in tensors.ALLOWED[field.type] if field is not None else kind == tensors.BYTES
             if not (known and name and tensor.shape == shape):
                 return False
-            if kind == _WIDE and size == 8 * rows and at + size <= len(self._rest):
-                columns[name] = np.frombuffer(self._rest, _FLOAT, rows, at)
+            dtype = _NUMBERS.get(kind)
+            if dtype is not None and size == dtype.itemsize * rows and at + size <= len(self._rest):
+                columns[name] = np.frombuffer(self._rest, dtype, rows, at)
             elif kind == tensors.BYTES and size >= 4 * rows:
                 columns[name] = None
                 texts.append(_Text(name, self._rest[at : at + size], f"inputs[{len(columns) - 1}]"))
