@@ -296,6 +296,7 @@ class ControlPlane:
 
             def _answer(self, act: Callable[[list[str], bytes, Any], tuple[int, bytes]]) -> None:
                 data = self.rfile.read(int(self.headers.get("content-length", 0)))
+                self.close_connection = plane.down
                 code, body = (503, b"") if plane.down else act(self.path.split("/")[3:], data, self.headers)
                 self.send_response(code)
                 self.send_header("content-length", str(len(body)))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -40,10 +41,10 @@ def body(identifier: str) -> bytes:
 
 
 class Load:
-    """Threads that ask one scorer after another answer. `address`: where it is now; asked again for each connection.
+    """Threads that ask again once they are answered. `address`: where the scorer is; asked for each connection.
 
-    With `retry`, a request that broke is sent again under the same id until it is answered, as an application would
-    that must have its decision. Without it, what breaks is a failure.
+    Without `keep` each request has a connection of its own. With `retry`, a request that broke is sent again under the
+    same id until it is answered, as an application does that must have its decision; else it is a failure.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Load:
         threads: int = 4,
         retry: bool = False,
         pause: float = 0.0,
+        keep: bool = True,
     ) -> None:
         self.answered: dict[str, Answered] = {}
         self.failed: list[Failure] = []
@@ -62,6 +64,7 @@ class Load:
         self._address = address
         self._retry = retry
         self._pause = pause
+        self._keep = keep
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(f"{name}-{number}",)) for number in range(threads)]
         for thread in self._threads:
@@ -120,7 +123,7 @@ class Load:
             self.refused[answer.status] += 1
             self.retry_after[answer.headers.get("Retry-After")] += 1
             self.failed.append(Failure(identifier, f"{answer.status}: {data[:200]!r}", time.monotonic()))
-        if answer.headers.get("Connection", "").lower() == "close":
+        if not self._keep or answer.headers.get("Connection", "").lower() == "close":
             connection.close()
             return None
         return connection
@@ -138,6 +141,16 @@ def read(data: bytes) -> Answered:
     """What an answer says."""
     told: dict[str, Any] = json.loads(data)
     return Answered(tuple(kit.output(told, "score")), tuple(kit.output(told, "version")), time.monotonic())
+
+
+class Waiting:
+    """How long a process was ready to run and another had the processor: what a quiet machine would have saved it."""
+
+    def __init__(self, pid: int) -> None:
+        self._path = Path(f"/proc/{pid}/schedstat")
+
+    def seconds(self) -> float:
+        return int(self._path.read_text().split()[1]) / 1e9 if self._path.exists() else 0.0
 
 
 def ready(url: str, seconds: float = 30.0) -> float:

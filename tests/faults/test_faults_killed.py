@@ -49,7 +49,7 @@ def test_kill_9_under_load(
     nursery = kit.Nursery(tmp_path, **settings)
     address = ["http://127.0.0.1:9"]
     random_ = random.Random(1)
-    slowest = 0.0
+    slowest = (0.0, 0.0)
     clients = load.Load(lambda: address[0], "kill", retry=True)
     try:
         for trial in range(trials):
@@ -59,7 +59,8 @@ def test_kill_9_under_load(
                 process.http.close()
                 pid, address[0] = process.process.pid, process.url
                 load.ready(process.url)
-                slowest = max(slowest, time.monotonic() - begun)
+                waited = load.Waiting(pid).seconds()
+                slowest = max(slowest, (time.monotonic() - begun - waited, waited))
             else:
                 process = None
                 pid, address[0] = nursery.start()
@@ -96,6 +97,7 @@ def test_kill_9_under_load(
         "killed",
         trials,
         f"{len(lost)} of {len(answered):,} acknowledged lost, {len(twice)} doubled ({again} sent again by clients were "
-        f"merged); ready after {slowest:.1f} s at most in {-(-trials // REAL)} starts of a new process",
-        held=not lost and not twice and slowest <= MOST_SECONDS and not clients.failed,
+        f"merged); ready after {slowest[0]:.1f} s at most in {-(-trials // REAL)} starts of a new process, beside "
+        f"{slowest[1]:.1f} s in which others had the processors",
+        held=not lost and not twice and slowest[0] <= MOST_SECONDS and not clients.failed,
     )
