@@ -3,6 +3,7 @@
 import re
 import zlib
 
+from podium.scoring.http import head as heads
 from podium.scoring.http.refusals import Refusal
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
@@ -76,6 +77,7 @@ class Chunks:
         if data.startswith(b"\r\n"):
             del data[:2]
             return True
+        heads.check_lines(data, 0, _LONGEST_TRAILER)
         end = data.find(b"\r\n\r\n", 0, _LONGEST_TRAILER)
         if end < 0:
             if len(data) >= _LONGEST_TRAILER:

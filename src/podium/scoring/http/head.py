@@ -71,6 +71,11 @@ def check_beginning(data: bytes | bytearray, start: int, end: int) -> None:
     """Refuse bytes that can never become a head: no need to wait for more. `start`: what was looked at before."""
     if data and not _FIRST <= data[0] <= _LAST:
         raise Refusal.of(400, "The request line is not one of HTTP/1.1.")
+    check_lines(data, start, end)
+
+
+def check_lines(data: bytes | bytearray, start: int, end: int) -> None:
+    """Refuse a line feed without its carriage return."""
     at = data.find(b"\n", start, end)
     while at >= 0:
         if at == 0 or data[at - 1] != _CR:

@@ -16,6 +16,7 @@ TITLES = {
     409: "Conflict",
     413: "Too large",
     415: "Wrong content type",
+    417: "Expectation not met",
     422: "Invalid",
     429: "Too many requests",
     431: "Header too large",
