@@ -62,7 +62,9 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     """Columns that the reference does not know."""
 
 
-class _Before(msgspec.Struct, frozen=True):
+class Before(msgspec.Struct, frozen=True):
+    """The reference, and the rows it was found on unless it was stored."""
+
     reference: table.TableReference
     sample: scan.Sample | None
 
@@ -91,7 +93,7 @@ def run(asked: Asked, heard: Heard) -> Done:
         different = scan.different(source, asked.key) if asked.key else None
         extra = tuple(name for name in source.types if name not in known and _wanted(asked, name))
     whole = [*_keys(asked, before.reference, summary.rows, different), *_age(asked, summary)]
-    whole += _patterns(asked, before, sample)
+    whole += patterns(before, sample, asked.rule)
     comparison = together.compare(before.reference, summary, asked.rule, asked.roles, whole)
     return Done(asked=asked, reference=before.reference, summary=summary, comparison=comparison, extra=extra)
 
@@ -107,9 +109,9 @@ def _sensible(asked: Asked) -> None:
         raise Invalid("The age is that of a column.", field="--max-age", fix="Name it with --time.")
 
 
-def _before(asked: Asked, heard: Callable[[float], None]) -> _Before:
+def _before(asked: Asked, heard: Callable[[float], None]) -> Before:
     if asked.reference.endswith(_SUFFIX):
-        return _Before(_narrowed(asked, _stored(asked.reference)), None)
+        return Before(_narrowed(asked, _stored(asked.reference)), None)
     with sources.Source(sources.find(asked.reference, "REFERENCE")) as source:
         _named(asked, set(source.types))
         names = [name for name in source.types if _wanted(asked, name)]
@@ -120,7 +122,7 @@ def _before(asked: Asked, heard: Callable[[float], None]) -> _Before:
         ]
         made, sample = scan.reference(source, names, together_, heard, asked.threads or os.cpu_count() or 1)
         different = scan.different(source, asked.key) if asked.key else None
-    return _Before(msgspec.structs.replace(made, different_keys=different), sample)
+    return Before(msgspec.structs.replace(made, different_keys=different), sample)
 
 
 def _stored(path: str) -> table.TableReference:
@@ -206,11 +208,12 @@ def _age(asked: Asked, summary: table.TableSummary) -> list[Finding]:
     ]
 
 
-def _patterns(asked: Asked, before: _Before, now: scan.Sample) -> list[Finding]:
+def patterns(before: Before, now: scan.Sample, rule: Rule) -> list[Finding]:
+    """Findings on rows as wholes, from the samples of both sides."""
     pattern = before.reference.pattern
     if pattern is None or any(name not in now.numbers for name in pattern.columns):
         return []
     names = pattern.columns
     old = None if before.sample is None else before.sample.matrix(names)
     random = numpy.random.default_rng(_SEED)
-    return together.patterns(before.reference, now.matrix(names), old, names, asked.rule, random)
+    return together.patterns(before.reference, now.matrix(names), old, names, rule, random)

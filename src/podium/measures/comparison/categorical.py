@@ -11,6 +11,7 @@ from podium.measures.sketch import histogram
 
 _SHOWN = 2
 _WORD = 24
+_OFTEN = 30
 
 
 def measures(before: reference.CategoryReference, now: histogram.CategorySketch) -> dict[str, float]:
@@ -25,7 +26,8 @@ def measures(before: reference.CategoryReference, now: histogram.CategorySketch)
         "missing_now": missing_rate.missing_rate(now.nulls, now.rows),
     }
     alike, index = homogeneity.homogeneity(old, new), psi.psi(old, new)
-    if alike is not None and index is not None:
+    tested = homogeneity.homogeneity(*tested_cells(before, now))
+    if alike is not None and index is not None and tested is not None:
         found |= {
             "psi": index.value,
             "jensen_shannon": jensen_shannon.jensen_shannon(old, new),
@@ -34,7 +36,7 @@ def measures(before: reference.CategoryReference, now: histogram.CategorySketch)
             "chi_square_p": alike.p_value,
             "cramers_v": alike.cramers_v,
             "moved": total_variation.total_variation(old, new),
-            "p_value": alike.exact_p_value,
+            "p_value": tested.exact_p_value,
         }
     return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
 
@@ -47,6 +49,26 @@ def cells(before: reference.CategoryReference, now: histogram.CategorySketch) ->
     ([3, 2, 1], [0, 4, 1])
     """
     return [*before.counts.values(), before.other], [*(now.counts.get(name, 0) for name in before.counts), now.new]
+
+
+def tested_cells(before: reference.CategoryReference, now: histogram.CategorySketch) -> tuple[list[int], list[int]]:
+    """Both sides' counts in cells that neither side chose: new categories have a cell each, as known ones do.
+
+    Put together, new ones would be a cell that is empty in the reference by choice, and so seem to be drift where a
+    small reference has not seen all there is. Where the most frequent of over 10,000 were kept, those that came seldom
+    join the others: by the same chance they came, they come less now.
+
+    >>> before = reference.CategoryReference(counts={"a": 3, "b": 2}, other=0, nulls=0)
+    >>> tested_cells(before, histogram.of_counts({"b": 4, "z": 1}, 0, 0, before))
+    ([3, 2, 0, 0], [0, 4, 1, 0])
+    """
+    seldom = {name for name, count in before.counts.items() if count < _OFTEN} if before.other else set()
+    kept = [name for name in before.counts if name not in seldom]
+    new = {} if before.other else now.unseen
+    old = [*(before.counts[name] for name in kept), *(0 for _ in new)]
+    seen = [*(now.counts.get(name, 0) for name in kept), *new.values()]
+    rest = sum(now.counts.values()) + now.new - sum(seen)
+    return [*old, sum(before.counts.values()) + before.other - sum(old)], [*seen, rest]
 
 
 def findings(

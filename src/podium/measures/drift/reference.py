@@ -66,8 +66,9 @@ def categorical(values: Objects, top: int = TOP) -> reference.CategoryReference:
 
     Booleans count as `true` and `false`. Of equally frequent categories the alphabetically first are kept.
 
-    >>> categorical(numpy.array(["a", "b", "a", None, "c"], dtype=object), top=2)
-    CategoryReference(counts={'a': 2, 'b': 1}, other=1, nulls=1)
+    >>> made = categorical(numpy.array(["a", "b", "a", None, "c"], dtype=object), top=2)
+    >>> made.counts, made.other, made.nulls
+    ({'a': 2, 'b': 1}, 1, 1)
     """
     counts, nulls = tally(values)
     kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -105,19 +105,13 @@ class Words:
         return frozenset(name for name, _ in ordered[: references.TOP])
 
     def to_reference(self) -> reference.CategoryReference:
-        """What to keep as the reference."""
-        kept = self._top()
-        return reference.CategoryReference(
-            counts=dict(
-                sorted(((n, c) for n, c in self.counts.items() if n in kept), key=lambda item: (-item[1], item[0]))
-            ),
-            other=self.unnamed + sum(number for name, number in self.counts.items() if name not in kept),
-            nulls=self.nulls,
-        )
+        """What to keep as the reference: every category by name, or the most frequent when there are over 10,000."""
+        ordered = sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+        return reference.CategoryReference(counts=dict(ordered), other=self.unnamed, nulls=self.nulls)
 
     def sketch(self, before: reference.CategoryReference) -> histogram.CategorySketch:
         """The summary against a reference."""
-        return histogram.of_counts(self.counts, self.unnamed, self.nulls, before)
+        return histogram.of_counts(self.counts, self.unnamed, self.nulls, before, NAMES)
 
 
 class Instants:

@@ -104,16 +104,18 @@ def categorical(values: references.Objects, before: reference.CategoryReference)
     return of_counts(counts, 0, nulls, before)
 
 
-def of_counts(counts: dict[str, int], unnamed: int, nulls: int, before: reference.CategoryReference) -> CategorySketch:
-    """The summary of categories that were counted, `unnamed` rows of them without their name.
+def of_counts(
+    counts: dict[str, int], unnamed: int, nulls: int, before: reference.CategoryReference, named: int = NAMED
+) -> CategorySketch:
+    """The summary of categories that were counted, `unnamed` rows of them without; `named` new ones keep their name.
 
     >>> before = references.categorical(numpy.array(["a", "b"], dtype=object))
     >>> of_counts({"a": 3, "z": 2}, 5, 1, before).new
     7
     """
     known = {word: number for word, number in counts.items() if word in before.counts}
-    named, more = _name({word: number for word, number in counts.items() if word not in before.counts})
-    return CategorySketch(counts=known, unseen=named, unnamed=unnamed + more, nulls=nulls)
+    unseen, more = _name({word: number for word, number in counts.items() if word not in before.counts}, named)
+    return CategorySketch(counts=known, unseen=unseen, unnamed=unnamed + more, nulls=nulls)
 
 
 def merge_numeric(one: NumericSketch, two: NumericSketch) -> NumericSketch:
@@ -157,6 +159,6 @@ def merge_categorical(one: CategorySketch, two: CategorySketch) -> CategorySketc
     )
 
 
-def _name(counts: dict[str, int]) -> tuple[dict[str, int], int]:
+def _name(counts: dict[str, int], most: int = NAMED) -> tuple[dict[str, int], int]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return dict(ordered[:NAMED]), sum(number for _, number in ordered[NAMED:])
+    return dict(ordered[:most]), sum(number for _, number in ordered[most:])
