@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from podium.core import drill, event, project, time
+from podium.core import drill, event, project, reference, time
 from podium.core.errors import Refused
 from podium.core.signature import Field, FieldType, Signature, Task
 from podium.jobs.worker import Worker
+from podium.measures.drift import reference as references
 from podium.monitor.drill import actions, faults, judge, rehearse, tasks, traffic
 from podium.monitor.drill import store as rows
 from podium.monitor.intake import actions as intake
@@ -27,6 +28,16 @@ SIGNATURE = Signature(
     task=Task.BINARY,
     key="key",
     target="late",
+)
+
+
+EMPTY = reference.Reference(
+    rows=0,
+    numeric={},
+    categorical={},
+    score=references.numeric(np.array([0.5])),
+    metrics={},
+    cost_per_row=None,
 )
 
 
@@ -57,7 +68,8 @@ def setting(**monitor: Any) -> rehearse.Setting:
     spec = production.spec()
     limits = msgspec.structs.replace(spec.monitor, **{"min_rows": 200, **monitor})
     wanted = msgspec.structs.replace(spec, monitor=limits)
-    return rehearse.Setting(made(), SIGNATURE, wanted, predict, 7)
+    trained = judge.reference_of(made(), SIGNATURE, wanted, EMPTY)
+    return rehearse.Setting(made(), SIGNATURE, wanted, predict, 7, trained)
 
 
 def run(found: rehearse.Setting, seed: int = 0) -> tuple[rehearse.Quiet, dict[str, drill.Faulted]]:

@@ -220,7 +220,7 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     persistence: int = 1
     """Alert when a check breaks its limit in this many windows running (or of the last `of_last`)."""
     of_last: int = 0
-    """With more than `persistence`: alert when a check breaks in `persistence` of this many last windows. 0: running."""
+    """Alert when a check breaks its limit in `persistence` of this many last windows; 0: in windows running."""
 
     def last_windows(self) -> int:
         """How many windows, the newest with them, the rule of persistence looks at."""

@@ -15,6 +15,10 @@ class NumericReference(msgspec.Struct, frozen=True, kw_only=True):
     deviation: float | None
     sums: tuple[float, ...] = ()
     """The sum of the values in each bin; empty in references of older versions."""
+    dispersion: float = 1.0
+    """How much more the bins' shares vary from window to window than by chance (`measures/drift/dispersion.py`)."""
+    null_dispersion: float = 1.0
+    """The same of the share of nulls."""
 
 
 class CategoryReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +27,8 @@ class CategoryReference(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
     other: int
     nulls: int
+    dispersion: float = 1.0
+    null_dispersion: float = 1.0
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,5 +49,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     score: NumericReference
     metrics: dict[str, float]
     cost_per_row: float | None
+    window_rows: float = 0.0
+    """Rows of a window on average, at which the dispersions were measured; 0: they were not."""
     calibration: Calibration | None = None
     """Of a binary model: what performance is estimated from while outcomes are not known."""

@@ -24,12 +24,13 @@ class Psi(NamedTuple):
     cells: int
 
 
-def psi(before: numpy.typing.ArrayLike, now: numpy.typing.ArrayLike) -> Psi | None:
+def psi(before: numpy.typing.ArrayLike, now: numpy.typing.ArrayLike, dispersion: float = 1.0) -> Psi | None:
     """Compare counts per cell, both shape [cells], of the reference and of now; None when either has no rows.
 
-    Σ (q − p)·ln(q/p), less its mean without drift, (B − 1)(1/n + 1/m). Cells in which fewer than 5 rows are expected
+    Σ (q − p)·ln(q/p), less its mean without drift, (B − 1)(1/n + d/m). Cells in which fewer than 5 rows are expected
     are put together first; a half is added to each count so that empty cells stay finite. The p-value is that of the
-    likelihood-ratio test of homogeneity on the same cells. `Invalid` on unequal lengths or negative counts. Source:
+    likelihood-ratio test of homogeneity on the same cells. `dispersion`, d: the rows of now count as m / d independent
+    ones (see `dispersion.py`). `Invalid` on unequal lengths, negative counts or a dispersion below 1. Source:
     Yurdakul 2018, "Statistical properties of the population stability index", theorem 3.1; Woolf 1957 (G).
 
     >>> moved = psi([500, 500], [300, 700])
@@ -41,13 +42,15 @@ def psi(before: numpy.typing.ArrayLike, now: numpy.typing.ArrayLike) -> Psi | No
     old, new = _counts(before, "before"), _counts(now, "now")
     if old.shape != new.shape:
         raise Invalid(f"There are {old.size} cells before and {new.size} now.", field="now")
+    if dispersion < 1.0:
+        raise Invalid("Rows cannot say more than independent ones.", field="dispersion")
     if not old.sum() or not new.sum():
         return None
     old, new = _pool(old, new)
     cells, n, m = old.size, float(old.sum()), float(new.sum())
     p, q = (old + 0.5) / (n + 0.5 * cells), (new + 0.5) / (m + 0.5 * cells)
-    raw, bias = float(((q - p) * numpy.log(q / p)).sum()), (cells - 1) * (1.0 / n + 1.0 / m)
-    return Psi(value=raw - bias, raw=raw, bias=bias, p_value=_p_value(old, new), cells=cells)
+    raw, bias = float(((q - p) * numpy.log(q / p)).sum()), (cells - 1) * (1.0 / n + dispersion / m)
+    return Psi(value=raw - bias, raw=raw, bias=bias, p_value=_p_value(old, new / dispersion), cells=cells)
 
 
 def _counts(values: numpy.typing.ArrayLike, field: str) -> numpy.typing.NDArray[numpy.float64]:

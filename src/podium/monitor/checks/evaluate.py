@@ -9,7 +9,7 @@ from podium.core import project, reference, run
 from podium.core.check import CheckKind, CheckState
 from podium.measures import rows as arrays
 from podium.measures.business import cost
-from podium.measures.drift import discoveries, psi
+from podium.measures.drift import discoveries, dispersion, psi
 from podium.measures.performance import by_name, interval
 from podium.measures.quality import missing_rate, new_categories
 from podium.monitor.checks.store import Summary
@@ -70,23 +70,27 @@ def of_columns(summary: Summary, before: reference.Reference, limits: project.Mo
     enough = summary.rows >= limits.min_rows
     for name, known in before.numeric.items():
         seen = summary.numeric[name]
-        yield from _drift(CheckKind.DRIFT, name, known.counts, seen.counts, limits.drift_psi, enough)
-        yield from _missing(name, seen.nulls, seen.rows, known.nulls, sum(known.counts), limits, enough)
+        spread = dispersion.scaled(known.dispersion, sum(seen.counts), before.window_rows)
+        yield from _drift(CheckKind.DRIFT, name, (known.counts, seen.counts), limits.drift_psi, spread, enough)
+        nulls = (known.nulls, known.nulls + sum(known.counts)), (seen.nulls, seen.rows)
+        spread = dispersion.scaled(known.null_dispersion, seen.rows, before.window_rows)
+        yield from _missing(name, *nulls, limits, spread, enough)
     for name, categories in before.categorical.items():
         words = summary.categorical[name]
-        yield from _drift(
-            CheckKind.DRIFT,
-            name,
+        cells = (
             (*categories.counts.values(), categories.other),
             (*(words.counts.get(word, 0) for word in categories.counts), words.new),
-            limits.drift_psi,
-            enough,
         )
-        total = sum(categories.counts.values()) + categories.other
-        yield from _missing(name, words.nulls, words.rows, categories.nulls, total, limits, enough)
+        spread = dispersion.scaled(categories.dispersion, sum(cells[1]), before.window_rows)
+        yield from _drift(CheckKind.DRIFT, name, cells, limits.drift_psi, spread, enough)
+        nulls = (categories.nulls, categories.nulls + sum(cells[0])), (words.nulls, words.rows)
+        spread = dispersion.scaled(categories.null_dispersion, words.rows, before.window_rows)
+        yield from _missing(name, *nulls, limits, spread, enough)
         if limits.new_categories > 0:
             yield _new(name, categories, words.new, sum(words.counts.values()), limits, enough)
-    yield from _drift(CheckKind.SCORE_DRIFT, None, before.score.counts, summary.score.counts, limits.score_psi, enough)
+    scores = (before.score.counts, summary.score.counts)
+    spread = dispersion.scaled(before.score.dispersion, sum(scores[1]), before.window_rows)
+    yield from _drift(CheckKind.SCORE_DRIFT, None, scores, limits.score_psi, spread, enough)
 
 
 def of_outcomes(rows: Labelled, before: reference.Reference, spec: project.Project) -> Iterator[Finding]:
@@ -113,14 +117,16 @@ def of_outcomes(rows: Labelled, before: reference.Reference, spec: project.Proje
 def _drift(
     kind: CheckKind,
     column: str | None,
-    before: tuple[int, ...],
-    now: tuple[int, ...],
+    cells: tuple[tuple[int, ...], tuple[int, ...]],
     limit: float,
+    spread: float,
     enough: bool,  # noqa: FBT001
 ) -> Iterator[Finding]:
+    """`cells`: counts before and now; `spread`: how much more a quiet window varies than by chance."""
     if limit <= 0:
         return
-    found = psi.psi(before, now) if enough else None
+    before, now = cells
+    found = psi.psi(before, now, spread) if enough else None
     yield Finding(
         kind=kind,
         measure="psi",
@@ -135,20 +141,20 @@ def _drift(
     )
 
 
-def _missing(  # noqa: PLR0913 - two pairs of counts and their rule
+def _missing(
     column: str,
-    nulls: int,
-    rows: int,
-    before_nulls: int,
-    before_known: int,
+    before: tuple[int, int],
+    now: tuple[int, int],
     limits: project.MonitorPart,
+    spread: float,
     enough: bool,  # noqa: FBT001
 ) -> Iterator[Finding]:
-    expected = missing_rate.missing_rate(before_nulls, before_nulls + before_known)
-    value = missing_rate.missing_rate(nulls, rows) if enough else None
+    """`before`, `now`: nulls and all rows."""
+    expected, rows = missing_rate.missing_rate(*before), now[1]
+    value = missing_rate.missing_rate(*now) if enough else None
     if limits.missing_rate <= 0 or expected is None:
         return
-    changed = psi.psi((before_nulls, before_known), (nulls, rows - nulls))
+    changed = psi.psi((before[0], before[1] - before[0]), (now[0], now[1] - now[0]), spread)
     limit = expected + limits.missing_rate
     yield Finding(
         kind=CheckKind.QUALITY,

@@ -25,6 +25,8 @@ class Fault(NamedTuple):
     name: str
     what: str
     put: Callable[[Traffic, numpy.random.Generator], Traffic]
+    columns: frozenset[str] = frozenset()
+    """The features that it touches."""
     refused: bool = False
 
 
@@ -58,12 +60,14 @@ def plan(features: Sequence[Field], traffic: Traffic) -> list[Fault]:
 def _of_number(field: Field, traffic: Traffic) -> list[Fault]:
     name = field.name
     spread = float(numpy.nanstd(traffic.features[name])) or 1.0
+    touched = frozenset({name})
 
     def shift(by: float) -> Fault:
         return Fault(
             f"shift {by:g}σ",
             f"{name} is {by:g} standard deviations higher",
             lambda rows, _random: _with(rows, field, rows.features[name] + by * spread),
+            touched,
         )
 
     def stale(rows: Traffic, _random: numpy.random.Generator) -> Traffic:
@@ -81,9 +85,10 @@ def _of_number(field: Field, traffic: Traffic) -> list[Fault]:
             "unit changed",
             f"{name} comes in kilometres for miles (× {_MILE_KM:.3g})",
             lambda rows, _random: _with(rows, field, rows.features[name] * _MILE_KM),
+            touched,
         ),
-        Fault("nulls", f"{name} is null in {_SHARE:.0%} of the rows", nulls, refused=not field.nullable),
-        Fault("stale feature", f"{name} stays what it was", stale),
+        Fault("nulls", f"{name} is null in {_SHARE:.0%} of the rows", nulls, touched, refused=not field.nullable),
+        Fault("stale feature", f"{name} stays what it was", stale, touched),
     ]
 
 
@@ -92,7 +97,12 @@ def _swapped(one: Field, two: Field) -> Fault:
         first, second = rows.features[one.name], rows.features[two.name]
         return _with(_with(rows, one, second), two, first)
 
-    return Fault("columns swapped", f"{one.name} comes as {two.name}, and {two.name} as {one.name}", put)
+    return Fault(
+        "columns swapped",
+        f"{one.name} comes as {two.name}, and {two.name} as {one.name}",
+        put,
+        frozenset({one.name, two.name}),
+    )
 
 
 def _new_category(field: Field) -> Fault:
@@ -101,7 +111,9 @@ def _new_category(field: Field) -> Fault:
         changed[random.random(rows.count) < _SHARE] = _NEW
         return msgspec.structs.replace(rows, features={**rows.features, field.name: changed})
 
-    return Fault("new category", f"{field.name} is a word never seen in {_SHARE:.0%} of the rows", put)
+    return Fault(
+        "new category", f"{field.name} is a word never seen in {_SHARE:.0%} of the rows", put, frozenset({field.name})
+    )
 
 
 def _of_outcomes(traffic: Traffic) -> list[Fault]:

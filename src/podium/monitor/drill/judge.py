@@ -1,8 +1,9 @@
 """The monitor's own rules on rows in memory: the same summaries, limits, false-discovery control and persistence."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
+import msgspec
 import numpy
 
 from podium.bundle import columns
@@ -18,18 +19,25 @@ from podium.monitor.checks import evaluate
 from podium.monitor.checks.store import Summary
 from podium.monitor.drill.traffic import Traffic
 
+Column = TypeVar("Column", reference.NumericReference, reference.CategoryReference)
 Broken: TypeAlias = frozenset[tuple[str, str | None]]
 """(measure, column) of the checks that broke in a window."""
 
 
-def reference_of(rows: Traffic, signature: Signature, spec: project.Project) -> reference.Reference:
-    """What quiet traffic looks like, in the form in which training leaves its reference."""
+def reference_of(
+    rows: Traffic, signature: Signature, spec: project.Project, trained: reference.Reference
+) -> reference.Reference:
+    """What quiet traffic looks like, in the form in which training leaves its reference; how far quiet windows differ
+    is taken from training's own."""
     numeric, categorical = {}, {}
     for field in signature.features:
         if field.type in (FieldType.TEXT, FieldType.BOOLEAN):
-            categorical[field.name] = references.categorical(_objects(field, rows))
+            made = references.categorical(_objects(field, rows))
+            categorical[field.name] = _spread(made, trained.categorical.get(field.name))
         else:
-            numeric[field.name] = references.numeric(rows.features[field.name])
+            numeric[field.name] = _spread(
+                references.numeric(rows.features[field.name]), trained.numeric.get(field.name)
+            )
     known = numpy.isfinite(rows.target)
     measure = by_name.find(spec.metrics.primary, spec.costs)
     found = measure.interval(rows.target[known], rows.score[known], rows.threshold, spec.metrics.confidence)
@@ -39,10 +47,17 @@ def reference_of(rows: Traffic, signature: Signature, spec: project.Project) -> 
         rows=rows.count,
         numeric=numeric,
         categorical=categorical,
-        score=references.numeric(rows.score),
+        score=_spread(references.numeric(rows.score), trained.score),
+        window_rows=trained.window_rows,
         metrics={} if found is None else {measure.name: found.value},
         cost_per_row=priced,
     )
+
+
+def _spread(made: Column, trained: Column | None) -> Column:
+    if trained is None:
+        return made
+    return msgspec.structs.replace(made, dispersion=trained.dispersion, null_dispersion=trained.null_dispersion)
 
 
 def broken(rows: Traffic, before: reference.Reference, signature: Signature, spec: project.Project) -> Broken:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import numpy
 
-from podium.core import drill, project
+from podium.core import drill, project, reference
 from podium.core.signature import Signature
 from podium.monitor.drill import faults, judge, traffic
 from podium.monitor.drill.judge import Broken
@@ -29,6 +29,8 @@ class Setting(NamedTuple):
     spec: project.Project
     predict: faults.Predict
     window_days: int
+    trained: reference.Reference
+    """What the version's training left: how far quiet windows differ."""
 
 
 class Quiet(NamedTuple):
@@ -67,7 +69,7 @@ class _Repetition:
         self._random = random
         before, self._days = traffic.halves(setting.rows, days, random)
         rows = setting.rows.take(numpy.concatenate(before))
-        self._reference = judge.reference_of(rows, setting.signature, setting.spec)
+        self._reference = judge.reference_of(rows, setting.signature, setting.spec, setting.trained)
 
     def opened(self, count: int) -> Iterator[Broken]:
         """The checks that begin to alert in each of `count` quiet windows."""
@@ -90,7 +92,7 @@ class _Repetition:
             scored = msgspec.structs.replace(rows, score=setting.predict(rows.features))
             answered = numpy.flatnonzero(numpy.isfinite(scored.score))  # the scorer refuses rows without an answer
             history.append(self._judge(scored.take(answered)))
-            found = judge.alerting(history, limits) - standing
+            found = _related(judge.alerting(history, limits) - standing, fault)
             if found:
                 return number, found
         return None, frozenset()
@@ -101,6 +103,11 @@ class _Repetition:
 
     def _judge(self, rows: Traffic) -> Broken:
         return judge.broken(rows, self._reference, self._setting.signature, self._setting.spec)
+
+
+def _related(found: Broken, fault: faults.Fault) -> Broken:
+    """The checks that speak of the fault: of its columns, or of scores and outcomes as a whole."""
+    return frozenset(each for each in found if each[1] is None or each[1] in fault.columns)
 
 
 def _quiet(repetitions: list[Iterable[Broken]], count: int) -> Quiet:

@@ -12,7 +12,7 @@ from podium.core.signature import Signature
 from podium.deploy.endpoints import store as endpoints
 from podium.jobs.context import JobContext
 from podium.manage.registry import store as registry
-from podium.monitor.checks import summaries
+from podium.monitor.checks import closing, summaries
 from podium.monitor.drill import rehearse, traffic
 from podium.monitor.drill import store as rows
 from podium.monitor.intake import bundles, compaction, window
@@ -42,7 +42,9 @@ def run(context: JobContext) -> dict[str, Any]:
         runtime = cache.get(version.digest)
         signature = runtime.manifest.signature
         known = _traffic(context, owner, endpoint, version.number, wanted.days, signature)
-        setting = rehearse.Setting(known, signature, owner.spec, runtime.predict, length)
+        setting = rehearse.Setting(
+            known, signature, owner.spec, runtime.predict, length, closing.reference_of(store, owner, version.number)
+        )
         quiet, faulted = rehearse.run(
             setting, wanted, lambda done, words: context.progress(_LOADED + done * (1 - _LOADED), words)
         )

@@ -9,7 +9,7 @@ import msgspec
 import numpy
 import numpy.typing
 
-from podium.build.runs.training import evaluate
+from podium.build.runs.training import evaluate, windows
 from podium.build.runs.training import table as tables
 from podium.bundle import columns, golden
 from podium.bundle.engines.onnx import session
@@ -121,7 +121,7 @@ def reference_of(table: tables.Table, found: evaluate.Evaluated) -> Reference:
             categorical[field.name] = reference.categorical(objects)
         else:
             numeric[field.name] = reference.numeric(values)
-    return Reference(
+    made = Reference(
         rows=int(table.places(Part.TRAIN).size),
         numeric=numeric,
         categorical=categorical,
@@ -130,6 +130,7 @@ def reference_of(table: tables.Table, found: evaluate.Evaluated) -> Reference:
         cost_per_row=found.costs.get("model"),
         calibration=_calibration(table, found),
     )
+    return windows.disperse(made, table.features, found.scores, table.windows)
 
 
 def _calibration(table: tables.Table, found: evaluate.Evaluated) -> Calibration | None:

@@ -10,6 +10,7 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 
+from podium.build.runs.training import windows as cuts
 from podium.bundle import columns
 from podium.core import name, project, split
 from podium.core.dataset import Part
@@ -25,6 +26,8 @@ class Table(NamedTuple):
     target: numpy.typing.NDArray[numpy.float64]
     codes: split.Codes
     slices: dict[str, list[Any]]
+    windows: cuts.Numbers | None = None
+    """The window of the monitor's length that each row is in, where the data's time says it."""
 
     def places(self, part: Part) -> numpy.typing.NDArray[numpy.int64]:
         """Where the rows of a part are."""
@@ -49,6 +52,9 @@ def read(path: Path, spec: project.Project) -> Table:
         target=_target(_column(source, spec.data.target), spec),
         codes=split.assign(_values(source, _split_column(spec)), spec.split),
         slices={column: _values(source, column) for column in spec.metrics.slices},
+        windows=cuts.number(_column(source, spec.data.time), spec)
+        if spec.data.time in source.schema_arrow.names
+        else None,
     )
     _check_parts(table, spec)
     return table

@@ -1,0 +1,84 @@
+"""How far quiet windows differ: the training rows cut into windows as the monitor will cut the traffic."""
+
+from typing import Any
+
+import msgspec
+import numpy
+import numpy.typing
+import pyarrow
+import pyarrow.compute
+
+from podium.bundle import columns
+from podium.core import project, time
+from podium.core.reference import CategoryReference, NumericReference, Reference
+from podium.measures.drift import dispersion
+
+Numbers = numpy.typing.NDArray[numpy.int64]
+_FEWEST = 3
+"""Windows, below which nothing is known of how they differ."""
+
+
+def number(moments: pyarrow.ChunkedArray, spec: project.Project) -> Numbers | None:
+    """Which window each row is in; None when the time column has no instants, or too few windows."""
+    length = time.parse_duration(spec.monitor.window, "monitor.window")
+    try:
+        instants = moments.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
+    except pyarrow.ArrowException:
+        return None
+    if instants.null_count or not len(instants):
+        return None
+    since = numpy.asarray(instants.to_numpy()) - pyarrow.compute.min(instants).as_py()
+    found: Numbers = since // round(length.total_seconds() * 1e6)
+    return found if found.max() + 1 >= _FEWEST else None
+
+
+def disperse(
+    before: Reference, features: columns.Columns, scores: numpy.typing.NDArray[numpy.float64], windows: Numbers | None
+) -> Reference:
+    """The reference with the dispersion of every column's windows. All shape [n]; unchanged without windows."""
+    if windows is None:
+        return before
+    return msgspec.structs.replace(
+        before,
+        window_rows=float(len(windows) / (windows.max() + 1)),
+        numeric={name: _numeric(known, features[name], windows) for name, known in before.numeric.items()},
+        categorical={name: _categorical(known, features[name], windows) for name, known in before.categorical.items()},
+        score=_numeric(before.score, scores, windows),
+    )
+
+
+def _numeric(
+    known: NumericReference, values: numpy.typing.NDArray[numpy.float64], windows: Numbers
+) -> NumericReference:
+    null = numpy.isnan(values)
+    cells = numpy.searchsorted(numpy.asarray(known.edges), values[~null], side="left")
+    return msgspec.structs.replace(
+        known,
+        dispersion=dispersion.dispersion(_table(windows[~null], cells, len(known.counts))),
+        null_dispersion=dispersion.dispersion(_table(windows, null.astype(numpy.int64), 2)),
+    )
+
+
+def _categorical(known: CategoryReference, values: numpy.typing.NDArray[Any], windows: Numbers) -> CategoryReference:
+    words = values if values.dtype == object else _booleans(values)
+    null = words == columns.NULL_TEXT
+    places = {word: place for place, word in enumerate(known.counts)}
+    cells = numpy.array([places.get(word, len(places)) for word in words[~null].tolist()], dtype=numpy.int64)
+    return msgspec.structs.replace(
+        known,
+        dispersion=dispersion.dispersion(_table(windows[~null], cells, len(places) + 1)),
+        null_dispersion=dispersion.dispersion(_table(windows, null.astype(numpy.int64), 2)),
+    )
+
+
+def _booleans(values: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.object_]:
+    """Booleans (0, 1 and NaN) by the words under which a reference counts them."""
+    words = numpy.where(values == 1.0, "true", "false").astype(object)
+    words[numpy.isnan(values)] = columns.NULL_TEXT
+    return words
+
+
+def _table(windows: Numbers, cells: Numbers, count: int) -> Numbers:
+    flat = numpy.bincount(windows * count + cells, minlength=(int(windows.max()) + 1) * count if len(windows) else 0)
+    found: Numbers = flat.reshape(-1, count)
+    return found
