@@ -17,7 +17,7 @@ import typer
 
 from podium.cli import console, supervise
 from podium.client import credentials
-from podium.core import access
+from podium.core import access, log_lines
 from podium.core.config import Config
 from podium.server import settings
 
@@ -176,9 +176,10 @@ def _begin(config: Config) -> None:
     give_back_memory()
     if config.supervisor:
         threading.Thread(target=_follow, args=(config.supervisor,), daemon=True, name="follow").start()
-    logging.basicConfig(
-        level=config.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    lines = logging.StreamHandler(sys.stderr)
+    as_json = config.log_format == "json" or (config.log_format == "auto" and not sys.stderr.isatty())
+    lines.setFormatter(log_lines.JsonLines() if as_json else log_lines.Words())
+    logging.basicConfig(level=config.log_level.upper(), handlers=[lines])
     for noisy in ("alembic", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -21,6 +21,7 @@ def run(config: Config, *, project: str, folder: Path, name: str) -> None:
             admin_token=config.admin_token,
             clock=clocks.choose(config.clock),
             folder_only=not config.url,
+            access_log=config.access_log,
         ),
         _fronts(config),
     )

@@ -42,3 +42,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The sender's address of that mail."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""
+    log_format: str = "auto"
+    """`json`: a JSON object a line; `text`: for people; `auto`: text on a terminal, JSON elsewhere."""
+    access_log: float = 0.0
+    """The share of requests to the scorer that are logged: 0 none, 0.01 each hundredth, 1 all."""

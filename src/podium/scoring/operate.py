@@ -18,6 +18,7 @@ from podium.scoring.log.writer import Writer
 from podium.scoring.protocols import oip
 from podium.scoring.routes import Action, Place
 from podium.scoring.shadow import Shadows
+from podium.scoring.watch import Watch
 from podium.version import VERSION
 
 
@@ -37,6 +38,7 @@ class Parts(NamedTuple):
     admin_token: str = ""
     more: Mapping[str, routes.Route] = MappingProxyType({})
     """Routes beside those of scoring and operation."""
+    watch: Watch = Watch()
 
     def now(self) -> int:
         return instants.to_us(self.clock())

@@ -26,6 +26,7 @@ from podium.scoring.poll import Poller
 from podium.scoring.shadow import Shadows
 from podium.scoring.ship import Shipper
 from podium.scoring.source import ControlPlane, Folder
+from podium.scoring.watch import Watch
 
 _LOG = logging.getLogger("podium.scorer")
 _SWITCH_SECONDS = 0.0005
@@ -78,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A version that needs longer for one row is refused."""
     load_seconds: float = 120.0
     """A version that needs longer to load and to answer its golden rows is refused."""
+    access_log: float = 0.0
+    """The share of requests that are logged, each in a line."""
 
 
 Front = Callable[[service.Service], AbstractAsyncContextManager[None]]
@@ -120,6 +123,7 @@ def run(settings: Settings, fronts: Sequence[Front] = ()) -> None:
         ship=shipper.ship,
         segments=shipper.waiting,
         admin_token=settings.admin_token,
+        watch=Watch(settings.access_log),
     )
     desk = Desk(kept.bundle)
     parts = parts._replace(more=Explaining(parts, desk).routes())

@@ -20,12 +20,13 @@ _LOG = logging.getLogger("podium.scorer")
 class _Fixed:
     """What a head asks for when its body does not hold rows."""
 
-    __slots__ = ("answer", "endpoint", "place", "route")
+    __slots__ = ("answer", "place", "route", "watched")
 
     def __init__(self, answer: Answer | None, route: routes.Action | None, place: routes.Place) -> None:
         self.answer = answer
         self.route = route
         self.place = place
+        self.watched = False
 
 
 class Service:
@@ -51,6 +52,9 @@ class Service:
         work = head.work
         if work is None:
             work = head.work = self._find(head)
+            work.watched = self.parts.watch.follows(head.headers)
+        if work.watched:
+            exchange = self.parts.watch.follow(exchange, head)
         if type(work) is Work:
             self.tick.take(exchange, number, head, body)
         else:

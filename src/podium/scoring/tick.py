@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from podium.bundle import grid
+from podium.bundle.engines import caller
 from podium.bundle.grid import Grid
 from podium.core.errors import Conflict, Invalid, PodiumError, Unavailable
 from podium.core.rollout import Durability
@@ -27,6 +28,7 @@ from podium.scoring import admission, answers, codec, engine, operate, request, 
 from podium.scoring.call import Answer
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import compiled, problem
+from podium.scoring.watch import Followed
 from podium.scoring.work import Entry, Exchange, Group, Item, Lane, Said, Told, Work
 
 _LOG = logging.getLogger("podium.scorer")
@@ -77,7 +79,7 @@ class Tick:
             asked = self._asked(place, deciding, {})
             group = Group(place.endpoint, loaded, deciding, started)
             rows = read(asked)
-            group.entries.append(_entry(rows, asked.signature, rows.table, partial(self._counted, group, told)))
+            group.entries.append(_entry(rows, asked.signature, partial(self._counted, group, told)))
         except PodiumError as error:
             self._count(place.endpoint, problem.status_of(error), started)
             told(error)
@@ -119,6 +121,8 @@ class Tick:
         if lane is None or lane.turn != self._turn:
             lane = self._lane(work, groups)
         group = lane.group
+        if work.watched and isinstance(item[0], Followed):
+            group.traces.append(item[0].trace)
         if work.fast and len(body) <= _LARGE:
             found = lane.reader.read(body)
             if isinstance(found, tuple):
@@ -175,7 +179,7 @@ class Tick:
         """The rows as the strict reader gives them; it raises what is wrong with them."""
         work: Work = item[2].work
         rows = work.codec.read(item[3], lane.asked)
-        entry = _entry(rows, lane.asked.signature, rows.table, partial(self._tell, item, lane))
+        entry = _entry(rows, lane.asked.signature, partial(self._tell, item, lane))
         if work.fast:
             lane.reader.learn(rows.columns)
         return entry
@@ -189,8 +193,7 @@ class Tick:
         request_id = found.request_id or work.request_id or self._parts.new_id("req")
 
         def again(other: Signature) -> Grid:
-            table = work.codec.read(item[3], lane.asked).table(other)
-            return grid.of(grid.order(other), table)
+            return work.codec.read(item[3], lane.asked).grid(other)
 
         return Entry(request_id, list(found.keys), filled, again, None, partial(self._tell, item, lane))
 
@@ -198,6 +201,8 @@ class Tick:
         """Read and score a large body on a thread; its rows are logged like all others."""
         alone = Group(group.endpoint, group.loaded, group.deciding, group.started)
         alone.level = group.level
+        if isinstance(item[0], Followed):
+            alone.traces.append(item[0].trace)
 
         def read() -> Entry:
             found = lane.reader.read(item[3]) if item[2].work.fast else None
@@ -222,7 +227,7 @@ class Tick:
             self._failed(group, error)
             return
         if group.deciding.blocking or len(batch.keys) > _MANY:
-            scoring = self._loop.run_in_executor(None, group.loaded.score, batch, group.deciding)
+            scoring = self._loop.run_in_executor(None, _score, group, batch)
             scoring.add_done_callback(partial(self._later, group, batch))
             return
         try:
@@ -419,14 +424,20 @@ class Tick:
             self._parts.counts.observe(named, time.perf_counter() - started)
 
 
-def _entry(rows: request.Rows, signature: Signature, table: Callable[[Signature], Any], told: Told) -> Entry:
+def _score(group: Group, batch: engine.Batch) -> engine.Outcome:
+    """Score on a thread; an engine that asks others says on behalf of which trace, if it is one."""
+    if len(group.traces) != 1 or group.requests != 1:
+        return group.loaded.score(batch, group.deciding)
+    before = caller.TRACE.set(group.traces[0].outgoing())
+    try:
+        return group.loaded.score(batch, group.deciding)
+    finally:
+        caller.TRACE.reset(before)
+
+
+def _entry(rows: request.Rows, signature: Signature, told: Told) -> Entry:
     """An entry of rows as a codec gives them; `Invalid` when they do not fit the signature."""
-    keys = rows.keys(signature.key)
-
-    def seen(by: Signature) -> Grid:
-        return grid.of(grid.order(by), table(by))
-
-    return Entry(rows.request_id, keys, seen(signature), seen, rows.wanted, told)
+    return Entry(rows.request_id, rows.keys(signature.key), rows.grid(signature), rows.grid, rows.wanted, told)
 
 
 def _again(parts: Parts, items: Sequence[Item], entries: Sequence[Entry], group: Group, other: Signature) -> Grid:
@@ -434,7 +445,7 @@ def _again(parts: Parts, items: Sequence[Item], entries: Sequence[Entry], group:
     grids = []
     for _, _, head, body in items:
         asked = codec.Asked(group.endpoint, other, head.work.headers, parts.new_id)
-        grids.append(grid.of(grid.order(other), head.work.codec.read(body, asked).table(other)))
+        grids.append(head.work.codec.read(body, asked).grid(other))
     return grid.join([*grids, *(entry.again(other) for entry in entries)])
 
 

@@ -7,6 +7,7 @@ from podium.bundle.grid import Grid
 from podium.core.errors import PodiumError
 from podium.core.rollout import Durability
 from podium.core.signature import Signature
+from podium.core.trace import Trace
 from podium.scoring import codec, codecs, engine, request, routes
 from podium.scoring.call import Answer
 from podium.scoring.protocols.reader import Reader
@@ -61,6 +62,8 @@ class Group:
         self.keys: list[str] = []
         self.ids: list[str] = []
         self.entries: list[Entry] = []
+        self.traces: list[Trace] = []
+        """Of the requests that belong to one."""
 
     @property
     def requests(self) -> int:
@@ -105,7 +108,7 @@ class Lane:
 class Work:
     """A path, a codec, and whether the fast way is open to such requests."""
 
-    __slots__ = ("codec", "family", "fast", "headers", "lane", "place", "request_id")
+    __slots__ = ("codec", "family", "fast", "headers", "lane", "place", "request_id", "watched")
 
     def __init__(self, family: str, place: routes.Place, chosen: codec.Codec, headers: Mapping[str, str]) -> None:
         self.family = family
@@ -113,6 +116,8 @@ class Work:
         self.codec = chosen
         self.headers = headers
         self.lane: Lane | None = None
+        self.watched = False
+        """Whether such requests may be followed: by a trace, or into the access log."""
         given = headers.get("x-request-id") if family == codecs.MLFLOW else None
         self.request_id = given or ""
         good = given is None or (1 <= len(given) <= request.LONGEST_ID and given.isprintable())

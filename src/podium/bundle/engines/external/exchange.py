@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 
+from podium.bundle.engines import caller
 from podium.bundle.engines.external import hosts
 from podium.core.errors import Refused, Unavailable
 
@@ -83,6 +84,7 @@ class Exchange:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._to.token:
             headers["Authorization"] = f"Bearer {self._to.token}"
+        headers |= caller.TRACE.get()
         connection.sock.settimeout(_left(deadline))
         connection.request("POST", self._to.path, body, headers)
         answer = connection.getresponse()

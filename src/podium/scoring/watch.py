@@ -1,0 +1,102 @@
+"""Requests that somebody follows: those of a trace, and a sample for the access log. All others pass untouched."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from podium.core import log_lines, trace
+from podium.core.trace import Trace
+from podium.scoring.call import Answer
+
+_LOG = logging.getLogger("podium.access")
+_FAULT = 500
+
+
+class Exchange(Protocol):
+    """Where an answer goes: as `work.Exchange`."""
+
+    def answer(self, number: int, answer: Answer, head: Any) -> None:
+        """An answer of any kind."""
+
+    def text(self, number: int, text: str) -> None:
+        """A good answer in JSON."""
+
+
+class _Named(msgspec.Struct):
+    id: str = ""
+
+
+class Watch:
+    """Who is followed. `share`: of all requests, how many go into the access log; `urandom`: random bytes."""
+
+    def __init__(self, share: float = 0.0, urandom: Callable[[int], bytes] = random.randbytes) -> None:
+        self.share = share
+        self._urandom = urandom
+
+    def follows(self, headers: Any) -> bool:
+        """Whether requests with these headers may be followed: asked once for each head."""
+        return self.share > 0 or trace.TRACEPARENT in headers
+
+    def follow(self, exchange: Exchange, head: Any) -> Exchange:
+        """The exchange of one request, wrapped if it is followed."""
+        traced = trace.TRACEPARENT in head.headers
+        told = self.share > 0 and random.random() < self.share  # noqa: S311 - a sample, no secret
+        if not (traced or told):
+            return exchange
+        return Followed(exchange, head, trace.begin(head.headers, self._urandom(trace.RANDOM_BYTES)), told=told)
+
+
+class Followed:
+    """One request under way: its answer says the trace, and the log says the rest."""
+
+    __slots__ = ("_exchange", "_head", "_started", "_told", "trace")
+
+    def __init__(self, exchange: Exchange, head: Any, found: Trace, *, told: bool) -> None:
+        self.trace = found
+        self._exchange = exchange
+        self._head = head
+        self._told = told
+        self._started = time.perf_counter()
+
+    def answer(self, number: int, answer: Answer, head: Any) -> None:
+        """Send the answer with the trace in its head."""
+        if self._told or answer.status >= _FAULT:
+            self._tell(answer)
+        headers = (*answer.headers, (trace.TRACERESPONSE, self.trace.traceparent))
+        self._exchange.answer(number, answer._replace(headers=headers), head)
+
+    def text(self, number: int, text: str) -> None:
+        """Send a good answer in JSON likewise."""
+        self.answer(number, Answer(200, text.encode()), self._head)
+
+    def _tell(self, answer: Answer) -> None:
+        head, work = self._head, self._head.work
+        place = getattr(work, "place", None)
+        level = logging.WARNING if answer.status >= _FAULT else logging.INFO
+        fields = log_lines.extra(
+            method=head.method,
+            path=head.path,
+            status=answer.status,
+            seconds=round(time.perf_counter() - self._started, 6),
+            endpoint=getattr(place, "endpoint", ""),
+            request_id=head.headers.get("x-request-id") or _id(answer),
+            trace_id=self.trace.trace_id,
+            span_id=self.trace.span_id,
+            parent_id=self.trace.parent_id,
+            bytes=len(answer.body),
+        )
+        _LOG.log(level, "request", extra=fields)
+
+
+def _id(answer: Answer) -> str:
+    """The request's id, from an answer that says it."""
+    if not answer.body.startswith(b'{"'):
+        return ""
+    try:
+        return msgspec.json.decode(answer.body, type=_Named).id
+    except msgspec.DecodeError:
+        return ""
