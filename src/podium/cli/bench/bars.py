@@ -5,6 +5,9 @@ from typing import Any
 
 import msgspec
 
+FORMS = ("json", "binary", "arrow", "grpc")
+"""In which many rows can be sent."""
+
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
     """One bar. `value`: what was found, None where it was not measured; `most`: smaller is better."""
@@ -50,7 +53,7 @@ def ratios(report: Mapping[str, Any]) -> dict[str, float | None]:
     """Podium against the limit, against ONNX Runtime alone, and against peers."""
     limit, podium = report["limit"], report["podium"]
     durable, queued = podium["durable"], podium["queued"]
-    alone = report["onnxruntime_100"]["rows_per_s"]
+    alone, alone_cpu = (report["onnxruntime_100"][key] for key in ("rows_per_s", "cpu_us_per_request"))
     peers = report.get("peers", {})
     best = max((one["c64_rps"] for one in peers.values() if _counts(one)), default=None)
     mlflow = peers.get("mlflow", {}).get("c64_rps")
@@ -60,7 +63,8 @@ def ratios(report: Mapping[str, Any]) -> dict[str, float | None]:
         "durable_of_limit_by_cpu": over(limit["c64_cpu_us"], durable["c64_cpu_us"]),
         "queued_of_limit_by_cpu": over(limit["c64_cpu_us"], queued["c64_cpu_us"]),
         "c1_p50": over(queued["c1_p50_us"], limit["c1_p50_us"]),
-        **{f"{form}_100": over(podium[f"{form}_100"]["rows_per_s"], alone) for form in ("json", "binary", "arrow")},
+        **{f"{form}_100": over(podium[f"{form}_100"]["rows_per_s"], alone) for form in FORMS},
+        **{f"{form}_100_by_cpu": over(alone_cpu, podium[f"{form}_100"].get("cpu_us_per_request")) for form in FORMS},
         "durable_of_mlflow": over(durable["c64_rps"], mlflow),
         "of_best_onnx": over(durable["c64_rps"], best),
         "of_by_hand_onnx": over(durable["c64_rps"], peers.get("fastapi_onnx", {}).get("c64_rps")),

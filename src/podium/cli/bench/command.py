@@ -21,7 +21,10 @@ def scorer(
     peers: Annotated[str, typer.Option(help="Peers to compare with: all, none, or names, comma-separated.")] = "none",
     quick: Annotated[bool, typer.Option("--quick", help="Short and rough: to see that it works.")] = False,
     repeats: Annotated[int, typer.Option(help="How often each figure is measured; the median counts.", min=1)] = 3,
-    growth: Annotated[bool, typer.Option(help="Measure also how cost grows with the work.")] = True,
+    seconds: Annotated[float, typer.Option(help="How long each measurement takes; 0: 3, with --quick 0.6.")] = 0.0,
+    growth: Annotated[
+        bool, typer.Option(help="Measure also growth of cost, two processes, all kinds of model.")
+    ] = True,
     out: Annotated[Path, typer.Option(help="The folder for report, chart and what the peers need.")] = Path(
         ".podium/bench"
     ),
@@ -40,7 +43,7 @@ def scorer(
         out=out,
         peers=known.choose(peers),
         repeats=1 if quick else repeats,
-        seconds=benchmark.QUICK_SECONDS if quick else benchmark.SECONDS,
+        seconds=seconds or (benchmark.QUICK_SECONDS if quick else benchmark.SECONDS),
         growth=growth and not quick,
     )
     with console.progress("The scorer's benchmark") as bar:

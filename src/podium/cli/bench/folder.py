@@ -43,7 +43,7 @@ def _manifest(made: Model, source: str) -> bundle.Manifest:
     return bundle.Manifest(
         project=PROJECT,
         model=MODEL,
-        engine=bundle.Engine.ONNX,
+        engine=made.engine,
         signature=made.signature,
         threshold=0.5,
         files=(),

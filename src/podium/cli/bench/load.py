@@ -84,7 +84,6 @@ class Load:
 
     def run(self) -> Result:
         """Warm up, measure, and sum up. What is under way at the end is waited for, so that nothing of it is left."""
-        gc.disable()
         phase = self._one_phase if self._spec.connections == 1 else self._many_phase
         total = 0
         for at in range(self._spec.connections):
@@ -99,7 +98,7 @@ class Load:
             total += len(self._took)
         for one in self._connections.values():
             _finished(one)
-        return _result(self._took, elapsed, dict(self._wrong), total, busy)
+        return result(self._took, elapsed, dict(self._wrong), total, busy)
 
     def _open(self, made: _Connection) -> None:
         alone = self._spec.connections == 1
@@ -239,7 +238,8 @@ def whole(data: bytes) -> int:
     return len(data) if data.endswith(b"\r\n0\r\n\r\n") else -1
 
 
-def _result(took: "array.array[int]", elapsed: float, wrong: dict[str, int], total: int, busy: float) -> Result:
+def result(took: "array.array[int]", elapsed: float, wrong: dict[str, int], total: int, busy: float) -> Result:
+    """Sum up: latencies in nanoseconds, measured seconds, what was wrong, all answers, and the client's load."""
     latency = np.frombuffer(took, dtype=np.int64) / 1e3 if len(took) else np.array([np.nan])
     counts, _ = np.histogram(np.clip(latency, _EDGES[0], _EDGES[-1]), _EDGES)
     p50, p99 = np.percentile(latency, [50, 99]).tolist()
@@ -258,6 +258,7 @@ def _result(took: "array.array[int]", elapsed: float, wrong: dict[str, int], tot
 
 def main() -> None:
     spec = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Spec)
+    gc.disable()
     os.sched_setaffinity(0, {spec.core})
     sys.stdout.buffer.write(msgspec.msgpack.encode(Load(spec).run()))
 

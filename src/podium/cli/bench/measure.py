@@ -18,6 +18,8 @@ from podium.core.errors import Refused, Unavailable
 
 TOLERANCE = 1e-5
 """Between a peer's score and the original's; float32 inputs move a score by less, another model by far more."""
+HTTP, GRPC = "podium.cli.bench.load", "podium.cli.bench.rpc"
+"""The clients."""
 _PATIENCE_S = 60.0
 _SLACK_S = 120.0
 
@@ -115,12 +117,24 @@ def _needle(content: bytes, score: float) -> bytes:
     return next((form for form in forms if form in content), b"")
 
 
-def load(server: process.Process, work: Work, needles: Sequence[bytes], connections: int, seconds: float) -> Figures:
-    """Drive the server. `Refused` when an answer under load was wrong: then there is no figure."""
+def load(
+    server: process.Process,
+    work: Work,
+    needles: Sequence[bytes],
+    connections: int,
+    seconds: float,
+    *,
+    client: str = HTTP,
+    port: int = 0,
+) -> Figures:
+    """Drive the server. `Refused` when an answer under load was wrong: then there is no figure.
+
+    `client`: the module that drives it; `port`: where it listens for that, if not for HTTP.
+    """
     spec = Spec(
         host=server.host,
-        port=server.port,
-        requests=work.requests(),
+        port=port or server.port,
+        requests=work.requests() if client == HTTP else [body.content for body in work.bodies],
         needles=list(needles),
         connections=connections,
         seconds=seconds,
@@ -128,7 +142,7 @@ def load(server: process.Process, work: Work, needles: Sequence[bytes], connecti
         core=process.cores()[1],
     )
     before = server.cpu_seconds()
-    found = _in_process(spec)
+    found = _in_process(spec, client)
     used = server.cpu_seconds() - before
     if found.wrong:
         what = ", ".join(f"{count} times {kind}" for kind, count in found.wrong.items())
@@ -149,9 +163,9 @@ def load(server: process.Process, work: Work, needles: Sequence[bytes], connecti
     )
 
 
-def _in_process(spec: Spec) -> Result:
+def _in_process(spec: Spec, client: str) -> Result:
     made = subprocess.run(
-        [sys.executable, "-m", "podium.cli.bench.load"],
+        [sys.executable, "-m", client],
         input=msgspec.msgpack.encode(spec),
         capture_output=True,
         timeout=spec.seconds + _SLACK_S,

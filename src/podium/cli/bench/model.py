@@ -42,6 +42,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     expected: npt.NDArray[np.float64]
     files: dict[str, bytes]
     """Of the bundle."""
+    engine: bundle.Engine = bundle.Engine.ONNX
 
     def values(self, start: int, count: int) -> dict[str, list[Any]]:
         """Rows as JSON values by feature, null as None; goes round at the end."""

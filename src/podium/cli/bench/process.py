@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import time
 import urllib.parse
@@ -21,6 +22,13 @@ def cores() -> tuple[int, int]:
     """The core for servers and the core for the load; the same one where there is only one."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[min(1, len(allowed) - 1)]
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return int(made.getsockname()[1])
 
 
 class Process:

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from podium.cli.bench import bars, growth, machine, model, picture, speed, workers
+from podium.cli.bench import bars, engines, growth, machine, model, picture, speed, workers
 from podium.cli.bench.peers import contest
 from podium.cli.bench.peers.known import Peer
 
 SECONDS, REPEATS = 3.0, 3
 QUICK_SECONDS = 0.6
-_LINES = 8
+_LINES = 7 + 2 * len(bars.FORMS)
 """Measurements in one round of `speed`."""
 
 
@@ -33,7 +33,7 @@ class _Steps:
         self._say = say
         self._all = options.repeats * _LINES + len(options.peers) * 2 * (1 + options.repeats)
         if options.growth:
-            self._all += growth.STEPS + len(workers.COUNTS) * options.repeats
+            self._all += growth.STEPS + len(workers.COUNTS) * options.repeats + len(engines.ALL)
         self._done = 0
 
     def __call__(self, text: str) -> None:
@@ -52,6 +52,7 @@ def run(options: Options, say: Callable[[float, str], None]) -> dict[str, Any]:
     if options.growth:
         report["workers"] = workers.run(made, plan)
         report["growth"] = growth.run(made, plan)
+        report["engines"] = engines.run(made, plan)
     report["ratios"] = bars.ratios(report)
     report["bars"] = [
         {"name": bar.name, "wanted": bar.wanted, "value": bar.value, "passed": bar.passed, "factor": bar.factor}

@@ -19,6 +19,10 @@ def report(found: Mapping[str, Any], judged: Sequence[bars.Bar]) -> None:
     for section in found.get("growth", {}).values():
         if isinstance(section, Mapping):
             _series(section)
+    if "workers" in found:
+        console.out.print(_workers(found["workers"]))
+    if "engines" in found:
+        console.out.print(_engines(found["engines"]))
     console.out.print(_bars(judged))
 
 
@@ -44,20 +48,24 @@ def _servers(found: Mapping[str, Any]) -> Table:
     return made
 
 
+_FORMS = {
+    "json_100": "Podium, JSON",
+    "binary_100": "Podium, binary tensors",
+    "arrow_100": "Podium, Arrow",
+    "grpc_100": "Podium, gRPC",
+}
 _SERVER_KEYS = ("c64_rps", "c64_p99_ms", "c64_cpu_us", "c1_p50_us", "c64_spread")
 
 
 def _forms(found: Mapping[str, Any]) -> Table:
-    made = _table("100 rows a request, log durable", "", "rows/s", "of ONNX Runtime alone", "p99 ms", "spread")
+    made = _table("100 rows a request", "", "durable, rows/s", "of ONNX Runtime", "queued, rows/s", "p99 ms", "spread")
     alone = found["onnxruntime_100"]["rows_per_s"]
     made.add_row("ONNX Runtime alone, one core", number(alone), "1")
-    for name, one in found["podium"].items():
-        if "rows_per_s" in one:
-            share = number(bars.over(one["rows_per_s"], alone))
-            made.add_row(
-                name.replace("_", ", "), number(one["rows_per_s"]) or str(one.get("reason", "")), share,
-                number(one.get("p99_ms")), number(one.get("spread")),
-            )  # fmt: skip
+    for key, title in _FORMS.items():
+        one = found["podium"][key]
+        shown = number(one["rows_per_s"]) or str(one.get("reason", ""))
+        share, queued = number(bars.over(one["rows_per_s"], alone)), number(one["queued_rows_per_s"])
+        made.add_row(title, shown, share, queued, number(one.get("p99_ms")), number(one.get("spread")))
     return made
 
 
@@ -69,6 +77,30 @@ def _series(section: Mapping[str, Any]) -> None:
         made.add_row(*(number(value) for value in step.values()))
     console.out.print(made)
     console.out.print(Text(str(section["said"]), style="dim"))
+
+
+def _workers(found: Mapping[str, Any]) -> Table:
+    made = _table("Processes on one port", "", "100 rows, rows/s", "64 connections, req/s", "memory MB")
+    for count in ("1", "2"):
+        one = found[count]
+        rate = number(one["rows_per_s"]) or str(one.get("reason", ""))
+        made.add_row(count, rate, number(one.get("c64_rps")), number(one.get("memory_mb")))
+    if found["scales"]:
+        made.add_row("times as much", number(found["scales"]))
+    return made
+
+
+def _engines(found: Mapping[str, Any]) -> Table:
+    made = _table(
+        "Kinds of model, log durable", "", "model", "64 connections, req/s", "p99 ms", "100 rows, rows/s", "MB"
+    )
+    for one in found.values():
+        rate = number(one["c64_rps"]) or str(one.get("reason", ""))
+        rows = number(one.get("rows_100_rows_per_s"))
+        made.add_row(
+            one["title"], one["content"], rate, number(one.get("c64_p99_ms")), rows, number(one.get("memory_mb"))
+        )
+    return made
 
 
 def _bars(judged: Sequence[bars.Bar]) -> Table:

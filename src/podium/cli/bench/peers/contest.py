@@ -4,7 +4,6 @@ A peer that does not install, start or answer as the model does is reported with
 """
 
 import pickle
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -53,7 +52,7 @@ def _one(model: Model, peer: Peer, plan: Plan, places: tuple[Path, Path]) -> dic
     plan.say(f"{peer.title}: installing")
     python = environment.install(peer, places[0])
     made = work.make(model, peer.path, 1, peer.write, peer.read)
-    port = _free_port()
+    port = process.free_port()
     command = [str(python), str((SCRIPTS / peer.script).resolve()), "--files", str(places[1]), "--model", peer.model]
     command += ["--port", str(port), *(["--batching"] if peer.batching else [])]
     log = plan.place / "peers" / f"{peer.name}.log"
@@ -103,10 +102,3 @@ def _files(model: Model, folder: Path) -> Path:
     (folder / "model.onnx").write_bytes(model.onnx)
     (folder / "model.pkl").write_bytes(pickle.dumps(model.estimator))
     return folder.resolve()
-
-
-def _free_port() -> int:
-    """A port with two free ones after it."""
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])

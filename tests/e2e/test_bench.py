@@ -1,0 +1,144 @@
+"""The scorer's benchmark runs from start to end; and its load generator notices wrong answers."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from podium.cli.bench import bars, limit, load, measure, process, work
+from podium.core.errors import Refused
+
+ROOT = Path(__file__).parents[2]
+SCORE = 0.123456789012345
+
+
+def test_a_short_run_gives_a_whole_report(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benches", "scorer", "--quick", "--seconds", "0.2", "--peers", "none"]
+    made = subprocess.run(
+        [*command, "--enforce", "--json", "--out", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=200,
+        check=False,
+    )
+    assert made.stdout, made.stderr.decode()
+    report = msgspec.json.decode(made.stdout)
+    assert report == msgspec.json.decode((tmp_path / "scorer.json").read_bytes())
+    podium, ort = report["podium"], report["onnxruntime_100"]
+    for side in (report["limit"], podium["durable"], podium["queued"]):
+        for figure in ("c1_rps", "c1_p50_us", "c64_rps", "c64_p99_ms", "c64_cpu_us"):
+            assert side[figure] > 0, figure
+    for form in bars.FORMS:
+        assert podium[f"{form}_100"]["rows_per_s"] > 0, podium[f"{form}_100"]
+    assert ort["rows_per_s"] > 0
+    assert report["peers"] == {}
+    assert 0 < report["ratios"]["durable_of_limit"] < 1
+    assert report["machine"]["cores"] >= 1
+    assert {"name", "wanted", "value", "passed", "factor"} == set(report["bars"][0])
+    assert made.returncode == int(any(bar["passed"] is False for bar in report["bars"]))
+    assert (tmp_path / "scorer.svg").read_text().startswith("<svg")
+    assert (tmp_path / "scorer.png").read_bytes().startswith(b"\x89PNG")
+
+
+@contextmanager
+def _constant(answer: bytes, folder: Path) -> Iterator[process.Process]:
+    command = [sys.executable, "-m", limit.__name__]
+    with process.serving(command, log=folder / "log", given=answer) as server:
+        server.listening()
+        yield server
+
+
+def _http(status: str, content: bytes) -> bytes:
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+    return head.encode() + content
+
+
+def _answer(score: float) -> bytes:
+    return msgspec.json.encode({"outputs": [{"name": "score", "data": [score]}]})
+
+
+def _work() -> work.Work:
+    body = work.Body(b"{}", path="/")
+    return work.Work(1, [body, body], [np.array([SCORE])] * 2, work.read_podium)
+
+
+@pytest.mark.parametrize("connections", [1, 8])
+def test_right_answers_are_counted(tmp_path: Path, connections: int) -> None:
+    with _constant(_http("200 OK", _answer(SCORE)), tmp_path) as server:
+        needles = measure.prove(server, _work())
+        assert needles == [b"0.123456789012345"] * 2
+        found = measure.load(server, _work(), needles, connections, 0.2)
+    assert found.answers > 100
+    assert 0 < found.p50_us <= found.p99_us <= found.max_us
+    assert sum(count for _, count in found.histogram) == found.answers
+    assert found.cpu_us > 0
+
+
+def test_another_score_is_noticed_before_the_load_and_under_it(tmp_path: Path) -> None:
+    with _constant(_http("200 OK", _answer(0.5)), tmp_path) as server:
+        with pytest.raises(measure.Wrong, match=r"a score differs by 0\.377"):
+            measure.prove(server, _work())
+        with pytest.raises(Refused, match="times value"):
+            measure.load(server, _work(), [repr(SCORE).encode()] * 2, 4, 0.2)
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_an_error_under_load_is_noticed(tmp_path: Path, connections: int) -> None:
+    with (
+        _constant(_http("503 Service Unavailable", _answer(SCORE)), tmp_path) as server,
+        pytest.raises(Refused, match="times status 503"),
+    ):
+        measure.load(server, _work(), [b""] * 2, connections, 0.2)
+
+
+def test_bytes_beyond_the_answer_are_noticed(tmp_path: Path) -> None:
+    with (
+        _constant(_http("200 OK", _answer(SCORE)) + b"more", tmp_path) as server,
+        pytest.raises(Refused, match="times length"),
+    ):
+        measure.load(server, _work(), [b""] * 2, 4, 0.2)
+
+
+def test_a_form_that_is_not_spoken_is_told_from_a_wrong_answer(tmp_path: Path) -> None:
+    with (
+        _constant(_http("415 Unsupported Media Type", b"{}"), tmp_path) as server,
+        pytest.raises(measure.NotOffered, match="415"),
+    ):
+        measure.prove(server, _work())
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_closed_connections_are_noticed(connections: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        stop = threading.Event()
+
+        def close_all() -> None:
+            listening.settimeout(0.1)
+            while not stop.is_set():
+                try:
+                    listening.accept()[0].close()
+                except TimeoutError:
+                    continue
+
+        thread = threading.Thread(target=close_all)
+        thread.start()
+        found = load.Load(_spec(listening.getsockname()[1], connections)).run()
+        stop.set()
+        thread.join()
+    assert found.answers == 0
+    assert found.wrong["closed"] > 0
+
+
+def _spec(port: int, connections: int) -> load.Spec:
+    given: dict[str, Any] = {"requests": _work().requests(), "needles": [b""] * 2}
+    return load.Spec(
+        host="127.0.0.1", port=port, connections=connections, seconds=0.2, warm_seconds=0.05, core=0, **given
+    )
