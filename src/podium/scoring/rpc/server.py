@@ -26,6 +26,7 @@ except ModuleNotFoundError:
 
 _LOG = logging.getLogger("podium.scorer")
 _WATCH_SECONDS = 1.0
+_LAST_LOOKS, _LOOK_SECONDS = 20, 0.1
 _MOST_CALLS = 4096
 _METADATA_BYTES = 16 * 1024
 
@@ -60,6 +61,7 @@ class Server:
     def __init__(self, service: Service, message_limit: int) -> None:
         self._service = service
         self._stopping = False
+        self._arrived = 0
         options = (
             ("grpc.max_receive_message_length", message_limit),
             ("grpc.max_send_message_length", -1),
@@ -80,8 +82,16 @@ class Server:
         return int(bound)
 
     async def stop(self, seconds: float) -> None:
-        """Take no new calls; let those that run finish for so long."""
+        """Turn new calls away, in words that make a client try elsewhere; let those that run finish for so long.
+
+        The library's own stop would cancel what has arrived and was not begun, so it comes when no more arrives.
+        """
         self._stopping = True
+        for _ in range(_LAST_LOOKS):
+            before = self._arrived
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._arrived == before:
+                break
         await self._server.stop(seconds)
 
     def _inference(self) -> Any:
@@ -134,6 +144,9 @@ class Server:
         return messages.ModelMetadataResponse(**described)
 
     async def _infer(self, data: bytes, _context: Any) -> Any:
+        self._arrived += 1
+        if self._stopping:
+            raise errors.Unavailable("This scorer is about to end.", fix="Send it again, to another.")
         message = infer.parse(messages.ModelInferRequest, data)
         waiting: asyncio.Future[request.Scored | PodiumError] = asyncio.get_running_loop().create_future()
 
