@@ -1,5 +1,6 @@
 """Traces and the access log of a running scorer, as operators see them."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -8,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from podium.core import trace
+from tests import engine_kit
 from tests import scoring_kit as kit
+from tests.vendor import Vendor
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -112,3 +116,27 @@ def test_the_access_log_is_off_until_asked_for_but_faults_of_a_trace_are_told(tm
     told = [line for line in lines if line["logger"] == "podium.access"]
     assert [(line["level"], line["status"], line["trace_id"]) for line in told] == [("warning", 503, TRACE)]
     assert any("refused" in line["message"] for line in lines)
+
+
+def test_a_model_that_others_serve_is_asked_within_the_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / ".config" / "podium").mkdir(parents=True)
+    with contextlib.closing(Vendor()) as vendor:
+        listed = home / ".config" / "podium" / "external.toml"
+        listed.write_text(f'["{vendor.host}"]\nhttp = true\n')
+        listed.chmod(0o600)
+        monkeypatch.setenv("HOME", str(home))
+        folder = tmp_path / "scorer"
+        kit.prepare(folder)
+        engine_kit.serve(folder, "oip", engine_kit.write_bundle(folder, engine_kit.kinds(vendor.url)["oip"]()))
+        with kit.Process(folder) as scorer:
+            vendor.calls.clear()
+            body = engine_kit.tensors(engine_kit.rows(2))
+            headers = {"traceparent": PARENT, "tracestate": "a=1"}
+            answer = scorer.http.post("/v2/models/oip/infer", json=body, headers=headers)
+            assert answer.status_code == 200, answer.text
+            asked = vendor.calls[-1]
+            assert asked["traceparent"] == answer.headers["traceresponse"]
+            assert asked["tracestate"] == "a=1"
+            assert scorer.http.post("/v2/models/oip/infer", json=body).status_code == 200
+            assert "traceparent" not in vendor.calls[-1]
