@@ -39,8 +39,9 @@ def between(
     """The error as `ece` gives it, with an interval freed of its bias; None with fewer than 2 rows.
 
     Each bin's gap is taken as normal, its size as folded normal (Leone, Nelson & Nottingham 1961), whose excess over
-    the gap is taken off the interval's middle. The low end is 0 unless some bin's gap is significant among all bins
-    (Šidák 1967), so that a calibrated model is told as such `confidence` of the time.
+    the gap is taken off the interval's middle; the width counts the gaps' errors and how many rows fall into each bin.
+    The low end is 0 unless some bin's gap is significant among all bins (Šidák 1967), so that a calibrated model is
+    told as such at least `confidence` of the time.
 
     >>> found = between([0, 0, 1, 1] * 50, [0.1, 0.2, 0.8, 0.9] * 50)
     >>> round(found.value, 3), found.low > 0.0
@@ -56,7 +57,7 @@ def between(
     z, size = student.normal(confidence), numpy.abs(gap)
     expected = error * math.sqrt(2.0 / math.pi) * numpy.exp(-((gap / error) ** 2) / 2.0) + gap * _erf(gap / error)
     middle = value - float((share * (expected - size)).sum())
-    half = z * math.sqrt(float((share**2 * (gap**2 + error**2 - expected**2)).sum()))
+    half = z * math.sqrt(float((share**2 * error**2).sum()) + float((share * (size - value) ** 2).sum()) / guess.size)
     sure = bool((size / error).max() > student.normal(confidence ** (1.0 / gap.size)))
     low = max(0.0, middle - half) if sure else 0.0
     return run.Interval(value=value, low=min(value, low), high=max(value, middle + half), rows=guess.size)
