@@ -20,6 +20,7 @@ import numpy
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from treelite import model_builder
 
 from podium.bundle import columns, golden, layout, write
 from podium.core import bundle, digest, engine, reference
@@ -151,9 +152,9 @@ PMML = """<?xml version="1.0" encoding="UTF-8"?>
   <Header/>
   <DataDictionary>
     <DataField name="amount" optype="continuous" dataType="double">
-      <Interval closure="openOpen" leftMargin="-1E300" rightMargin="1E9"/>
+      <Interval closure="openOpen" leftMargin="-1.7E308" rightMargin="1E9"/>
     </DataField>
-    <DataField name="hour" optype="continuous" dataType="integer"/>
+    <DataField name="hour" optype="continuous" dataType="double"/>
     <DataField name="kind" optype="categorical" dataType="string"/>
     <DataField name="holiday" optype="categorical" dataType="boolean"/>
     <DataField name="late" optype="continuous" dataType="double"/>
@@ -176,7 +177,7 @@ _STEP = """<DerivedField name="at_{name}" optype="continuous" dataType="double">
 <Constant dataType="double">{weight}</Constant><Constant dataType="double">0</Constant></Apply></DerivedField>"""
 _STEPS = (
     ("amount", "greaterOrEqual", "double", "500", "0.1"),
-    ("hour", "greaterOrEqual", "integer", "12", "0.3"),
+    ("hour", "greaterOrEqual", "double", "12", "0.3"),
     ("kind", "equal", "string", "prop", "0.15"),
     ("holiday", "equal", "boolean", "true", "0.05"),
 )
@@ -250,6 +251,70 @@ def onnx_files() -> dict[str, bytes]:
     return {bundle.MODEL: bytes(model.SerializeToString())}
 
 
+def treelite_files() -> dict[str, bytes]:
+    """Trees of a step each, behind preprocessing in ONNX."""
+    nodes = [
+        helper.make_node(
+            "LabelEncoder",
+            [layout.TEXTS],
+            ["found"],
+            domain="ai.onnx.ml",
+            keys_strings=["prop"],
+            values_int64s=[1],
+            default_int64=0,
+        ),
+        helper.make_node("Cast", ["found"], ["kind"], to=TensorProto.DOUBLE),
+        helper.make_node("Concat", [layout.NUMBERS, "kind"], [layout.SCORE], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "before",
+        [
+            helper.make_tensor_value_info(layout.NUMBERS, TensorProto.DOUBLE, [None, 3]),
+            helper.make_tensor_value_info(layout.TEXTS, TensorProto.STRING, [None, 1]),
+        ],
+        [helper.make_tensor_value_info(layout.SCORE, TensorProto.DOUBLE, [None, 4])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    before = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    spec = engine.Treelite(preprocessing=bundle.MODEL)
+    return {
+        bundle.ENGINE: digest.canonical(spec),
+        bundle.MODEL: bytes(before.SerializeToString()),
+        "model.treelite": _trees().serialize_bytes(),
+    }
+
+
+def _trees() -> Any:
+    steps = ((0, 500.0, 0.1), (1, 12.0, 0.3), (2, 0.5, 0.05), (3, 0.5, 0.15), (0, MILLIARD, math.nan))
+    builder = model_builder.ModelBuilder(
+        threshold_type="float64",
+        leaf_output_type="float64",
+        metadata=model_builder.Metadata(
+            num_feature=4,
+            task_type="kRegressor",
+            average_tree_output=False,
+            num_target=1,
+            num_class=[1],
+            leaf_vector_shape=(1, 1),
+        ),
+        tree_annotation=model_builder.TreeAnnotation(num_tree=len(steps), target_id=[0] * 5, class_id=[0] * 5),
+        postprocessor=model_builder.PostProcessorFunc(name="identity"),
+        base_scores=[0.2],
+    )
+    for feature, edge, weight in steps:
+        builder.start_tree()
+        builder.start_node(0)
+        builder.numerical_test(feature, edge, default_left=True, opname="<", left_child_key=1, right_child_key=2)
+        builder.end_node()
+        for key, value in ((1, 0.0), (2, weight)):
+            builder.start_node(key)
+            builder.leaf(value)
+            builder.end_node()
+        builder.end_tree()
+    return builder.commit()
+
+
 def python_files(**more: Any) -> dict[str, bytes]:
     """A function in a process of its own."""
     spec = engine.Python(**{"python": _version(), "call": "steps:score", "rows": "dicts", "limits": LIMITS, **more})
@@ -299,6 +364,7 @@ def kinds(vendor: str) -> dict[str, Callable[[], Kind]]:
     """Every kind by name; `vendor`: the address of a server that speaks for somebody else."""
     return {
         "onnx": lambda: Kind(bundle.Engine.ONNX, onnx_files()),
+        "treelite": lambda: Kind(bundle.Engine.TREELITE, treelite_files()),
         "python": lambda: Kind(bundle.Engine.PYTHON, python_files()),
         "pickle": lambda: Kind(bundle.Engine.PYTHON, pickle_files()),
         "r": lambda: Kind(bundle.Engine.R, r_files()),

@@ -89,14 +89,14 @@ class External(
 class Treelite(
     msgspec.Struct, frozen=True, kw_only=True, tag="treelite", tag_field="engine", forbid_unknown_fields=True
 ):
-    """Trees evaluated as trained, after the preprocessing in double in ONNX."""
+    """Trees evaluated as trained, where ONNX does not answer the same; the preprocessing in double in ONNX."""
 
     model: str = "model.treelite"
     """The bundle's file with the trees."""
-    preprocessing: str = "model.onnx"
-    """The bundle's file that turns columns into the trees' features."""
-    single: bool = False
-    """Whether the trees take their features in float32."""
+    format: Literal["treelite", "xgboost-json", "xgboost-ubjson", "lightgbm"] = "treelite"
+    """What wrote `model`."""
+    preprocessing: str = ""
+    """The bundle's ONNX file that turns columns into the trees' features; empty: they are the signature's numbers."""
 
 
 Spec = Python | R | Pmml | External | Treelite

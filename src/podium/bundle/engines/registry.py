@@ -13,6 +13,7 @@ from podium.core import bundle
 
 MODULES = {
     bundle.Engine.ONNX: "podium.bundle.engines.onnx.session",
+    bundle.Engine.TREELITE: "podium.bundle.engines.treelite.model",
     bundle.Engine.PYTHON: "podium.bundle.engines.python.model",
     bundle.Engine.R: "podium.bundle.engines.r.model",
     bundle.Engine.PMML: "podium.bundle.engines.pmml.model",
