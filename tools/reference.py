@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools import commands, events, routes, settings
+from tools import commands, events, metrics, routes, settings
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 _NOTE = "<!-- Written from the code by `make docs`; change the code, not this page. -->\n\n"
@@ -18,6 +18,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "project-file.md": settings.project_file,
     "errors.md": settings.errors,
     "events.md": events.page,
+    "metrics.md": metrics.page,
     "permissions.md": routes.permissions,
     "api.md": routes.api,
 }

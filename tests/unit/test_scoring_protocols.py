@@ -239,5 +239,5 @@ def test_metrics_are_prometheus_text() -> None:
     counts.observe("delay", 0.0007)
     text = counts.text({"podium_rollout_number": {"delay": 2.0}}).decode()
     assert 'podium_predictions_total{endpoint="delay",role="champion",version="1"} 3\n' in text
-    assert 'podium_request_seconds_bucket{endpoint="delay",le="0.001"} 1\n' in text
+    assert 'http_server_request_duration_seconds_bucket{endpoint="delay",le="0.001"} 1\n' in text
     assert 'podium_rollout_number{endpoint="delay"} 2\n' in text

@@ -11,7 +11,7 @@ import msgspec
 from podium.core import errors, ids
 from podium.core import time as instants
 from podium.core.errors import Refused
-from podium.scoring import engine, metrics, routes
+from podium.scoring import engine, metrics, process, routes
 from podium.scoring.board import Board
 from podium.scoring.call import Answer, Call
 from podium.scoring.log.writer import Writer
@@ -39,6 +39,8 @@ class Parts(NamedTuple):
     more: Mapping[str, routes.Route] = MappingProxyType({})
     """Routes beside those of scoring and operation."""
     watch: Watch = Watch()
+    together: Callable[[bytes], bytes] = bytes
+    """The metrics of all processes on this port, from those of this one."""
 
     def now(self) -> int:
         return instants.to_us(self.clock())
@@ -49,6 +51,17 @@ class Operations:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        log, board, counts = parts.log, parts.board, parts.counts
+        process.watch(counts)
+        counts.watch(
+            "podium_rollout_number",
+            lambda: {(("endpoint", name),): float(number) for name, number in board.numbers().items()},
+        )
+        counts.watch("podium_log_written_bytes_total", lambda: float(log.bytes_written))
+        counts.watch("podium_log_rows_waiting", lambda: float(log.waiting))
+        counts.watch("podium_log_segments_waiting", lambda: float(parts.segments()))
+        counts.watch("podium_log_failing", lambda: float(log.problem is not None))
+        counts.watch("podium_shadow_rows_waiting", lambda: float(parts.shadows.waiting))
 
     def routes(self) -> dict[str, routes.Route]:
         """By pattern."""
@@ -81,18 +94,9 @@ class Operations:
         return Answer(200, msgspec.json.encode(described(self._parts.board, place)))
 
     def _metrics(self, _call: Call, _place: Place) -> Answer:
+        """Of all processes on this port, whichever is asked."""
         parts = self._parts
-        text = parts.counts.text(
-            {
-                "podium_rollout_number": {name: float(number) for name, number in parts.board.numbers().items()},
-                "podium_log_bytes_written": {"": float(parts.log.bytes_written)},
-                "podium_log_rows_waiting": {"": float(parts.log.waiting)},
-                "podium_log_segments_waiting": {"": float(parts.segments())},
-                "podium_log_failing": {"": float(parts.log.problem is not None)},
-                "podium_shadow_rows_waiting": {"": float(parts.shadows.waiting)},
-            }
-        )
-        return Answer(200, text, metrics.MEDIA)
+        return Answer(200, parts.together(parts.counts.text()), metrics.MEDIA)
 
     def _drain(self, call: Call, _place: Place) -> Answer:
         """Wait for the shadows, seal the log, ship it: then the control plane has every prediction."""

@@ -385,6 +385,8 @@ class Tick:
             entry.told(_scored(entry, batch, outcome, at))
             at += len(entry.keys)
         self._count_rows(outcome)
+        if outcome.referred is not None:
+            self._parts.counts.count("podium_referred_total", sum(outcome.referred), endpoint=group.endpoint)
         self._parts.shadows.submit(group.loaded, batch)
 
     def _count_rows(self, outcome: engine.Outcome) -> None:

@@ -27,6 +27,9 @@ class Explaining:
     def __init__(self, parts: Parts, desk: Desk) -> None:
         self._parts = parts
         self._desk = desk
+        parts.counts.watch("podium_explained_total", lambda: desk.done)
+        parts.counts.watch("podium_explanations_waiting", lambda: desk.waiting)
+        parts.counts.watch("podium_explanations_rejected_total", lambda: desk.refused)
 
     def routes(self) -> dict[str, routes.Route]:
         """By pattern; with a version: by that one, whatever decides."""
