@@ -40,6 +40,7 @@ def quiet(repetitions: int, heard: Heard, sizes: tuple[int, ...] = SIZES) -> dic
             heard(0.0, f"{kind}, {size:,} rows, without drift")
             alarms = [_alarms(random, kind, size) for _ in range(repetitions)]
             found.setdefault(kind, {})[str(size)] = float(numpy.mean(alarms))
+            heard(1.0, f"{float(numpy.mean(alarms)):.2%}")
     return found
 
 

@@ -106,10 +106,32 @@ def root(
     """ModelOps: prove, rehearse, then approve."""
 
 
+def _narrowed(words: list[str]) -> typer.Typer:
+    """The command or group that was asked for alone: to build them all takes longer than to check a million rows."""
+    commands = [one for one in app.registered_commands if one.callback and _name(one) in words[:1]]
+    groups = [one for one in app.registered_groups if one.name in words[:1]]
+    if not commands and not groups:
+        return app
+    made = typer.Typer(
+        name=app.info.name,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        add_completion=False,
+        callback=root,
+    )
+    made.registered_commands, made.registered_groups = commands, groups
+    return made
+
+
+def _name(command: typer.models.CommandInfo) -> str:
+    return command.name or getattr(command.callback, "__name__", "").replace("_", "-")
+
+
 def run() -> None:
     """Entry point: errors that Podium raises on purpose end as one clear message and exit code 1."""
     try:
-        app()
+        _narrowed(sys.argv[1:])()
     except PodiumError as problem:
         console.fail(problem)
         sys.exit(1)

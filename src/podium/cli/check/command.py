@@ -24,7 +24,7 @@ def check(
     ],
     current: Annotated[
         str,
-        typer.Argument(metavar="[CURRENT]", help="What the data is; may be left out with `--save-reference`."),
+        typer.Argument(metavar="CURRENT", help="What the data is; may be left out with `--save-reference`."),
     ] = "",
     target: Annotated[str, typer.Option(help="The column with the outcome.")] = "",
     prediction: Annotated[str, typer.Option(help="The column with the prediction.")] = "",

@@ -1,0 +1,294 @@
+"""The monitoring benchmark: speed and memory beside the floor and the peers, accuracy, false alarms, growth."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+import numpy
+import pyarrow
+import pyarrow.parquet
+
+from benches.check import accuracy, alarms, child, data, environments, floor
+
+SIZES = {"1m": 1_000_000, "10m": 10_000_000}
+PARTS = ("speed", "peers", "accuracy", "alarms", "peers-alarms", "growth")
+HISTORIES = (1, 30, 365)
+_LIMIT_S = 900.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the parts that were asked for, and write what was found; other parts keep what was found before."""
+    asked = _asked(arguments)
+    out: Path = asked.out
+    out.mkdir(parents=True, exist_ok=True)
+    report = out / "monitor.json"
+    found: dict[str, Any] = msgspec.json.decode(report.read_bytes()) if report.exists() else {}
+    found["machine"] = {"processors": len(_processors())}
+    for part in asked.only or PARTS:
+        _say(f"== {part}")
+        _RUN[part](found, asked)
+        report.write_bytes(msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=2))
+    _say(text := table(found))
+    (out / "monitor.txt").write_text(text + "\n")
+    _draw(found, out / "monitor.svg")
+    return 0
+
+
+def _asked(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("benches monitor", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="only these parts")
+    parser.add_argument("--sizes", nargs="+", choices=tuple(SIZES), default=list(SIZES))
+    parser.add_argument("--repeats", type=int, default=3, help="of each timing; the median counts")
+    parser.add_argument("--repetitions", type=int, default=300, help="of each kind of window")
+    parser.add_argument("--peer-repetitions", type=int, default=20)
+    parser.add_argument("--limit", type=float, default=200.0, help="seconds that a peer may take")
+    parser.add_argument("--peers", nargs="*", default=[each.name for each in environments.PEERS])
+    parser.add_argument("--out", type=Path, default=child.ROOT / ".podium" / "bench")
+    return parser.parse_args(list(arguments))
+
+
+def _speed(found: dict[str, Any], asked: argparse.Namespace) -> None:
+    for name in asked.sizes:
+        found.setdefault(name, {}).update(_timed(asked, SIZES[name]))
+
+
+def _timed(asked: argparse.Namespace, rows: int) -> dict[str, Any]:
+    """Floor and Podium in turn, so that what else the machine does meets all alike; medians."""
+    before, now = data.write(asked.out / "data", rows)
+    stored = asked.out / "data" / f"reference-{rows}.json"
+    commands = {
+        **{f"floor_{way}": child.python("-m", "benches.check.floor", str(now), way) for way in floor.WAYS},
+        "reader": child.python("-m", "benches.check.floor", str(now), "reader"),
+        "podium": child.podium("check", str(before), str(now), "--save-reference", str(stored), "--json"),
+        "podium_cached": child.podium("check", str(stored), str(now), "--json"),
+    }
+    if rows > SIZES["1m"]:
+        del commands["floor_table"]
+    runs: dict[str, list[child.Measured]] = {name: [] for name in commands}
+    for _ in range(asked.repeats):
+        for name, command in commands.items():
+            done = child.run(command, limit_s=_LIMIT_S)
+            if done.code not in (0, 1) or not done.ended:
+                raise RuntimeError(f"{name} ended with {done.code}: {done.said}")
+            runs[name].append(done)
+            _say(f"{name:<16} {done.wall_s:7.2f} s  {done.cpu_s:7.2f} s cpu  {done.peak_mb:7.0f} MB")
+    middle = {name: _middle(each) for name, each in runs.items()}
+    ways = {name: each for name, each in middle.items() if name.startswith("floor_")}
+    best = min(ways.values(), key=lambda each: each["s"])
+    best_cpu = min(each["cpu_s"] for each in ways.values())
+    return {
+        "rows": rows,
+        "floor_s": best["s"],
+        "floor_cpu_s": best_cpu,
+        "floor_peak_mb": best["peak_mb"],
+        "floor_ways": ways,
+        "reader_s": middle["reader"]["s"],
+        "reader_cpu_s": middle["reader"]["cpu_s"],
+        "podium_s": middle["podium"]["s"],
+        "podium_cpu_s": middle["podium"]["cpu_s"],
+        "podium_peak_mb": max(each["peak_mb"] for name, each in middle.items() if name.startswith("podium")),
+        "podium_cached_s": middle["podium_cached"]["s"],
+        "podium_cached_cpu_s": middle["podium_cached"]["cpu_s"],
+        "cached_over_floor": middle["podium_cached"]["s"] / best["s"],
+        "cached_over_floor_cpu": middle["podium_cached"]["cpu_s"] / best_cpu,
+        "cached_over_reader_cpu": middle["podium_cached"]["cpu_s"] / middle["reader"]["cpu_s"],
+    }
+
+
+def _middle(runs: Sequence[child.Measured]) -> dict[str, float]:
+    return {
+        "s": median(each.wall_s for each in runs),
+        "cpu_s": median(each.cpu_s for each in runs),
+        "peak_mb": max(each.peak_mb for each in runs),
+    }
+
+
+def _peers(found: dict[str, Any], asked: argparse.Namespace) -> None:
+    before, now = data.write(asked.out / "data", SIZES["1m"])
+    place = found.setdefault("1m", {}).setdefault("peers", {})
+    for peer in _chosen(asked):
+        python = environments.python_of(peer, asked.out / "peers")
+        if python is None:
+            place[peer.name] = {"s": None, "peak_mb": None, "said": "cannot be installed"}
+            continue
+        done = child.run([str(python), str(peer.script), str(before), str(now)], limit_s=asked.limit)
+        place[peer.name] = {
+            "s": done.wall_s,
+            "cpu_s": done.cpu_s,
+            "peak_mb": done.peak_mb,
+            "ended": done.ended and done.code == 0,
+            "exact": peer.exact,
+        }
+        if done.ended and done.code:
+            place[peer.name]["said"] = done.said[-300:]
+        _say(f"{peer.name:<16} {done.wall_s:7.1f} s  {done.cpu_s:7.1f} s cpu  {done.peak_mb:7.0f} MB  code {done.code}")
+
+
+def _chosen(asked: argparse.Namespace) -> list[environments.Peer]:
+    return [each for each in environments.PEERS if each.name in asked.peers]
+
+
+def _accuracy(found: dict[str, Any], asked: argparse.Namespace) -> None:
+    found["accuracy"] = accuracy.measure(*data.write(asked.out / "data", SIZES["1m"]))
+    _say(str(found["accuracy"]))
+
+
+def _alarms(found: dict[str, Any], asked: argparse.Namespace) -> None:
+    by = alarms.quiet(asked.repetitions, lambda _, text: _say(text))
+    found.setdefault("false_alarms", {})["podium"] = _mean(by)
+    found.setdefault("false_alarms_by", {})["podium"] = by
+    found["detected"] = alarms.shifted(asked.repetitions)
+    found["repetitions"] = asked.repetitions
+    _say(f"{by}\n{found['detected']}")
+
+
+def _mean(by: dict[str, dict[str, float]]) -> float:
+    return float(numpy.mean([share for sizes in by.values() for share in sizes.values()]))
+
+
+def _peers_alarms(found: dict[str, Any], asked: argparse.Namespace) -> None:
+    """The same windows, fewer of them, for each peer: the share with any alarm under its defaults."""
+    for peer in _chosen(asked):
+        python = environments.python_of(peer, asked.out / "peers")
+        by: dict[str, dict[str, float]] = {}
+        for at, kind in enumerate(alarms.KINDS):
+            for size in (1_000, 10_000):
+                folder = _pairs(asked.out / "pairs", kind, at, size, asked.peer_repetitions)
+                share = None if python is None else _share(peer, python, folder, asked.limit)
+                if share is not None:
+                    by.setdefault(kind, {})[str(size)] = share
+        if by:
+            found.setdefault("false_alarms", {})[peer.name] = _mean(by)
+            found.setdefault("false_alarms_by", {})[peer.name] = by
+        _say(f"{peer.name}: {by}")
+    shutil.rmtree(asked.out / "pairs", ignore_errors=True)
+
+
+def _pairs(folder: Path, kind: str, at: int, size: int, repetitions: int) -> Path:
+    place = folder / f"{at}-{size}"
+    place.mkdir(parents=True, exist_ok=True)
+    random = numpy.random.default_rng([7, at, size])
+    for number in range(repetitions):
+        for side in ("reference", "now"):
+            columns = alarms.table(random, kind, size)
+            plain = {
+                name: each.cast(pyarrow.string()) if pyarrow.types.is_dictionary(each.type) else each
+                for name, each in columns.items()
+            }
+            pyarrow.parquet.write_table(pyarrow.table(plain), place / f"{side}-{number:03}.parquet")
+    return place
+
+
+def _share(peer: environments.Peer, python: Path, folder: Path, limit_s: float) -> float | None:
+    """The share of windows with an alarm, of those that it looked at within its time."""
+    done = child.run([str(python), str(peer.script), str(folder)], limit_s=limit_s)
+    lines = [line for line in done.said.splitlines() if line.startswith('{"alarms"')]
+    if not lines:
+        return None
+    counts = msgspec.json.decode(lines[-1])["alarms"]
+    return float(numpy.mean([count > 0 for count in counts])) if counts else None
+
+
+def _growth(found: dict[str, Any], _: argparse.Namespace) -> None:
+    from benches.check import growth  # noqa: PLC0415 - it needs what the tests need
+
+    found["growth"] = {}
+    for days in HISTORIES:
+        found["growth"][str(days)] = growth.after(days)
+        _say(f"after {days} days: {found['growth'][str(days)]}")
+
+
+_RUN = {
+    "speed": _speed,
+    "peers": _peers,
+    "accuracy": _accuracy,
+    "alarms": _alarms,
+    "peers-alarms": _peers_alarms,
+    "growth": _growth,
+}
+
+
+def table(found: dict[str, Any]) -> str:
+    """What was found, for people."""
+    lines = []
+    for name in SIZES:
+        part = found.get(name, {})
+        if "floor_s" not in part:
+            continue
+        lines += [
+            f"{name} rows × 50 columns          wall s    cpu s   peak MB",
+            _line("floor: read and decode now", part["floor_s"], part["floor_cpu_s"], part["floor_peak_mb"]),
+            _line("Podium's reader alone", part["reader_s"], part["reader_cpu_s"], None),
+            _line("podium check, two files", part["podium_s"], part["podium_cpu_s"], part["podium_peak_mb"]),
+            _line("podium check, stored reference", part["podium_cached_s"], part["podium_cached_cpu_s"], None),
+            f"stored over floor: {part['cached_over_floor']:.2f} wall, {part['cached_over_floor_cpu']:.2f} cpu",
+        ]
+        lines += [
+            _line(peer if each.get("ended") else f"{peer} (stopped)", each["s"], each.get("cpu_s"), each["peak_mb"])
+            for peer, each in sorted(part.get("peers", {}).items(), key=lambda item: item[1]["s"] or 1e9)
+        ]
+        lines.append("")
+    if "accuracy" in found:
+        lines.append("largest error against SciPy: " + ", ".join(f"{k} {v:.1e}" for k, v in found["accuracy"].items()))
+    for name, by in found.get("false_alarms_by", {}).items():
+        cells = ", ".join(f"{kind} {size}: {share:.1%}" for kind, sizes in by.items() for size, share in sizes.items())
+        lines.append(f"windows with a false alarm, {name}: {cells}")
+    lines += [f"detected, 0.25 σ at 1,000 rows, {how}: {share:.1%}" for how, share in found.get("detected", {}).items()]
+    lines += [
+        f"closing an hour after {days} days: {each['hour_cpu_s']:.3f} s cpu"
+        for days, each in found.get("growth", {}).items()
+    ]
+    return "\n".join(lines)
+
+
+def _line(name: str, wall: float | None, cpu: float | None, peak: float | None) -> str:
+    return (
+        f"{name:<32}"
+        + "".join(" " * 9 if value is None else f"{value:9.2f}" for value in (wall, cpu))
+        + ("" if peak is None else f"{peak:9.0f}")
+    )
+
+
+def _draw(found: dict[str, Any], path: Path) -> None:
+    """Wall time beside the peers', on a logarithmic scale."""
+    part = found.get("1m", {})
+    if "floor_s" not in part:
+        return
+    import vl_convert  # noqa: PLC0415 - an extra
+
+    values = [
+        {"tool": "floor", "s": part["floor_s"]},
+        {"tool": "podium, stored reference", "s": part["podium_cached_s"]},
+        {"tool": "podium, two files", "s": part["podium_s"]},
+        *({"tool": name, "s": each["s"]} for name, each in part.get("peers", {}).items() if each["s"]),
+    ]
+    spec = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "width": 560,
+        "data": {"values": values},
+        "mark": {"type": "point", "filled": True, "size": 90},
+        "encoding": {
+            "y": {"field": "tool", "type": "nominal", "sort": "x", "title": None},
+            "x": {"field": "s", "type": "quantitative", "scale": {"type": "log"}, "title": "seconds, 1M × 50 columns"},
+        },
+    }
+    path.write_text(vl_convert.vegalite_to_svg(msgspec.json.encode(spec).decode(), vl_version="5.20"))
+
+
+def _processors() -> set[int]:
+    import os  # noqa: PLC0415
+
+    return os.sched_getaffinity(0)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
