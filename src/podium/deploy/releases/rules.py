@@ -51,9 +51,15 @@ def _after_shadow(waited: timedelta, comparison: release.Comparison, part: proje
 def _after_canary(waited: timedelta, comparison: release.Comparison, part: project.ReleasePart) -> Move:
     if waited < time.parse_duration(part.canary.min_duration):
         return Move(None, f"It decides a part for at least {part.canary.min_duration}.")
-    if comparison.verdict is Verdict.NOT_ENOUGH_DATA:
+    if not _measured(comparison):
         return Move(None, "There is not enough data to see how the canary does.")
-    return Move(Stage.CHAMPION, f"The canary is not worse: {described(comparison)}.")
+    shown = "is better" if comparison.verdict is Verdict.BETTER else "is not seen to be worse"
+    return Move(Stage.CHAMPION, f"It proved itself in shadow, and the canary {shown}: {described(comparison)}.")
+
+
+def _measured(comparison: release.Comparison) -> bool:
+    """Whether there were rows enough for an interval, wide as it may be."""
+    return comparison.low < comparison.high
 
 
 def proven(comparison: release.Comparison, part: project.ReleasePart) -> bool:
@@ -69,7 +75,7 @@ def _required(part: project.ReleasePart) -> str:
 
 def described(comparison: release.Comparison) -> str:
     """A comparison in words: the metric, the difference with its interval, the rows."""
-    if comparison.verdict is Verdict.NOT_ENOUGH_DATA:
+    if not _measured(comparison):
         return f"{comparison.metric} on {comparison.rows:,} rows, which is not enough to say"
     return (
         f"{comparison.metric} {comparison.difference:+.5g} "

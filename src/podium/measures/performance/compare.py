@@ -105,6 +105,32 @@ def width(count: int, confidence: float, tuned_rows: int) -> float:
     return math.sqrt(2.0 * scaled / (count * tuned) * math.log(math.sqrt(scaled) / miss))
 
 
+def apart(
+    first: run.Interval,
+    second: run.Interval,
+    confidence: float = 0.95,
+    *,
+    higher_is_better: bool = False,
+    anytime_rows: int | None = None,
+) -> run.Interval:
+    """By how much the second of two estimates on different rows is better; above 0 is better.
+
+    Both intervals must be of that confidence. Their standard errors add in squares; with `anytime_rows` (of both
+    together) the interval may be looked at as often as one likes, as rows that fall to one or the other by chance are
+    one sequence of independent terms (see `width`).
+
+    >>> one, two = (run.Interval(value=v, low=v - 0.3, high=v + 0.3, rows=100) for v in (1.0, 0.9))
+    >>> found = apart(one, two)
+    >>> round(found.value, 2), round(found.high - found.value, 3)
+    (0.1, 0.424)
+    """
+    value = (second.value - first.value) * (1.0 if higher_is_better else -1.0)
+    half = math.hypot((first.high - first.low) / 2, (second.high - second.low) / 2)
+    if anytime_rows is not None:
+        half *= width(first.rows + second.rows, confidence, anytime_rows) / student.normal(confidence)
+    return run.Interval(value=value, low=value - half, high=value + half, rows=min(first.rows, second.rows))
+
+
 def compare(
     measure: by_name.Measure,
     target: numpy.typing.ArrayLike,

@@ -1,7 +1,5 @@
 """Challenger against champion, from the log: paired on the same rows in shadow, on their own rows in canary."""
 
-import math
-
 import msgspec
 import numpy
 import pyarrow
@@ -106,9 +104,9 @@ def _paired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows) -
 
 
 def _unpaired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows) -> release.Comparison:
-    """Champion and canary on the rows that each decided: the canary is stopped if surely worse, else it is not worse.
+    """Champion and canary on the rows that each decided; looked at after each window, so by an interval that allows it.
 
-    The interval is that of a difference of independent estimates: half² = half₁² + half₂².
+    A canary that is not surely worse, and not surely as good within the margin, is told as not enough data.
     """
     spec = owner.spec
     count = min(first.target.size, second.target.size)
@@ -120,14 +118,20 @@ def _unpaired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows)
     )
     if one is None or two is None:
         return _nothing(owner, query, count)
-    value = (two.value - one.value) * (1.0 if measure.higher_is_better else -1.0)
-    half = math.hypot((one.high - one.low) / 2, (two.high - two.low) / 2)
-    difference = run.Interval(value=value, low=value - half, high=value + half, rows=count)
-    verdict = Verdict.NOT_WORSE
+    difference = paired.apart(
+        one,
+        two,
+        spec.metrics.confidence,
+        higher_is_better=measure.higher_is_better,
+        anytime_rows=max(1, round(spec.monitor.min_rows / max(spec.release.canary.weight, 1e-6))),
+    )
+    verdict = Verdict.NOT_ENOUGH_DATA
     if difference.high < -spec.release.margin:
         verdict = Verdict.WORSE
     elif difference.low > spec.release.margin:
         verdict = Verdict.BETTER
+    elif difference.low >= -spec.release.margin:
+        verdict = Verdict.NOT_WORSE
     return _said(owner, query, difference, verdict, _saved(owner, first, second))
 
 
