@@ -80,6 +80,7 @@ def scorer(
     port: Annotated[int, typer.Option(help="The port; 0 chooses a free one.")] = -1,
     grpc_port: Annotated[int, typer.Option(help="A port for gRPC too; 0 chooses a free one.")] = -1,
     name: Annotated[str, typer.Option(help="This scorer's name; stable across restarts.")] = "scorer",
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the port.")] = 1,
 ) -> None:
     """Serve predictions. Goes on serving from its cache when the control plane is away.
 
@@ -94,7 +95,8 @@ def scorer(
         grpc_port=grpc_port if grpc_port >= 0 else None,
     )
     _begin(config)
-    scorer_process.run(config, project=project, folder=folder or Path(config.home) / "scorers" / name, name=name)
+    place = folder or Path(config.home) / "scorers" / name
+    scorer_process.run(config, project=project, folder=place, name=name, workers=workers)
 
 
 def up(

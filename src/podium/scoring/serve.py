@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import importlib.abc
 import logging
 import os
 import sys
@@ -11,11 +12,12 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 
 from podium.core import ids
 from podium.core.errors import Invalid, PodiumError
 from podium.core.time import Clock
-from podium.scoring import cache, metrics, operate, proof, service
+from podium.scoring import cache, metrics, operate, proof, service, siblings
 from podium.scoring.board import Board
 from podium.scoring.explain.desk import Desk
 from podium.scoring.explain.route import Explaining
@@ -50,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """0: any free one; it is printed."""
     shared: bool = False
     """Other scorers may listen on the same port; the kernel spreads connections over them (SO_REUSEPORT)."""
+    worker: int = -1
+    """Which of several processes on the port this is; -1: the only one."""
     endpoints: tuple[str, ...] = ()
     """Empty: all of the project."""
     environment: str = ""
@@ -87,19 +91,39 @@ Front = Callable[[service.Service], AbstractAsyncContextManager[None]]
 """Another way in beside HTTP, on the same loop: it takes requests while its context lasts."""
 
 
-def run(settings: Settings, fronts: Sequence[Front] = ()) -> None:
+def prepare() -> None:
+    """Load what all need, once. Arrow looks for pandas at its first array: where it is installed and nobody needs it,
+    that would cost 45 MB and half a second, so Arrow does not find it."""
+    if "pandas" not in sys.modules:
+        blind = _WithoutPandas()
+        sys.meta_path.insert(0, blind)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(blind)
+
+
+class _WithoutPandas(importlib.abc.MetaPathFinder):
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Say that there is none, before those are asked who know."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
+
+
+def say(address: str) -> None:
+    """Print where the scorer answers."""
+    sys.stdout.write(f"podium scorer listening on {address}\n")
+    sys.stdout.flush()
+
+
+def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str], None] = say) -> None:
     """Serve until SIGTERM or SIGINT. Prints `podium scorer listening on http://host:port` when it answers."""
+    prepare()
     kept = cache.Cache(settings.folder)
     recover.folder(kept.log)
     counts = metrics.Metrics()
-    board = Board(settings.project, settings.environment, settings.clock, counts)
-    board.limits = proof.Limits(
-        bytes=settings.bundle_limit,
-        row_seconds=settings.row_seconds,
-        load_seconds=settings.load_seconds,
-        proven=kept.proven,
-    )
-    board.keys = {**cache.keys(settings.public_keys), **({} if settings.public_keys else kept.pinned())}
+    others = siblings.Siblings(settings.folder, settings.worker)
+    board = _board(settings, kept, counts)
     plane = None if settings.folder_only else _control_plane(settings, kept)
     poller = Poller(board, plane or Folder(kept), kept, endpoints=settings.endpoints, seconds=settings.poll_seconds)
     scorer = kept.scorer_name(settings.name, os.urandom(6))
@@ -124,6 +148,7 @@ def run(settings: Settings, fronts: Sequence[Front] = ()) -> None:
         segments=shipper.waiting,
         admin_token=settings.admin_token,
         watch=Watch(settings.access_log),
+        together=others.together,
     )
     desk = Desk(kept.bundle)
     parts = parts._replace(more=Explaining(parts, desk).routes())
@@ -134,7 +159,7 @@ def run(settings: Settings, fronts: Sequence[Front] = ()) -> None:
     poller.start()
     shipper.start()
     try:
-        _serve(settings, parts, fronts)
+        _serve(settings, parts, fronts, lambda: others.write(counts.text()), ready)
     finally:
         poller.stop()
         desk.close()
@@ -143,6 +168,18 @@ def run(settings: Settings, fronts: Sequence[Front] = ()) -> None:
         _last_ship(shipper)
         if plane is not None:
             plane.close()
+
+
+def _board(settings: Settings, kept: cache.Cache, counts: metrics.Metrics) -> Board:
+    board = Board(settings.project, settings.environment, settings.clock, counts)
+    board.limits = proof.Limits(
+        bytes=settings.bundle_limit,
+        row_seconds=settings.row_seconds,
+        load_seconds=settings.load_seconds,
+        proven=kept.proven,
+    )
+    board.keys = {**cache.keys(settings.public_keys), **({} if settings.public_keys else kept.pinned())}
+    return board
 
 
 def _control_plane(settings: Settings, kept: cache.Cache) -> ControlPlane:
@@ -174,14 +211,15 @@ def _last_ship(shipper: Shipper) -> None:
         _LOG.warning("%d log segments wait for the next start: %s", shipper.waiting(), problem)
 
 
-def _serve(settings: Settings, parts: operate.Parts, fronts: Sequence[Front]) -> None:
+def _serve(
+    settings: Settings,
+    parts: operate.Parts,
+    fronts: Sequence[Front],
+    each_second: Callable[[], None],
+    ready: Callable[[str], None],
+) -> None:
     bound = listen.bind(settings.host, settings.port, shared=settings.shared)
-    port = bound.getsockname()[1]
-
-    def ready() -> None:
-        sys.stdout.write(f"podium scorer listening on http://{settings.host}:{port}\n")
-        sys.stdout.flush()
-
+    address = f"http://{settings.host}:{bound.getsockname()[1]}"
     sys.setswitchinterval(_SWITCH_SECONDS)
 
     async def main() -> None:
@@ -190,6 +228,7 @@ def _serve(settings: Settings, parts: operate.Parts, fronts: Sequence[Front]) ->
         async with contextlib.AsyncExitStack() as open_fronts:
             for front in fronts:
                 await open_fronts.enter_async_context(front(meaning))
-            await listen.serve(bound, shared, ready, settings.drain_seconds)
+            life = listen.Life(ready=lambda: ready(address), each_second=each_second)
+            await listen.serve(bound, shared, life, settings.drain_seconds)
 
     listen.run(main)

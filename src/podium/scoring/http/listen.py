@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from podium.scoring.http.connection import Connection, Shared
 
@@ -39,15 +39,22 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         runner.run(main())
 
 
-async def serve(bound: socket.socket, shared: Shared, ready: Callable[[], None], drain_seconds: float) -> None:
+class Life(NamedTuple):
+    """Whom to call when it answers, and once a second."""
+
+    ready: Callable[[], None]
+    each_second: Callable[[], None] = lambda: None
+
+
+async def serve(bound: socket.socket, shared: Shared, life: Life, drain_seconds: float) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     server = await loop.create_server(lambda: Connection(shared), sock=bound, backlog=_BACKLOG)
-    sweeper = asyncio.ensure_future(_sweep(shared))
-    ready()
+    sweeper = asyncio.ensure_future(_sweep(shared, life.each_second))
+    life.ready()
     await stopped.wait()
     await _accept_the_rest(bound, shared)
     server.close()
@@ -76,7 +83,8 @@ async def _accept_the_rest(bound: socket.socket, shared: Shared) -> None:
         await loop.connect_accepted_socket(lambda: Connection(shared), accepted)
 
 
-async def _sweep(shared: Shared) -> None:
+async def _sweep(shared: Shared, each_second: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
         shared.sweep()
+        each_second()

@@ -1,0 +1,130 @@
+"""Several scorer processes on one port: the kernel spreads connections over them; one that dies is started again.
+
+The processes are forked from one that has loaded the libraries and nothing else, so that they share those pages. Each
+has its own log segments, bundles and counters in the one folder, as any scorers that share a folder.
+"""
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+import msgspec
+
+from podium.scoring import serve, siblings
+from podium.scoring.http import listen
+from podium.scoring.serve import Settings
+
+_LOG = logging.getLogger("podium.scorer")
+_SHORT_LIFE_SECONDS = 2.0
+_PAUSE_SECONDS = 1.0
+_PR_SET_PDEATHSIG = 1
+
+
+def run(settings: Settings, count: int, fronts: Sequence[serve.Front] = ()) -> None:
+    """Serve with that many processes until SIGTERM or SIGINT. Prints the one address when all answer."""
+    reserved = listen.bind(settings.host, settings.port, shared=True)  # bound, never listening: it gets no connection
+    port = reserved.getsockname()[1]
+    siblings.clear(settings.folder)
+    serve.prepare()
+    made = Workers(msgspec.structs.replace(settings, port=port, shared=True), count, fronts)
+    try:
+        made.start()
+        sys.stdout.write(f"podium scorer listening on http://{settings.host}:{port}\n")
+        sys.stdout.flush()
+        made.wait()
+    finally:
+        reserved.close()
+
+
+class Workers:
+    """The processes by their ids."""
+
+    def __init__(self, settings: Settings, count: int, fronts: Sequence[serve.Front]) -> None:
+        self._settings = settings
+        self._count = count
+        self._fronts = fronts
+        self._numbers: dict[int, int] = {}
+        self._born: dict[int, float] = {}
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start all, and wait until each answers or has ended."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        waiting = [self._fork(number) for number in range(self._count)]
+        for pipe in waiting:
+            os.read(pipe, 1)
+            os.close(pipe)
+
+    def wait(self) -> None:
+        """Start those again that die, until told to stop and all have ended."""
+        while self._numbers:
+            try:
+                pid, status = os.wait()
+            except ChildProcessError:
+                return
+            number = self._numbers.pop(pid, None)
+            if number is None:
+                continue
+            lived = time.monotonic() - self._born.pop(pid)
+            if self._stopping:
+                continue
+            _LOG.error("worker %d ended (status %d) and is started again", number, os.waitstatus_to_exitcode(status))
+            if lived < _SHORT_LIFE_SECONDS:
+                time.sleep(_PAUSE_SECONDS)
+            if not self._stopping:
+                os.close(self._fork(number))
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        for pid in list(self._numbers):
+            os.kill(pid, signal.SIGTERM)
+
+    def _fork(self, number: int) -> int:
+        """A new process; what its readiness can be read from."""
+        reader, writer = os.pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reader)
+            self._be(number, writer, parent)
+        os.close(writer)
+        self._numbers[pid] = number
+        self._born[pid] = time.monotonic()
+        if self._stopping:
+            os.kill(pid, signal.SIGTERM)
+        return reader
+
+    def _be(self, number: int, writer: int, parent: int) -> None:
+        """The life of a worker process."""
+        code = 1
+        try:
+            for each in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(each, signal.SIG_DFL)
+            _die_with(parent)
+            serve.run(msgspec.structs.replace(self._settings, worker=number), self._fronts, lambda _: _tell(writer))
+            code = 0
+        except Exception:  # noqa: BLE001 - the process's edge: its parent reads only how it ended
+            _LOG.exception("worker %d failed", number)
+        finally:
+            os._exit(code)
+
+
+def _tell(writer: int) -> None:
+    with contextlib.suppress(OSError):  # a worker that was started again: nobody waits
+        os.write(writer, b".")
+    os.close(writer)
+
+
+def _die_with(parent: int) -> None:
+    """End when the parent does (Linux; elsewhere a worker outlives a parent that was killed)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
