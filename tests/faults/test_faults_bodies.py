@@ -1,0 +1,176 @@
+"""Every kind of bad body: the caller's mistake, named, never repeated; and the scorer stays as large as it was."""
+
+import gzip
+import http.client
+import json
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+from tests import scoring_kit as kit
+from tests.faults import load
+from tests.faults.conftest import Record
+from tests.faults.lines import trials as forms
+from tests.unit.test_scoring_protocols import MALFORMED
+
+CANARY = "zq81canary"
+OIP, MLFLOW = "/v2/models/delay/infer", "/invocations"
+JSON = {"Content-Type": "application/json"}
+_MB = 1024 * 1024
+MOST_GROWTH = 50 * _MB
+
+
+class Bad(NamedTuple):
+    """A body that must be refused, and how."""
+
+    kind: str
+    body: bytes
+    statuses: tuple[int, ...]
+    path: str = OIP
+    headers: dict[str, str] = JSON
+
+
+def _oip(kind: str, rows: dict[str, list[Any]], **more: Any) -> Bad:
+    return Bad(kind, json.dumps(kit.tensors(rows, **more)).encode(), (422,))
+
+
+def _tensor(kind: str, **changes: Any) -> Bad:
+    sent = kit.tensors({"distance": [1.0], "hour": [1]})
+    sent["inputs"][0] |= changes
+    return Bad(kind, json.dumps(sent).encode(), (400, 422))
+
+
+def _zipped(kind: str, body: bytes, statuses: tuple[int, ...], encoding: str = "gzip") -> Bad:
+    return Bad(kind, body, statuses, OIP, {**JSON, "Content-Encoding": encoding})
+
+
+def _typed(kind: str, media: str) -> Bad:
+    return Bad(kind, json.dumps(kit.tensors()).encode(), (415,), OIP, {"Content-Type": media})
+
+
+def _bomb() -> bytes:
+    """256 MB of zeros in a quarter of a megabyte, gzipped over and over: no inflater may give all of it room."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(bytes(_MB)) for _ in range(256)) + packer.flush()
+
+
+GOOD = json.dumps(kit.tensors()).encode()
+KINDS = [
+    *(Bad(f"malformed {number}", body, (400, 422)) for number, body in enumerate(MALFORMED)),
+    *(Bad(f"malformed {number} as an invocation", body, (400, 422), MLFLOW) for number, body in enumerate(MALFORMED)),
+    _oip("a feature too few", {"distance": [1.0]}),
+    _oip("text for a number", {"distance": [CANARY], "hour": [1]}),
+    _oip("a fraction for a whole number", {"distance": [1.0], "hour": [1.5]}),
+    _oip("true for a number", {"distance": [True], "hour": [1]}),
+    _oip("a list for a number", {"distance": [[1.0]], "hour": [1]}),
+    _oip("an object for a number", {"distance": [{}], "hour": [1]}),
+    _oip("null where the model has no answer", {"distance": [None], "hour": [1]}),
+    _oip("a number beyond the model", {"distance": [1e308], "hour": [2**62]}),
+    _oip("a whole number beyond float64", {"distance": [1.0], "hour": [2**53 + 2]}),
+    _oip("an object for the key", {"distance": [1.0], "hour": [1], "flight": [{CANARY: 1}]}),
+    _oip("a key without end", {"distance": [1.0], "hour": [1], "flight": [CANARY * 1000]}),
+    _oip("an id without end", {"distance": [1.0], "hour": [1]}, id=CANARY * 30),
+    _oip("an id of two lines", {"distance": [1.0], "hour": [1]}, id=f"{CANARY}\n"),
+    _oip("an id that is a number", {"distance": [1.0], "hour": [1]}, id=7),
+    _tensor("a shape that lies", shape=[2]),
+    _tensor("a negative shape", shape=[-1]),
+    _tensor("a shape without end", shape=[2**62]),
+    _tensor("a shape of three", shape=[1, 1, 1]),
+    _tensor("a shape of text", shape=CANARY),
+    _tensor("no such datatype", datatype=CANARY),
+    _tensor("another's datatype", datatype="BYTES"),
+    _tensor("a name that is a number", name=5),
+    _tensor("no data", data=None),
+    _tensor("data that is text", data=CANARY),
+    Bad("no tensors", json.dumps({"inputs": []}).encode(), (422,)),
+    Bad("one tensor twice", json.dumps({"inputs": kit.tensors({"hour": [1]})["inputs"] * 2}).encode(), (422,)),
+    Bad("an unknown form", json.dumps({CANARY: CANARY}).encode(), (422,), MLFLOW),
+    Bad("two forms", json.dumps({"instances": [], "inputs": {}}).encode(), (422,), MLFLOW),
+    Bad("rows of two lengths", json.dumps({"instances": [[1], [1, 2]]}).encode(), (422,), MLFLOW),
+    Bad("a text of 4 MB", json.dumps({"inputs": [CANARY * 400_000]}).encode(), (422,)),
+    Bad("a name of 4 MB", json.dumps({CANARY * 400_000: 1}).encode(), (422,)),
+    Bad("a million brackets", b'{"inputs":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}", (400,)),
+    Bad("a number of a million digits", b'{"inputs":' + b"9" * 1_000_000 + b"}", (400, 422)),
+    Bad("CSV with too few cells", b"distance,hour\n1\n", (422,), MLFLOW, {"Content-Type": "text/csv"}),
+    Bad("CSV with text", f"distance,hour\n{CANARY},1\n".encode(), (422,), MLFLOW, {"Content-Type": "text/csv"}),
+    Bad("CSV in no encoding", b"distance\xff\n1\n", (400,), MLFLOW, {"Content-Type": "text/csv"}),
+    _typed("no such type", "text/html"),
+    _typed("a form", "application/x-www-form-urlencoded"),
+    _typed("another charset", "application/json; charset=utf-16"),
+    _typed("a type without end", "application/" + CANARY * 50),
+    Bad("no type", GOOD, (415,), MLFLOW, {}),
+    Bad("17 MB", b" " * (17 * _MB), (413,)),
+    _zipped("a bomb", _bomb(), (413, 415)),
+    _zipped("a bomb in a bomb", gzip.compress(_bomb()), (400, 413, 415)),
+    _zipped("gzip cut short", gzip.compress(GOOD)[:-12], (400, 415)),
+    _zipped("gzip that is none", GOOD, (400, 415)),
+    _zipped("deflate that is none", CANARY.encode(), (400, 415), "deflate"),
+    _zipped("an unknown encoding", GOOD, (415,), CANARY),
+]
+
+
+def ask(connection: http.client.HTTPConnection, bad: Bad) -> tuple[http.client.HTTPResponse, bytes]:
+    connection.request("POST", bad.path, bad.body, bad.headers)
+    answer = connection.getresponse()
+    return answer, answer.read()
+
+
+def fault(url: str, bad: Bad) -> str | None:
+    """What is wrong with the answer to a bad body, if anything."""
+    connection = load.connect(url)
+    try:
+        answer, data = ask(connection, bad)
+    finally:
+        connection.close()
+    if answer.status not in bad.statuses:
+        return f"{bad.kind}: status {answer.status}"
+    if answer.headers["Content-Type"] != "application/problem+json":
+        return f"{bad.kind}: {answer.headers['Content-Type']}"
+    if CANARY.encode() in data:
+        return f"{bad.kind}: the answer repeats the input"
+    told = json.loads(data)
+    if answer.status in (400, 422) and not told.get("field") and "Content-Encoding" not in bad.headers:
+        return f"{bad.kind}: no field is named"
+    return None
+
+
+@pytest.mark.parametrize("rounds", forms("bad-bodies"))
+def test_bad_bodies(rounds: int, tmp_path: Path, record: Record) -> None:
+    kit.prepare(tmp_path)
+    wrong: list[str] = []
+    with kit.Process(tmp_path) as process:
+        watched = psutil.Process(process.process.pid)
+        for bad in KINDS:
+            fault(process.url, bad)
+        small = watched.memory_info().rss
+        largest = small
+        for _ in range(rounds):
+            for bad in KINDS:
+                found = fault(process.url, bad)
+                wrong += [found] if found else []
+                largest = max(largest, watched.memory_info().rss)
+            cut(process.url)
+        assert process.infer(kit.tensors()).status_code == 200
+        process.stop()
+    kinds = len({bad.kind for bad in KINDS})
+    assert kinds >= 60
+    record(
+        "bad-bodies",
+        rounds,
+        f"{kinds} kinds, {len(wrong)} wrong answers {sorted(set(wrong))[:5] if wrong else ''}; memory grew by "
+        f"{max(0, largest - small) / _MB:.0f} MB",
+        held=not wrong and largest - small <= MOST_GROWTH,
+    )
+
+
+def cut(url: str) -> None:
+    """A client that goes away in the middle of its body."""
+    connection = load.connect(url)
+    connection.putrequest("POST", OIP)
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", "1000")
+    connection.endheaders(b'{"inputs":')
+    connection.close()

@@ -1,0 +1,51 @@
+"""Five times what a scorer can take: what it accepts it answers soon, the rest hears at once that it must wait."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import scoring_kit as kit
+from tests.faults import pressure
+from tests.faults.conftest import Record
+from tests.faults.lines import trials as forms
+
+NORMAL = 64
+"""Connections that each ask again once they are answered: what a busy scorer has all day."""
+TIMES = 5
+_SLICE = 1.0
+
+
+@pytest.mark.parametrize("seconds", forms("overload"))
+def test_five_times_too_much(seconds: int, tmp_path: Path, record: Record) -> None:
+    kit.prepare(tmp_path)
+    with kit.Process(tmp_path) as process:
+        pressure.run(process.url, connections=NORMAL, seconds=2.0)
+        normal = pressure.run(process.url, connections=NORMAL, seconds=max(3.0, seconds / 10))
+        usual = pressure.percentile(normal.accepted, 0.99)
+        over = pressure.run(process.url, connections=NORMAL * TIMES, seconds=float(seconds), rate=normal.rate * TIMES)
+        ended = time.monotonic()
+        recovered = 60.0
+        while time.monotonic() - ended < recovered:
+            after = pressure.run(process.url, connections=NORMAL, seconds=_SLICE)
+            if set(after.statuses) == {200} and pressure.percentile(after.accepted, 0.99) <= 1.5 * usual:
+                recovered = max(0.0, time.monotonic() - ended - _SLICE)
+                break
+        process.stop()
+    accepted = pressure.percentile(over.accepted, 0.99)
+    refused = pressure.percentile(over.refused, 0.99)
+    offered = (sum(over.statuses.values()) + over.broken + over.unsent) / over.seconds / normal.rate
+    measured = (
+        f"offered {offered:.1f} times {normal.rate:,.0f} requests/s of {pressure.ROWS} rows; accepted p99 "
+        f"{accepted * 1e3:.0f} ms against {usual * 1e3:.0f} ms; {over.statuses.get(429, 0):,} of "
+        f"{sum(over.statuses.values()):,} refused, p99 {refused * 1e3:.0f} ms; normal again after {recovered:.1f} s"
+    )
+    good = set(over.statuses) == {200, 429} and not over.broken and not over.unsent and set(normal.statuses) == {200}
+    assert offered > TIMES / 2, f"the load was not generated: {measured}"
+    record(
+        "overload",
+        seconds,
+        measured
+        + ("" if good else f"; statuses {over.statuses}, broken {over.broken}, unsent {over.unsent}, {over.strange}"),
+        held=good and accepted <= 2 * usual and refused <= 2 * usual and recovered <= 10,
+    )
