@@ -77,9 +77,9 @@ class Chunks:
         if data.startswith(b"\r\n"):
             del data[:2]
             return True
-        heads.check_lines(data, 0, _LONGEST_TRAILER)
         end = data.find(b"\r\n\r\n", 0, _LONGEST_TRAILER)
         if end < 0:
+            heads.check_lines(data, 0, _LONGEST_TRAILER)
             if len(data) >= _LONGEST_TRAILER:
                 raise Refusal.of(431, "The trailer is too long.")
             return False
