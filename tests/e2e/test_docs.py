@@ -16,7 +16,7 @@ import pytest
 from tools import commands
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("data-scientist", "validator", "business-owner", "modelops-engineer", "auditor")
+GUIDES = ("data-scientist", "validator", "business-owner", "modelops-engineer", "auditor", "integrator")
 """In the order in which one goes on from the other."""
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / "guide" / f"{name}.md" for name in GUIDES))
 MOST_NOT_RUN = 2
@@ -111,21 +111,22 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        for one in (first, second):
+def _free_ports() -> tuple[int, int, int]:
+    with socket.socket() as first, socket.socket() as second, socket.socket() as third:
+        for one in (first, second, third):
             one.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
+        return first.getsockname()[1], second.getsockname()[1], third.getsockname()[1]
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    port, scorer_port = _free_ports()
+    port, scorer_port, grpc_port = _free_ports()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PODIUM_")}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PODIUM_PORT": str(port),
         "PODIUM_SCORER_PORT": str(scorer_port),
+        "PODIUM_GRPC_PORT": str(grpc_port),
         "COLUMNS": "160",
         "PWD": str(tmp_path),
     }
