@@ -227,11 +227,24 @@ def test_data_that_the_log_cannot_give_is_refused(store: Store, clock: Any) -> N
 )
 def test_a_schedule_is_due_once_its_line_has_come(cron: str, hours: int, due: bool) -> None:
     since_us = production.START_US
-    now = rules.Situation(
+    found = rules.due([project.TriggerPart(on="schedule", cron=cron)], situation(since_us, hours))
+    assert (found is not None) is due
+
+
+@pytest.mark.parametrize(("code", "due"), [("c", False), ("changed", True)])
+def test_changed_code_is_due_until_a_run_has_it(code: str, due: bool) -> None:
+    now = msgspec.structs.replace(situation(production.START_US, 24), code=code)
+    found = rules.due([project.TriggerPart(on="code_change")], now)
+    assert (found is not None) is due
+
+
+def situation(since_us: int, hours: int) -> rules.Situation:
+    return rules.Situation(
         now_us=since_us + hours * 3_600_000_000,
         since_us=since_us,
         standing=(),
         new_rows=0,
+        code="c",
         newest=msgspec.convert(
             {
                 "id": "run-1",
@@ -252,5 +265,3 @@ def test_a_schedule_is_due_once_its_line_has_come(cron: str, hours: int, due: bo
         ),
         stage=None,
     )
-    found = rules.due([project.TriggerPart(on="schedule", cron=cron)], now)
-    assert (found is not None) is due

@@ -231,10 +231,11 @@ class TriggerPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """`[[triggers]]`: what starts a retraining.
 
     `alert`: an alert of one of `kinds` opened (all when empty); `schedule`: `cron` is due; `new_data`: `rows` more
-    matured rows than the newest version was trained on.
+    matured rows than the newest version was trained on; `code_change`: the model's project file or code is not the one
+    of the newest run any more.
     """
 
-    on: Literal["alert", "schedule", "new_data"]
+    on: Literal["alert", "schedule", "new_data", "code_change"]
     """What starts it."""
     kinds: tuple[str, ...] = ()
     """With `alert`: the kinds of check that count; empty: all."""

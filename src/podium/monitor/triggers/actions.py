@@ -73,6 +73,7 @@ def _situation(store: Store, asked: Asked, every: list[run.Run], base: dataset.D
         standing=standing,
         new_rows=asked.matured - max(0, trained.rows - base.rows),
         newest=newest,
+        code=asked.owner.source_digest,
         stage=None if open_one is None else open_one.stage,
     )
 
@@ -87,14 +88,16 @@ def _fire(
     base, trained = data
     spec = asked.owner.spec
     table = training.collect(store, spec, base, asked.place.name, asked.end_us)
-    if table.num_rows <= trained.rows:
+    if table.num_rows <= trained.rows and found.trigger.on != "code_change":
         return _not(store, asked, f"{found.why}; but there is nothing newer than the last training data.", found)
     made = datasets.register_table(
         store,
         caller,
         f"{spec.model.name[:_NAME_LENGTH]}-retraining",
         table,
-        f"{base.name} {base.number}, and the log of {asked.place.name} with the outcomes known at {asked.end_us} µs",
+        f"{base.name} {base.number}, and the log of {asked.place.name} with the outcomes known at {asked.end_us} µs. "
+        "Only rows with an outcome are in it: where acting on a prediction changes or hides what would have come, "
+        "these rows say less of the others.",
         (base.digest,),
     )
     wanted = run.RunRequest(

@@ -20,6 +20,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     new_rows: int
     """Matured rows beyond those in the newest run's data."""
     newest: run.Run
+    code: str
+    """The digest of the model's code in force."""
     stage: release.Stage | None
     """Of the endpoint's open release."""
 
@@ -56,12 +58,18 @@ def blocked_by_cool_down(trigger: project.TriggerPart, now: Situation) -> str | 
     return None
 
 
+def _changed(now: Situation) -> bool:
+    return now.code != now.newest.code.source_digest
+
+
 def _why(trigger: project.TriggerPart, now: Situation) -> str | None:
     if trigger.on == "alert":
         kinds = [kind for kind in now.standing if not trigger.kinds or kind in trigger.kinds]
         return f"alert: {', '.join(sorted(set(kinds)))}" if kinds else None
     if trigger.on == "new_data":
         return f"new data: {now.new_rows:,} more rows with known outcome" if 0 < trigger.rows <= now.new_rows else None
+    if trigger.on == "code_change":
+        return "code change: the model's code is not that of the newest run" if _changed(now) else None
     if trigger.cron is None:
         return None
     tick = croniter.croniter(trigger.cron, time.from_us(now.since_us)).get_next(type(time.EPOCH))
