@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from podium.cli.bench import bars, limit, load, measure, process, work
+from podium.cli.bench import bars, limit, load, measure, process, tables, work
+from podium.cli.bench import page as pages
 from podium.core.errors import Refused
 
 ROOT = Path(__file__).parents[2]
@@ -21,14 +22,11 @@ SCORE = 0.123456789012345
 
 
 def test_a_short_run_gives_a_whole_report(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# Before\n{pages.BEGIN}\nthe last run\n{pages.END}\nafter\n")
     command = [sys.executable, "-m", "benches", "scorer", "--quick", "--seconds", "0.2", "--peers", "none"]
-    made = subprocess.run(
-        [*command, "--enforce", "--json", "--out", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        timeout=200,
-        check=False,
-    )
+    command += ["--enforce", "--json", "--out", str(tmp_path), "--page", str(page)]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=200, check=False)
     assert made.stdout, made.stderr.decode()
     report = msgspec.json.decode(made.stdout)
     assert report == msgspec.json.decode((tmp_path / "scorer.json").read_bytes())
@@ -42,8 +40,13 @@ def test_a_short_run_gives_a_whole_report(tmp_path: Path) -> None:
     assert report["peers"] == {}
     assert 0 < report["ratios"]["durable_of_limit"] < 1
     assert report["machine"]["cores"] >= 1
-    assert {"name", "wanted", "value", "passed", "factor"} == set(report["bars"][0])
+    assert {"name", "wanted", "value", "most", "passed", "factor"} == set(report["bars"][0])
     assert made.returncode == int(any(bar["passed"] is False for bar in report["bars"]))
+    written = page.read_text()
+    assert "the last run" not in written
+    assert written.startswith("# Before\n")
+    assert written.endswith("after\n")
+    assert all(table.title in written for table in tables.of(report))
     assert (tmp_path / "scorer.svg").read_text().startswith("<svg")
     assert (tmp_path / "scorer.png").read_bytes().startswith(b"\x89PNG")
 

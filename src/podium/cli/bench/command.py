@@ -18,7 +18,9 @@ def root() -> None:
 
 @app.command()
 def scorer(
-    peers: Annotated[str, typer.Option(help="Peers to compare with: all, none, or names, comma-separated.")] = "none",
+    peers: Annotated[
+        str, typer.Option(help="Peers to compare with: all, none, names; auto: all in a checkout, without --quick.")
+    ] = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="Short and rough: to see that it works.")] = False,
     repeats: Annotated[int, typer.Option(help="How often each figure is measured; the median counts.", min=1)] = 3,
     seconds: Annotated[float, typer.Option(help="How long each measurement takes; 0: 3, with --quick 0.6.")] = 0.0,
@@ -28,6 +30,7 @@ def scorer(
     out: Annotated[Path, typer.Option(help="The folder for report, chart and what the peers need.")] = Path(
         ".podium/bench"
     ),
+    page: Annotated[Path | None, typer.Option(help="Write the figures into this Markdown page.")] = None,
     enforce: Annotated[bool, typer.Option("--enforce", help="Exit code 1 when a bar is missed.")] = False,
     json: Json = False,
 ) -> None:
@@ -36,23 +39,27 @@ def scorer(
     Example: podium bench scorer --quick
     """
     from podium.cli.bench import bars, show
+    from podium.cli.bench import page as pages
     from podium.cli.bench import scorer as benchmark
-    from podium.cli.bench.peers import known
+    from podium.cli.bench.peers import contest, known
 
+    chosen = ("none" if quick or not contest.SCRIPTS.is_dir() else "all") if peers == "auto" else peers
     options = benchmark.Options(
         out=out,
-        peers=known.choose(peers),
+        peers=known.choose(chosen),
         repeats=1 if quick else repeats,
         seconds=seconds or (benchmark.QUICK_SECONDS if quick else benchmark.SECONDS),
         growth=growth and not quick,
     )
     with console.progress("The scorer's benchmark") as bar:
         report = benchmark.run(options, bar.at)
+    if page is not None:
+        pages.write(report, page)
     judged = bars.judge(report)
     if json:
         console.print_json(report)
     else:
-        show.report(report, judged)
+        show.report(report)
         console.say(f"The whole report: {out / 'scorer.json'}; its chart: {out / 'scorer.svg'} and .png")
     if enforce and any(one.passed is False for one in judged):
         raise typer.Exit(1)

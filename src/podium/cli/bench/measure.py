@@ -18,7 +18,7 @@ from podium.core.errors import Refused, Unavailable
 
 TOLERANCE = 1e-5
 """Between a peer's score and the original's; float32 inputs move a score by less, another model by far more."""
-HTTP, GRPC = "podium.cli.bench.load", "podium.cli.bench.rpc"
+HTTP, GRPC = "podium.cli.bench.load", "podium.cli.bench.rpc_load"
 """The clients."""
 _PATIENCE_S = 60.0
 _SLACK_S = 120.0

@@ -55,8 +55,7 @@ def run(options: Options, say: Callable[[float, str], None]) -> dict[str, Any]:
         report["engines"] = engines.run(made, plan)
     report["ratios"] = bars.ratios(report)
     report["bars"] = [
-        {"name": bar.name, "wanted": bar.wanted, "value": bar.value, "passed": bar.passed, "factor": bar.factor}
-        for bar in bars.judge(report)
+        msgspec.to_builtins(bar) | {"passed": bar.passed, "factor": bar.factor} for bar in bars.judge(report)
     ]
     report["run"] = {
         "repeats": options.repeats,

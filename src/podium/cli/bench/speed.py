@@ -112,9 +112,9 @@ def many_rows(model: Model, rows: int) -> dict[str, work.Work]:
 
 def _over_grpc(model: Model, rows: int) -> work.Work:
     """The same rows as messages; `Unavailable` without its packages."""
-    from podium.cli.bench import rpc
+    from podium.cli.bench import rpc, rpc_load
 
-    return work.make(model, rpc.METHOD, rows, rpc.write, rpc.read)
+    return work.make(model, rpc_load.METHOD, rows, rpc.write, rpc.read)
 
 
 @contextmanager

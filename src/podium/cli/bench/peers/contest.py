@@ -64,7 +64,8 @@ def _one(model: Model, peer: Peer, plan: Plan, places: tuple[Path, Path]) -> dic
         for repeat in range(plan.repeats):
             for connections, found in series.items():
                 plan.say(f"{peer.title}: {connections} connections, run {repeat + 1} of {plan.repeats}")
-                found.append(measure.load(server, made, needles, connections, plan.seconds * _LONGER))
+                seconds = plan.seconds * (1 if connections == 1 else _LONGER)
+                found.append(measure.load(server, made, needles, connections, seconds))
         memory = server.memory_mb()
     kept = {count: runs.Series(runs=found) for count, found in series.items()}
     return {

@@ -1,0 +1,133 @@
+"""The report as tables of text, for the terminal and for the page alike."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from podium.cli.bench import bars
+
+FORMS = {
+    "json_100": "Podium, JSON",
+    "binary_100": "Podium, binary tensors",
+    "arrow_100": "Podium, Arrow",
+    "grpc_100": "Podium, gRPC",
+}
+_JUDGED = {True: "pass", False: "miss", None: "not measured"}
+
+
+class Table(NamedTuple):
+    """A table: its first column are names, the others figures."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    said: str = ""
+
+
+def of(report: Mapping[str, Any]) -> list[Table]:
+    """All tables of a report, the bars last."""
+    found = [_servers(report), _forms(report)]
+    if "growth" in report:
+        found += _growth(report["growth"])
+    if "workers" in report:
+        found.append(_workers(report["workers"]))
+    if "engines" in report:
+        found.append(_engines(report["engines"]))
+    return [*found, _bars(report["bars"])]
+
+
+def machine(report: Mapping[str, Any]) -> str:
+    """What the figures were measured on, and how."""
+    found, run = report["machine"], report["run"]
+    packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
+    return (
+        f"{found['processor']}, {found['cores']} cores, {found['memory_gb']:g} GB, {found['system']}, "
+        f"Python {found['python']}; {packages}. Servers on core {found['server_core']}, the load on core "
+        f"{found['load_core']}; {run['repeats']} runs of {run['seconds']:g} s, medians; load average of the machine "
+        f"before the run: {found['busy_before']:g}."
+    )
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, thousands apart; empty where there is none."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _found(value: float | None, part: Mapping[str, Any]) -> str:
+    """A figure, or why there is none."""
+    return str(part.get("reason", "not measured")) if value is None else number(value)
+
+
+def _servers(report: Mapping[str, Any]) -> Table:
+    named = [("the limit: a constant answer", report["limit"])]
+    named += [(f"Podium, log {kind}", report["podium"][kind]) for kind in ("queued", "durable")]
+    named += [(str(one["title"]), one) for one in report["peers"].values()]
+    keys = ("c64_p99_ms", "c64_cpu_us", "c1_p50_us", "c64_spread")
+    return Table(
+        "One row a request",
+        ("", "64 connections, req/s", "p99 ms", "CPU µs", "1 connection p50 µs", "spread"),
+        [[name, _found(one["c64_rps"], one), *(number(one.get(key)) for key in keys)] for name, one in named],
+    )
+
+
+def _forms(report: Mapping[str, Any]) -> Table:
+    alone = report["onnxruntime_100"]
+    rows = [["ONNX Runtime alone, one core", number(alone["rows_per_s"]), "1", "", number(alone["cpu_us_per_request"])]]
+    for key, title in FORMS.items():
+        one = report["podium"][key]
+        share = number(bars.over(one["rows_per_s"], alone["rows_per_s"]))
+        rest = (number(one["queued_rows_per_s"]), number(one.get("cpu_us_per_request")))
+        rows.append([title, _found(one["rows_per_s"], one), share, *rest])
+    columns = ("", "durable, rows/s", "of ONNX Runtime", "queued, rows/s", "CPU µs a request")
+    return Table("100 rows a request, 8 connections", columns, rows)
+
+
+def _growth(growth: Mapping[str, Any]) -> Iterator[Table]:
+    for section in growth.values():
+        if isinstance(section, Mapping):
+            steps: list[Mapping[str, Any]] = section["steps"]
+            columns = [key.replace("_", " ") for key in (steps[0] if steps else ("work",))]
+            rows = [[number(value) for value in step.values()] for step in steps]
+            yield Table(str(section["title"]), columns, rows, str(section["said"]))
+    over = growth["body"].get("over_the_limit", "")
+    yield Table(
+        "Memory of a scorer with one small model",
+        ("", "MB"),
+        [["idle", number(growth["idle_mb"])], ["after bodies up to the limit", number(growth["after_load_mb"])]],
+        f"A body over the limit is answered with status {over}.",
+    )
+
+
+def _workers(found: Mapping[str, Any]) -> Table:
+    rows = [
+        [count, _found(one["rows_per_s"], one), number(one.get("c64_rps")), number(one.get("memory_mb"))]
+        for count, one in ((count, found[count]) for count in ("1", "2"))
+    ]
+    scales = found["scales"]
+    said = f"Two do {scales:.2f} times as much as one, the load being on the same cores." if scales else ""
+    columns = ("", "100 rows, rows/s", "64 connections, req/s", "MB")
+    return Table("Processes on one port, free to use all cores", columns, rows, said)
+
+
+def _engines(found: Mapping[str, Any]) -> Table:
+    keys = ("c64_p99_ms", "rows_100_rows_per_s", "memory_mb")
+    rows = [
+        [f"{one['title']}: {one['content']}", _found(one["c64_rps"], one), *(number(one.get(key)) for key in keys)]
+        for one in found.values()
+    ]
+    return Table("Kinds of model, log durable", ("", "64 connections, req/s", "p99 ms", "100 rows, rows/s", "MB"), rows)
+
+
+def _bars(judged: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        [
+            str(bar["name"]),
+            f"{'≤' if bar['most'] else '≥'} {bar['wanted']:g}",
+            number(bar["value"]),
+            number(bar["factor"]),
+            _JUDGED[bar["passed"]],
+        ]
+        for bar in judged
+    ]
+    return Table("Bars", ("", "wanted", "found", "times as good", "judged"), rows)
