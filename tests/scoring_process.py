@@ -14,6 +14,8 @@ from pathlib import Path
 import pyarrow
 
 from podium.scoring import serve
+from podium.scoring import workers as several
+from podium.scoring.http import limits
 
 
 def main(text: str) -> None:
@@ -25,8 +27,14 @@ def main(text: str) -> None:
 
     given["folder"] = Path(given["folder"])
     given["public_keys"] = tuple(map(Path, given.get("public_keys", ())))
+    given["http"] = limits.Limits(**given.get("http", {}))
+    workers = given.pop("workers", 1)
     fronts = [grpc(given.pop("grpc_port"))] if "grpc_port" in given else []
-    serve.run(serve.Settings(clock=clock, **given), fronts)
+    settings = serve.Settings(clock=clock, **given)
+    if workers > 1:
+        several.run(settings, workers, fronts)
+    else:
+        serve.run(settings, fronts)
 
 
 def grpc(port: int) -> serve.Front:

@@ -176,7 +176,14 @@ def test_a_changed_byte_is_no_other_meaning(body: bytes, at: int, other: bytes) 
     agree(reader.OIP, body[:at] + other + body[at + len(other) :])
 
 
-GOOD = {"t": ["a", "b:c"], "n": [1.5, None], "i": [3, None], "b": [True, None], "u": ["x", "é"], "m": [0, 2**60]}
+GOOD: dict[str, list[Any]] = {
+    "t": ["a", "b:c"],
+    "n": [1.5, None],
+    "i": [3, None],
+    "b": [True, None],
+    "u": ["x", "é"],
+    "m": [0, 2**60],
+}
 
 
 @pytest.mark.parametrize("rows", [1, 2])

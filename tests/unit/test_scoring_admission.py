@@ -1,0 +1,110 @@
+"""Who is let in under load, and what several processes have counted."""
+
+from podium.scoring import admission, siblings
+from podium.scoring.admission import ALWAYS, MOST_BYTES, Gate
+
+SIZE = 1000
+
+
+def turn(gate: Gate, count: int, took: float, now: float) -> int:
+    """A turn of the loop with so many requests, which take so long; how many came in."""
+    admitted = gate.admit([SIZE] * count, now)
+    gate.measure(gate.bytes, took * admitted / 64, now + took)
+    gate.leave(admitted, SIZE * admitted)
+    return admitted
+
+
+def usual(seconds: float = 30.0, took: float = 0.003) -> tuple[Gate, float]:
+    gate, now = Gate(), 0.0
+    while now < seconds:
+        assert turn(gate, 64, took, now) == 64
+        now += 0.01
+    return gate, now
+
+
+def test_what_is_usual_is_learned_and_nobody_is_refused() -> None:
+    gate, _ = usual()
+    assert 0.0025 < gate.usual < 0.0035
+    assert gate.refused == gate.requests == gate.bytes == 0
+
+
+def test_under_five_times_the_load_those_let_in_take_at_most_twice_as_long() -> None:
+    gate, now = usual()
+    admitted = []
+    for _ in range(1000):
+        admitted.append(turn(gate, 320, 0.003, now))
+        now += 0.01
+    later = admitted[10:]
+    assert max(later) <= 2.2 * 64
+    assert min(later) >= 64
+    assert 0.0025 < gate.usual < 0.0035, "the times of an overload are not learned"
+
+
+def test_afterwards_all_come_in_again() -> None:
+    gate, now = usual()
+    for _ in range(200):
+        turn(gate, 320, 0.003, now)
+        now += 0.01
+    for _ in range(300):
+        last = turn(gate, 100, 0.003, now)
+        now += 0.01
+    assert last == 100
+
+
+def test_a_slow_model_is_not_an_overload() -> None:
+    """A model that always takes long: 64 connections are served as before, only the rest is turned away."""
+    gate, now = Gate(), 0.0
+    for _ in range(500):
+        assert turn(gate, 64, 0.5, now) == 64
+        now += 0.5
+
+
+def test_some_may_always_come_in_but_not_without_bound() -> None:
+    gate = Gate()
+    gate.limit = 0.0
+    assert gate.admit([SIZE] * 200, 0.0) == ALWAYS
+    assert gate.refused == 200 - ALWAYS
+    assert Gate().admit([MOST_BYTES // 2] * 3, 0.0) == 1
+
+
+def test_a_request_counts_until_it_is_answered() -> None:
+    gate = Gate()
+    gate.admit([10, 20], 0.0)
+    assert (gate.requests, gate.bytes > 30) == (2, True)
+    gate.leave(2, 30)
+    assert (gate.requests, gate.bytes) == (0, 0)
+    assert admission.MOST_BYTES > 0
+
+
+ONE = b"""# HELP a_total Counted.
+# TYPE a_total counter
+a_total{endpoint="x"} 3
+a_total{endpoint="y"} 1
+# HELP process_open_fds Files.
+# TYPE process_open_fds gauge
+process_open_fds 10
+# HELP podium_rollout_number Number.
+# TYPE podium_rollout_number gauge
+podium_rollout_number{endpoint="x"} 4
+# HELP h Time.
+# TYPE h histogram
+h_bucket{le="0.1"} 2
+h_sum 0.25
+"""
+TWO = ONE.replace(b"} 3", b"} 4").replace(b"} 4\n# HELP h", b"} 5\n# HELP h").replace(b'endpoint="y"', b'endpoint="z"')
+
+
+def test_figures_of_several_processes_are_told_together() -> None:
+    text = siblings.merge([ONE, TWO]).decode()
+    assert 'a_total{endpoint="x"} 7\na_total{endpoint="y"} 1\na_total{endpoint="z"} 1\n' in text
+    assert "process_open_fds 20\n" in text
+    assert 'podium_rollout_number{endpoint="x"} 5\n' in text
+    assert 'h_bucket{le="0.1"} 4\nh_sum 0.5\n' in text
+    assert text.count("# TYPE a_total counter") == 1
+
+
+def test_of_processes_that_ended_only_sums_remain() -> None:
+    text = siblings.merge([ONE], [TWO]).decode()
+    assert 'a_total{endpoint="x"} 7\n' in text
+    assert "process_open_fds 10\n" in text
+    assert siblings.merge([ONE]) == ONE
