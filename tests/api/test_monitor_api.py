@@ -100,7 +100,7 @@ def test_windows_are_asked_for_once_and_not_before_they_end(
     assert first.status_code == 202
     assert client.post(address, json={"end": "2013-03-08"}, headers=engineer).json() == first.json()
     assert client.post(address, json={"end": "2013-04-08"}, headers=engineer).status_code == 422
-    for path in ("windows", "checks", "days", "triggers", "outcomes"):
+    for path in ("windows", "checks", "days", "estimates", "maturity", "triggers", "outcomes"):
         assert client.get(f"{P}/endpoints/delay/{path}", headers=engineer).json() == []
     assert client.get(f"{P}/alerts", headers=engineer).json() == []
     assert client.post(f"{P}/alerts/alert-1/resolve", json={"note": "x"}, headers=engineer).status_code == 404

@@ -9,7 +9,7 @@ import pytest
 from podium.core import check, prediction, time
 from podium.core.check import CheckKind, CheckState
 from podium.core.errors import NotFound
-from podium.monitor.checks import closing, hindsight
+from podium.monitor.checks import closing, hindsight, maturity
 from podium.monitor.checks import store as rows
 from podium.monitor.intake import actions as intake
 from podium.monitor.intake import compaction
@@ -148,3 +148,21 @@ def test_selective_outcomes_are_told(store: Store, clock: Any) -> None:
         )
     found = [each for each in close(store, clock, 5) if each.measure == "label_selection"]
     assert [(each.state, each.rows) for each in found] == [(CheckState.BROKEN, 1200)]
+
+
+def test_how_long_outcomes_take(store: Store, clock: Any) -> None:
+    """Half of each day's outcomes are known after about a day, the others never; the last day is too young."""
+    document = production.start(store, wanted())
+    for day in range(4):
+        made = log(store, document, day)
+        seen = np.arange(made.table.num_rows) % 2 == 0
+        half = msgspec.structs.replace(made, table=made.table.filter(seen), late=made.late[seen])
+        intake.receive_outcomes(store, production.SYSTEM, "delay", production.outcomes(half))
+    close(store, clock, 4)
+    found = {each.age_hours: each for each in maturity.of_endpoint(store, production.SYSTEM, "delay")}
+    assert found[6].share == 0.0
+    assert found[24].share == pytest.approx(0.5)
+    assert found[72].share == pytest.approx(0.5)
+    assert found[72].low < 0.5 < found[72].high
+    assert max(found) == 120
+    assert maturity.of_endpoint(store, production.SYSTEM, "delay", as_of_us=production.START_US) == []

@@ -33,7 +33,7 @@ _COLOURS = {
 
 def checks(
     endpoint: Endpoint,
-    kind: Annotated[str, typer.Option(help="Only this kind: drift, score-drift, quality, performance or cost.")] = "",
+    kind: Annotated[str, typer.Option(help="Only this kind, such as drift, quality or performance.")] = "",
     project: Project = "",
     json: Json = False,
 ) -> None:

@@ -37,6 +37,10 @@ class Checks(Part):
         """How good the estimates without outcomes turned out to be, by version and measure."""
         return self._transport.get(f"{self._base}/endpoints/{endpoint}/estimates", list[check.Estimates])
 
+    def maturity(self, endpoint: str) -> Sequence[check.Maturity]:
+        """The share of the last 90 days' predictions whose outcome is known, by age."""
+        return self._transport.get(f"{self._base}/endpoints/{endpoint}/maturity", list[check.Maturity])
+
     def drill(self, endpoint: str, wanted: rehearsal.DrillRequest) -> str:
         """Rehearse the rules on a copy of the endpoint's traffic; the id of the job that does it."""
         return self._transport.post(f"{self._base}/endpoints/{endpoint}/drills", _Asked, wanted).job

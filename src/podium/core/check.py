@@ -83,6 +83,18 @@ class Estimates(msgspec.Struct, frozen=True, kw_only=True):
     """The share of windows whose interval held the measured figure."""
 
 
+class Maturity(msgspec.Struct, frozen=True, kw_only=True):
+    """The share of an endpoint's predictions whose outcome is known at an age."""
+
+    endpoint: str
+    age_hours: int
+    share: float
+    low: float
+    high: float
+    rows: int
+    """Predictions that were so old, and had no outcome just before."""
+
+
 class Day(msgspec.Struct, frozen=True, kw_only=True):
     """One version's day at an endpoint, in numbers; `losses` are means over the rows whose outcome is known."""
 

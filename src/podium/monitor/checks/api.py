@@ -9,7 +9,7 @@ from litestar.params import Parameter
 from podium.core import access, check, time
 from podium.core.access import Caller, Permission
 from podium.core.errors import Invalid
-from podium.monitor.checks import actions, hindsight
+from podium.monitor.checks import actions, hindsight, maturity
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 
@@ -96,4 +96,12 @@ def list_estimates(store: Store, caller: Caller, name: str, since_us: int | None
     return hindsight.of_endpoint(store, caller, name, since_us or 0)
 
 
-routes = [close_window, list_windows, list_checks, list_days, list_estimates]
+@get(_ENDPOINT + "/maturity", opt=_READ, sync_to_thread=True)
+def list_maturity(
+    store: Store, caller: Caller, name: str, days: Annotated[int, Parameter(ge=1, le=366)] = maturity.DAYS
+) -> list[check.Maturity]:
+    """The share of the last days' predictions whose outcome is known, by age."""
+    return maturity.of_endpoint(store, caller, name, days=days)
+
+
+routes = [close_window, list_windows, list_checks, list_days, list_estimates, list_maturity]
