@@ -171,7 +171,7 @@ def _edges(pieces: Iterable[pyarrow.Array], total: int) -> tuple[rows.Numbers, f
     known = values[numpy.isfinite(values)]
     if not known.size:
         return numpy.empty(0), 0.0
-    edges = binning.suited(references.edges(known, table.BINS))
+    edges = binning.suited(references.fine_edges(known))
     return edges, float(edges[edges.size // 2]) if edges.size else 0.0
 
 

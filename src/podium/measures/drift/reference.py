@@ -13,6 +13,9 @@ from podium.measures import binning, rows
 Objects: TypeAlias = numpy.typing.NDArray[numpy.object_]
 """A one-dimensional array of text, booleans and None (null), one value a row."""
 TOP = 200
+FINE = 250
+"""Bins of a column whose values' places count: a multiple of ten, so that the deciles are among their edges."""
+_TAILS = 8
 
 
 def numeric(values: rows.Numbers, bins: int = 10) -> reference.NumericReference:
@@ -112,6 +115,27 @@ def edges(known: rows.Numbers, bins: int) -> rows.Numbers:
     inner = numpy.quantile(known, numpy.arange(1, bins) / bins, method="inverted_cdf")
     found = numpy.unique(inner)
     return numpy.asarray(found[found < known.max()], dtype=numpy.float64)
+
+
+def fine_edges(known: rows.Numbers, bins: int = FINE) -> rows.Numbers:
+    """Edges for measures that need every value's place; `known` (shape [≥ 1]) finite.
+
+    A column of few different values gets a bin for each, for what lies between two, and for what lies beyond. Another
+    gets its quantiles, in both tails ever finer ones, and its extremes: what heavy tails weigh lies in the last bins.
+
+    >>> fine_edges(numpy.array([0.0, 1.0, 1.0])).tolist()
+    [-5e-324, 0.0, 0.9999999999999999, 1.0]
+    >>> fine_edges(numpy.arange(1000.0)).size
+    255
+    """
+    different = numpy.unique(known)
+    if different.size <= bins // 2:
+        return numpy.sort(numpy.concatenate([numpy.nextafter(different, -numpy.inf), different]))
+    tails = 1 / bins / 2.0 ** numpy.arange(1, _TAILS + 1)
+    levels = numpy.concatenate([tails, numpy.arange(1, bins) / bins, 1 - tails])
+    inner = numpy.quantile(known, levels, method="inverted_cdf")
+    ends = [numpy.nextafter(different[0], -numpy.inf), different[-1]]
+    return numpy.unique(numpy.concatenate([inner, ends]))
 
 
 def tally(values: Objects) -> tuple[dict[str, int], int]:

@@ -22,7 +22,7 @@ def wasserstein(edges: numpy.typing.ArrayLike, before: Side, now: Side) -> float
     """∫ |F − G| over bins with inner `edges` (ascending, shape [bins − 1]); None when either has no rows.
 
     Within a bin ∫ (F − G) follows exactly from the counts and the sums, by parts. It is the distance itself where F − G
-    keeps its sign, as in all bins but the few where it crosses zero; there F − G is taken as a straight line. Source:
+    keeps its sign, as in all bins but the few where it crosses zero; there F − G is taken as one step. Source:
     Vallender 1974; Ramdas, García Trillos & Cuturi 2017, proposition 1.
 
     >>> wasserstein([2.0], Side([2, 2], [3.0, 7.0]), Side([0, 4], [0.0, 18.0]))
@@ -38,11 +38,12 @@ def wasserstein(edges: numpy.typing.ArrayLike, before: Side, now: Side) -> float
     left, right = numpy.append(0.0, inner - middle), numpy.append(inner - middle, 0.0)
     moved = (before.sums - middle * before.counts) / n - (now.sums - middle * now.counts) / m
     within = gap[1:] * right - gap[:-1] * left - moved
-    return float(numpy.where(gap[1:] * gap[:-1] < 0, _crossing(gap, left, right), numpy.abs(within)).sum())
+    return float(numpy.where(gap[1:] * gap[:-1] < 0, _crossing(gap, right - left, within), numpy.abs(within)).sum())
 
 
-def _crossing(gap: rows.Numbers, left: rows.Numbers, right: rows.Numbers) -> rows.Numbers:
-    """∫ |line| over each bin, for a line between gaps of different sign."""
-    one, two = numpy.abs(gap[:-1]), numpy.abs(gap[1:])
-    both = numpy.where(one + two > 0, one + two, 1.0)
-    return numpy.asarray((right - left) * (one * one + two * two) / (2.0 * both))
+def _crossing(gap: rows.Numbers, width: rows.Numbers, within: rows.Numbers) -> rows.Numbers:
+    """∫ |step| over each bin, for the one step from the left gap to the right one that has the integral within."""
+    one, two = gap[:-1], gap[1:]
+    apart = numpy.where(one - two != 0, one - two, 1.0)
+    first = numpy.clip((within - two * width) / apart, 0.0, numpy.maximum(width, 0.0))
+    return numpy.asarray(numpy.abs(one) * first + numpy.abs(two) * (width - first))

@@ -7,8 +7,6 @@ from podium.measures.drift import reconstruction
 from podium.measures.sketch import arrow, histogram
 
 FORMAT = "podium-reference-1"
-BINS = 250
-"""Of a numeric column: many enough that the largest gap is found, a multiple of ten so that deciles are among them."""
 
 
 class ColumnReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
