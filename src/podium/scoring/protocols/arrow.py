@@ -23,6 +23,7 @@ REQUEST_ID = "podium.request_id"
 MOST_BYTES = 32 * 1024 * 1024
 """Of a request's texts, dictionaries spelled out; and of its compressed buffers, unpacked."""
 _FIX = "Send one Arrow IPC stream: a schema, dictionaries if any, record batches."
+_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _ANSWER = pa.schema(
     [
         pa.field("prediction_id", pa.string(), nullable=False),
@@ -63,17 +64,19 @@ class _Plans:
         self._most, self._longest = most, longest
         self._known: dict[tuple[bytes, int], _Plan] = {}
 
-    def of(self, body: bytes, head: int, signature: Signature) -> _Plan:
-        key = (body[:head], id(signature))
-        known = self._known.get(key)
+    def of(self, body: bytes, signature: Signature) -> tuple[_Plan, int]:
+        """The plan, and where the schema message ends. What is known was checked when it came first."""
+        like = ipc_frames.head_like(body)
+        known = self._known.get((body[:like], id(signature)))
         if known is not None and known.signature is signature:
-            return known
+            return known, like
+        head = ipc_frames.head(body)
         made = _Plan(body, signature)
-        if head <= self._longest:
+        if head == like <= self._longest:
             if len(self._known) >= self._most:
                 self._known.clear()
-            self._known[key] = made
-        return made
+            self._known[body[:head], id(signature)] = made
+        return made, head
 
 
 _PLANS = _Plans()
@@ -81,11 +84,11 @@ _PLANS = _Plans()
 
 def read(body: bytes, asked: codec.Asked) -> request.Rows:
     """The rows of a stream, else `Invalid` naming the column. Columns that are no feature are not looked at."""
-    claims = ipc_frames.claims(body)
-    _check_claims(claims, asked.signature)
     try:
-        plan = _PLANS.of(body, claims.head, asked.signature)
-        batches = _batches(body, claims, plan)
+        plan, head = _PLANS.of(body, asked.signature)
+        claims = ipc_frames.claims(body, head)
+        _check_claims(claims, asked.signature)
+        batches = _batches(body, head, claims, plan)
         for batch in batches:
             batch.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError):
@@ -100,9 +103,9 @@ def read(body: bytes, asked: codec.Asked) -> request.Rows:
     return sent.Tensors(request_id=request_id, count=sum(batch.num_rows for batch in batches), columns=columns)
 
 
-def _batches(body: bytes, claims: ipc_frames.Claims, plan: _Plan) -> list[pa.RecordBatch]:
-    if plan.options is None and claims.frames == 2:
-        return [pa.ipc.read_record_batch(pa.py_buffer(body).slice(claims.head), plan.schema)]
+def _batches(body: bytes, head: int, claims: ipc_frames.Claims, plan: _Plan) -> list[pa.RecordBatch]:
+    if plan.options is None and claims.frames == 1:
+        return [pa.ipc.read_record_batch(pa.py_buffer(body).slice(head), plan.schema)]
     return list(pa.ipc.open_stream(body, options=plan.options))
 
 
@@ -172,8 +175,8 @@ def _request_id(stated: bytes | None, asked: codec.Asked) -> str:
 def wanted(headers: Mapping[str, str], *, same: bool) -> bool:
     """Whether to answer with a stream: `Accept` names it, or it takes anything and the request was one (`same`)."""
     accept = headers.get("accept")
-    if accept is None:
-        return same
+    if accept is None or accept == MEDIA:
+        return same or accept is not None
     kinds = [part.partition(";") for part in accept.lower().split(",")]
     taken = {kind.strip() for kind, _, quality in kinds if quality.replace(" ", "") not in ("q=0", "q=0.0")}
     return MEDIA in taken or (same and bool(taken & {"*/*", "application/*"}))
@@ -190,10 +193,8 @@ def write(scored: request.Scored, asked: codec.Asked) -> codec.Written:
         [pa.array(values, type=field.type) for values, field in zip(given, schema, strict=True)],
         schema=schema.with_metadata({REQUEST_ID: scored.request_id, "podium.endpoint": asked.endpoint}),
     )
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as stream:
-        stream.write_batch(batch)
-    return codec.Written(sink.getvalue().to_pybytes(), MEDIA)
+    stream = (batch.schema.serialize().to_pybytes(), batch.serialize().to_pybytes(), _END)
+    return codec.Written(b"".join(stream), MEDIA)
 
 
 def _too_many(message: str) -> errors.Invalid:

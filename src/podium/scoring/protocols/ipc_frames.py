@@ -16,17 +16,20 @@ _SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
 _KIND, _HEADER, _BODY_LENGTH = 1, 2, 3
 _DATA, _IS_DELTA = 1, 2
 _ROWS, _BUFFERS, _COMPRESSION = 0, 2, 3
+_FIELDS = 4
+"""Of the tables that matter, the first ones are looked at."""
+_BYTE, _SHORT, _INT = struct.Struct("<B"), struct.Struct("<H"), struct.Struct("<i")
+_WORD, _LONG, _MARKED = struct.Struct("<I"), struct.Struct("<q"), struct.Struct("<II")
+_SLOTS = [struct.Struct(f"<{count}H") for count in range(_FIELDS + 1)]
 _BUFFER = struct.Struct("<qq")
 _FIX = "Send one Arrow IPC stream: a schema, dictionaries if any, record batches."
 
 
 class Claims(NamedTuple):
-    """What all messages together claim."""
+    """What all messages behind the schema claim together."""
 
-    head: int
-    """Where the first message, the schema, ends."""
     frames: int
-    """Messages, of which the first is the schema."""
+    """Messages."""
     batches: int
     rows: int
     unpacked: int
@@ -35,108 +38,128 @@ class Claims(NamedTuple):
     """Whether a dictionary is to be added to an earlier one."""
 
 
-class _Table(NamedTuple):
-    """A FlatBuffers table at a place in a message."""
-
-    data: bytes
-    at: int
-
-    def place(self, field: int) -> int:
-        """Where a field's value stands; 0 when it is left out."""
-        (back,) = struct.unpack_from("<i", self.data, self.at)
-        known = self.at - back
-        if known < 0:
-            raise ValueError
-        (size,) = struct.unpack_from("<H", self.data, known)
-        slot = 4 + 2 * field
-        if slot + 2 > size:
-            return 0
-        (offset,) = struct.unpack_from("<H", self.data, known + slot)
-        return self.at + int(offset) if offset else 0
-
-    def number(self, field: int, form: str) -> int:
-        place = self.place(field)
-        return int(struct.unpack_from(form, self.data, place)[0]) if place else 0
-
-    def follow(self, field: int) -> int:
-        """Where the field's offset leads; 0 when it is left out."""
-        place = self.place(field)
-        return place + int(struct.unpack_from("<I", self.data, place)[0]) if place else 0
+class _Frame(NamedTuple):
+    kind: int
+    length: int
+    rows: int = 0
+    unpacked: int = 0
+    delta: bool = False
 
 
-def claims(body: bytes) -> Claims:
-    """The claims of a stream, else `Malformed`."""
+def head(body: bytes) -> int:
+    """Where the first message ends, which must be a schema; else `Malformed`."""
     try:
-        return _walk(body)
-    except (struct.error, ValueError, IndexError, OverflowError):
+        start, size = _next(body, 0)
+        found = _frame(body, start, start + size)
+    except (struct.error, ValueError, IndexError):
+        raise _malformed() from None
+    if not size or found.kind != _SCHEMA:
+        raise _malformed()
+    return start + size + found.length
+
+
+def head_like(body: bytes) -> int:
+    """Where the first message would end, if it were a schema as they are written today; the body's end at most."""
+    if len(body) < _MARKED.size:
+        return len(body)
+    return min(_MARKED.size + int(_MARKED.unpack_from(body)[1]), len(body))
+
+
+def claims(body: bytes, at: int) -> Claims:
+    """The claims of the messages that begin there, else `Malformed`."""
+    try:
+        return _walk(body, at)
+    except (struct.error, ValueError, IndexError):
         raise _malformed() from None
 
 
-def _walk(body: bytes) -> Claims:
-    head = batches = rows = unpacked = 0
+def _walk(body: bytes, at: int) -> Claims:
+    frames = batches = rows = unpacked = 0
     deltas = False
-    at = frames = 0
     while at + 4 <= len(body):
-        (size,) = struct.unpack_from("<I", body, at)
-        at += 4
-        if size == _MARK:
-            (size,) = struct.unpack_from("<I", body, at)
-            at += 4
+        start, size = _next(body, at)
         if size == 0:
             break
-        if at + size > len(body) or frames >= MOST_FRAMES:
-            raise ValueError
         frames += 1
-        found = _frame(body[at : at + size], body, at + size)
-        batches, rows, unpacked = batches + found.batches, rows + found.rows, unpacked + found.unpacked
-        deltas = deltas or found.deltas
-        at += size + found.length
-        head = head or at
-    return Claims(head, frames, batches, rows, unpacked, deltas)
+        if frames > MOST_FRAMES:
+            raise ValueError
+        at = start + size
+        found = _frame(body, start, at)
+        if found.kind == _BATCH:
+            batches += 1
+            rows += found.rows
+        elif found.kind != _DICTIONARY:
+            raise ValueError
+        unpacked += found.unpacked
+        deltas = deltas or found.delta
+        at += found.length
+    return Claims(frames, batches, rows, unpacked, deltas)
 
 
-class _Frame(NamedTuple):
-    length: int
-    batches: int = 0
-    rows: int = 0
-    unpacked: int = 0
-    deltas: bool = False
+def _next(body: bytes, at: int) -> tuple[int, int]:
+    """Where the next message's metadata begins, and its size; 0 at the stream's end."""
+    (size,) = _WORD.unpack_from(body, at)
+    at += 4
+    if size == _MARK:
+        (size,) = _WORD.unpack_from(body, at)
+        at += 4
+    if at + size > len(body):
+        raise ValueError
+    return at, size
 
 
-def _frame(metadata: bytes, body: bytes, after: int) -> _Frame:
-    """A message's claims. `after`: where its buffers begin in the body."""
-    message = _Table(metadata, struct.unpack_from("<I", metadata, 0)[0])
-    length = message.number(_BODY_LENGTH, "<q")
+def _frame(body: bytes, start: int, after: int) -> _Frame:
+    """A message's claims. `start`: where its metadata begins; `after`: where its buffers do."""
+    if start == after:
+        return _Frame(0, 0)
+    metadata = body[start:after]
+    message = _places(metadata, _WORD.unpack_from(metadata, 0)[0])
+    length = _LONG.unpack_from(metadata, message[_BODY_LENGTH])[0] if message[_BODY_LENGTH] else 0
     if length < 0 or after + length > len(body):
         raise ValueError
-    kind = message.number(_KIND, "<B")
-    if kind == _SCHEMA:
-        return _Frame(length)
+    kind = _BYTE.unpack_from(metadata, message[_KIND])[0] if message[_KIND] else 0
     if kind not in (_DICTIONARY, _BATCH):
-        raise ValueError
-    header = _Table(metadata, message.follow(_HEADER))
-    deltas = kind == _DICTIONARY and bool(header.number(_IS_DELTA, "<B"))
-    batch = _Table(metadata, header.follow(_DATA)) if kind == _DICTIONARY else header
-    rows = batch.number(_ROWS, "<q")
+        return _Frame(kind, length)
+    batch = _places(metadata, _follow(metadata, message[_HEADER]))
+    delta = False
+    if kind == _DICTIONARY:
+        delta = bool(batch[_IS_DELTA] and _BYTE.unpack_from(metadata, batch[_IS_DELTA])[0])
+        batch = _places(metadata, _follow(metadata, batch[_DATA]))
+    rows = _LONG.unpack_from(metadata, batch[_ROWS])[0] if batch[_ROWS] else 0
     if rows < 0:
         raise ValueError
-    unpacked = _unpacked(batch, body, (after, after + length)) if batch.place(_COMPRESSION) else 0
-    return _Frame(length, int(kind == _BATCH), rows if kind == _BATCH else 0, unpacked, deltas)
+    unpacked = _unpacked(metadata, batch[_BUFFERS], body[after : after + length]) if batch[_COMPRESSION] else 0
+    return _Frame(kind, length, rows, unpacked, delta)
 
 
-def _unpacked(batch: _Table, body: bytes, within: tuple[int, int]) -> int:
+def _places(data: bytes, table: int) -> tuple[int, ...]:
+    """Where the first fields of a FlatBuffers table stand; 0 for one that is left out."""
+    known = table - _INT.unpack_from(data, table)[0]
+    if known < 0:
+        raise ValueError
+    count = min((_SHORT.unpack_from(data, known)[0] - 4) // 2, _FIELDS)
+    slots = _SLOTS[max(count, 0)].unpack_from(data, known + 4)
+    return tuple([table + slot if slot else 0 for slot in slots]) + (0,) * (_FIELDS - len(slots))
+
+
+def _follow(data: bytes, place: int) -> int:
+    """Where the offset in that place leads."""
+    if not place:
+        raise ValueError
+    return place + int(_WORD.unpack_from(data, place)[0])
+
+
+def _unpacked(metadata: bytes, place: int, buffers: bytes) -> int:
     """The sum of what the compressed buffers' first eight bytes say (-1: this one is not compressed)."""
-    at = batch.follow(_BUFFERS)
-    if not at:
-        return 0
-    (count,) = struct.unpack_from("<I", batch.data, at)
+    at = _follow(metadata, place)
+    (count,) = _WORD.unpack_from(metadata, at)
     total = 0
-    for offset, length in _BUFFER.iter_unpack(batch.data[at + 4 : at + 4 + count * _BUFFER.size]):
+    for offset, length in _BUFFER.iter_unpack(metadata[at + 4 : at + 4 + count * _BUFFER.size]):
         if length == 0:
             continue
-        if offset < 0 or length < 8 or within[0] + offset + length > within[1]:
+        if offset < 0 or length < _LONG.size or offset + length > len(buffers):
             raise ValueError
-        (size,) = struct.unpack_from("<q", body, within[0] + offset)
+        (size,) = _LONG.unpack_from(buffers, offset)
         if size < -1:
             raise ValueError
         total += max(size, 0)
