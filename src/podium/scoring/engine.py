@@ -144,15 +144,18 @@ class Loaded:
         made = Outcome(found, chosen, [source.version for source in sources], parts)
         return _referring(made, sources) if self.referring else made
 
-    def shadow(self, live: Live, batch: Batch) -> rows.Rows:
-        """What a shadow says to the same rows, under the same prediction ids."""
+    def shadow(self, live: Live, batches: Sequence[Batch]) -> list[rows.Rows]:
+        """What a shadow says to the same rows in one call, under the same prediction ids, batch by batch."""
         if self.champion is None:
             raise Unavailable("This endpoint has no champion.", field="endpoint")
-        seen = batch.seen_by(self.champion.runtime.manifest.signature, live.runtime.manifest.signature)
-        scores = _predict(live, seen)
+        signatures = self.champion.runtime.manifest.signature, live.runtime.manifest.signature
+        seen = [batch.seen_by(*signatures) for batch in batches]
+        scores = _predict(live, seen[0] if len(seen) == 1 else grid.join(seen))
         if not np.isfinite(scores).all():
             raise Invalid("The shadow has no answer for some row.", field="score")
-        return _rows(live, batch, scores, seen)
+        ends = np.cumsum([len(batch.keys) for batch in batches])[:-1]
+        parts = np.split(scores, ends)
+        return [_rows(live, *each) for each in zip(batches, parts, seen, strict=True)]
 
 
 def _referring(made: Outcome, sources: Sequence[rows.Source]) -> Outcome:

@@ -1,6 +1,13 @@
-"""Scoring by shadows off the request's path: a bounded queue and one thread; what does not fit is counted."""
+"""Scoring by shadows off the request's path, and never in its way: what does not fit is counted.
 
+A bounded queue, and one thread of low priority that takes many waiting requests at once. While requests keep coming it
+rests three times as long as it works, so that it takes at most a quarter of a processor from those who answer.
+"""
+
+import contextlib
+import os
 import threading
+import time
 from collections import deque
 from typing import NamedTuple
 
@@ -9,6 +16,11 @@ from podium.scoring import engine, metrics
 from podium.scoring.log.writer import Writer
 
 MOST_ROWS = 50_000
+_AT_ONCE = 1024
+"""Rows that are scored in one call, about."""
+_NICE = 10
+_REST = 3.0
+_LONGEST_REST = 0.25
 
 
 class _Item(NamedTuple):
@@ -30,6 +42,7 @@ class Shadows:
         self._queue: deque[_Item] = deque()
         self._rows = 0
         self._busy = False
+        self._draining = 0
         self._stopping = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="podium-shadow", daemon=True)
@@ -49,14 +62,20 @@ class Shadows:
             if self._rows + item.rows <= self._most and not self._stopping:
                 self._queue.append(item)
                 self._rows += item.rows
-                self._changed.notify_all()
+                if len(self._queue) == 1:
+                    self._changed.notify_all()
                 return
-        self._drop(item)
+        self._drop([item])
 
     def drain(self, timeout: float = 60.0) -> bool:
         """Wait until all that is queued now is scored and handed to the log; whether that happened in time."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._queue and not self._busy, timeout)
+            self._draining += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: not self._queue and not self._busy, timeout)
+            finally:
+                self._draining -= 1
 
     def close(self, timeout: float = 10.0) -> None:
         """Score what is queued, then stop."""
@@ -67,36 +86,69 @@ class Shadows:
         self._thread.join(timeout)
 
     def _run(self) -> None:
+        with contextlib.suppress(OSError):  # where a thread has no priority of its own, it is as good as the others
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        took = 0.0
         while True:
             with self._changed:
+                self._rest(took)
                 self._changed.wait_for(lambda: self._queue or self._stopping)
                 if not self._queue:
                     return
-                item = self._queue.popleft()
-                self._rows -= item.rows
+                items = self._take()
                 self._busy = True
+            begun = time.perf_counter()
             try:
-                self._score(item)
+                self._score(items)
             finally:
+                took = time.perf_counter() - begun
                 with self._changed:
                     self._busy = False
                     self._changed.notify_all()
 
-    def _score(self, item: _Item) -> None:
-        for live in item.loaded.shadows:
-            try:
-                part = item.loaded.shadow(live, item.batch)
-                self._log.append([part], durable=False).result()
-            except PodiumError:
-                self._drop(item)
-                continue
-            self._counts.count(
-                "podium_predictions_total",
-                len(part),
-                endpoint=live.source.endpoint,
-                version=str(live.route.version),
-                role="shadow",
-            )
+    def _rest(self, took: float) -> None:
+        """Let the others work, unless somebody waits for the queue to empty."""
+        if self._queue:
+            self._changed.wait_for(lambda: self._draining or self._stopping, min(took * _REST, _LONGEST_REST))
 
-    def _drop(self, item: _Item) -> None:
-        self._counts.count("podium_shadow_dropped_total", item.rows, endpoint=item.loaded.document.endpoint)
+    def _take(self) -> list[_Item]:
+        """The first of the queue, with those behind it that the same rollout decided."""
+        items = [self._queue.popleft()]
+        count = items[0].rows
+        while self._queue and self._queue[0].loaded is items[0].loaded and count + self._queue[0].rows <= _AT_ONCE:
+            items.append(self._queue.popleft())
+            count += items[-1].rows
+        self._rows -= count
+        return items
+
+    def _score(self, items: list[_Item]) -> None:
+        for live in items[0].loaded.shadows:
+            try:
+                self._score_by(live, items)
+            except PodiumError:
+                if len(items) == 1:
+                    self._drop(items)
+                    continue
+                for item in items:  # one of them does not fit: the others are scored
+                    self._alone(live, item)
+
+    def _alone(self, live: engine.Live, item: _Item) -> None:
+        try:
+            self._score_by(live, [item])
+        except PodiumError:
+            self._drop([item])
+
+    def _score_by(self, live: engine.Live, items: list[_Item]) -> None:
+        parts = items[0].loaded.shadow(live, [item.batch for item in items])
+        self._log.append(parts, durable=False).result()
+        self._counts.count(
+            "podium_predictions_total",
+            sum(len(part) for part in parts),
+            endpoint=live.source.endpoint,
+            version=str(live.route.version),
+            role="shadow",
+        )
+
+    def _drop(self, items: list[_Item]) -> None:
+        for item in items:
+            self._counts.count("podium_shadow_dropped_total", item.rows, endpoint=item.loaded.document.endpoint)
