@@ -177,7 +177,7 @@ def output(answer: dict[str, Any], name: str) -> list[Any]:
 class Process:
     """A scorer process."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, **settings: Any) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, /, **settings: Any) -> None:
         given = {"folder": str(folder), "project": PROJECT, "port": 0, "admin_token": ADMIN, "poll_seconds": 0.1}
         given |= {"folder_only": True} if "url" not in settings else {}
         if (folder / "public.key").exists():
@@ -237,7 +237,7 @@ class Process:
 class Nursery:
     """Forks scorers that start at once, to be killed."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, **settings: Any) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, /, **settings: Any) -> None:
         given = {"folder": str(folder), "project": PROJECT, "port": 0, "admin_token": ADMIN}
         given |= {"folder_only": True} if "url" not in settings else {}
         self._settings = json.dumps(given | {"public_keys": [str(folder / "public.key")]} | settings)
