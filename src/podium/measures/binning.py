@@ -12,8 +12,8 @@ Counts: TypeAlias = numpy.typing.NDArray[numpy.int64]
 Singles: TypeAlias = numpy.typing.NDArray[numpy.float32]
 PIECE = 65_536
 """Values sorted at once: few enough to stay in the processor's own cache."""
-_SHIFT = 1e-3
-"""How far an edge may move to its single-precision place, as a share of the narrowest bin."""
+_SHIFT = 0.05
+"""How far an edge may move to its single-precision place, as a share of the narrower bin beside it."""
 
 
 class Bins:
@@ -159,7 +159,7 @@ def suited(edges: rows.Numbers) -> rows.Numbers:
 
     A moved edge lies halfway between two neighbouring single-precision numbers of which the lower is even: a value
     rounds to the lower one or below exactly if it is at or below the edge. The edges stay when that would move one by
-    more than a thousandth of the narrowest bin.
+    more than a twentieth of the narrower bin beside it.
 
     >>> moved = suited(numpy.array([1.0, 2.0]))
     >>> (moved - [1.0, 2.0]).round(9).tolist(), suited(numpy.array([1e9, 1e9 + 1])).tolist()
@@ -171,8 +171,9 @@ def suited(edges: rows.Numbers) -> rows.Numbers:
     lower = numpy.where(lower < edges, _next(lower), lower)
     lower = numpy.where(lower.view(numpy.int32) & 1, _next(lower), lower)
     moved = (lower.astype(numpy.float64) + _next(lower)) / 2
-    narrowest = numpy.diff(edges).min() if edges.size > 1 else abs(edges[0])
-    return moved if (moved - edges).max() <= _SHIFT * narrowest else edges
+    widths = numpy.diff(edges) if edges.size > 1 else numpy.abs(edges)
+    beside = numpy.minimum(numpy.append(widths, numpy.inf), numpy.insert(widths, 0, numpy.inf))[: edges.size]
+    return moved if (moved - edges <= _SHIFT * beside).all() else edges
 
 
 def singles(edges: rows.Numbers) -> Singles | None:
