@@ -1,7 +1,7 @@
 """`init`, `data`, `train` and `runs`: from a folder to a trained run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from podium.cli.options import Json, Project
 from podium.cli.session import PROJECT_FILE, session
 from podium.core import dataset, run
 from podium.core.errors import Conflict
+
+if TYPE_CHECKING:
+    from podium.client.client import Client
 
 data = typer.Typer(help="Dataset versions: immutable snapshots of data.", no_args_is_help=True)
 runs = typer.Typer(help="Runs: executions of the training code.", no_args_is_help=True)
@@ -109,14 +112,19 @@ def train(
     with session(project or given.spec.project) as client:
         with console.progress("Sending code and data") as bar:
             asked = submit.train(client, given, reason=reason, dataset=dataset_digest or None)
-            bar.at(0.05, "Training")
-            job = asked.job or _job_of(client.runs.get(asked.id))
-            if job is not None:
-                client.jobs.wait(job, on_progress=lambda done, text: bar.at(done, text or "Training"))
-            bar.at(0.95, "Packaging and gates")
-            client.jobs.wait_idle()
+            follow(client, asked, bar, "Training")
         finished = client.runs.get(asked.id)
-    _show_run(finished)
+    show_run(finished)
+
+
+def follow(client: "Client", asked: run.Run, bar: console.Bar, doing: str) -> None:
+    """Show how far a run is, until its version is packaged and its gates are evaluated."""
+    bar.at(0.05, doing)
+    job = asked.job or _job_of(client.runs.get(asked.id))
+    if job is not None:
+        client.jobs.wait(job, on_progress=lambda done, text: bar.at(done, text or doing))
+    bar.at(0.95, "Packaging and gates")
+    client.jobs.wait_idle()
 
 
 def _job_of(found: run.Run) -> str | None:
@@ -156,7 +164,7 @@ def runs_show(identifier: str, project: Project = "", json: Json = False) -> Non
     """
     with session(project) as client:
         found = client.runs.get(identifier)
-    _show_run(found)
+    show_run(found)
 
 
 @runs.command("log")
@@ -196,7 +204,8 @@ def _headline(item: run.Run) -> str:
     return "  ".join(f"{metric} {interval.value:.4g}" for metric, interval in list(test.items())[:3])
 
 
-def _show_run(item: run.Run) -> None:
+def show_run(item: run.Run) -> None:
+    """Print a run: inputs, metrics with intervals, parity."""
     pairs: list[tuple[str, object]] = [
         ("state", item.state),
         ("error", item.error),

@@ -7,6 +7,7 @@ import typer
 
 from podium import version
 from podium.cli import (
+    adopt,
     approve,
     build,
     channels,
@@ -57,6 +58,7 @@ app.command(rich_help_panel=_BUILD)(build.train)
 app.add_typer(build.runs, name="runs", rich_help_panel=_BUILD)
 
 app.add_typer(manage.models, name="models", rich_help_panel=_MANAGE)
+manage.versions.command("add")(adopt.add)
 app.add_typer(manage.versions, name="versions", rich_help_panel=_MANAGE)
 app.add_typer(manage.gates, name="gates", rich_help_panel=_MANAGE)
 app.command(rich_help_panel=_MANAGE)(approve.validate)

@@ -1,11 +1,11 @@
 """Runs: ask for training, watch it, compare."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from podium.client.part import Part
-from podium.core import model, run
+from podium.core import digest, model, run
 
 
 class _Kept(msgspec.Struct):
@@ -34,6 +34,25 @@ class Runs(Part):
             spec=applied.spec,
             dataset=dataset,
             code=run.Code(source_digest=applied.source_digest, commit=commit, diff_digest=diff_digest),
+            reason=reason,
+        )
+        return self._transport.post(f"{self._base}/runs", run.Run, wanted)
+
+    def adopt(
+        self, applied: model.Model, taken: run.Imported, files: Mapping[str, bytes], *, dataset: str, reason: str
+    ) -> run.Run:
+        """Ask for a run that takes over a model made elsewhere: measured on a dataset version, proven, registered.
+
+        `taken`: its engine, the dataset's column with its own answers, and by how much one may differ here; its files
+        are filled in from `files`, the bundle's by path: `engine.json` among them, except for ONNX.
+        """
+        kept = {path: self.keep(data) for path, data in sorted(files.items())}
+        imported = msgspec.structs.replace(taken, files=kept)
+        wanted = run.RunRequest(
+            model=applied.name,
+            spec=applied.spec,
+            dataset=dataset,
+            code=run.Code(source_digest=self.keep(digest.canonical(imported)), imported=imported),
             reason=reason,
         )
         return self._transport.post(f"{self._base}/runs", run.Run, wanted)

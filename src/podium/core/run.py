@@ -42,7 +42,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """A model that was not trained here: what it consists of, and what it is to answer."""
 
     engine: Engine
-    files: dict[str, str]
+    files: dict[str, str] = {}
     """The bundle's files by path → blob digest, `engine.json` among them (but not with `onnx`)."""
     expected: str = "expected"
     """The column of the data with the answers that the model gave where it comes from."""

@@ -13,7 +13,7 @@ from podium.build.runs import actions, process
 from podium.build.runs import store as rows
 from podium.build.runs.training import request
 from podium.bundle import read
-from podium.bundle.engines import place
+from podium.bundle.engines import place, registry
 from podium.core.errors import Invalid, NotFound, PodiumError, Refused
 from podium.core.job import Progress
 from podium.core.run import Run, RunState
@@ -78,6 +78,7 @@ def _fetch_source(context: JobContext, item: Run, folder: Path) -> None:
         path = folder / read.check_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         context.store.blobs.fetch(digest, path)
+    registry.prepare(folder, item.code.imported.engine, place.Place())
 
 
 def _answer(folder: Path, code: int) -> request.Answer:

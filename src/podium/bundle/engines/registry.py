@@ -45,9 +45,25 @@ class TakesGrid(Protocol):
         """As `predict`, of rows in the order of `layout`."""
 
 
+@runtime_checkable
+class _Prepares(Protocol):
+    def prepare(self, folder: Path, where: place.Place) -> None:
+        """Make what the model needs besides its files, for a later `load`."""
+
+
 class _Module(Protocol):
     def load(self, folder: Path, manifest: bundle.Manifest, where: place.Place) -> Model:
         """The model of a verified bundle, ready to answer."""
+
+
+def prepare(folder: Path, kind: bundle.Engine, where: place.Place) -> None:
+    """Make what a model in a folder needs besides its files (its environment): `load` finds it, without network.
+
+    Raises as `load` does when that cannot be made.
+    """
+    module = importlib.import_module(MODULES[kind])
+    if isinstance(module, _Prepares):
+        module.prepare(folder, where)
 
 
 def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> Model:

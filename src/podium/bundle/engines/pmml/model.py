@@ -17,6 +17,16 @@ _BESIDE_HEAP_MB = 320
 """Memory of the process besides Java's heap: the interpreter, NumPy, code, threads."""
 
 
+def prepare(folder: Path, where: place.Place) -> None:
+    """Make the environment of JPMML."""
+    _interpreter(where)
+
+
+def _interpreter(where: place.Place) -> Path:
+    version = ".".join(map(str, sys.version_info[:2]))
+    return environment.ensure(where.folder, version, (HERE / "requirements.txt").read_bytes())
+
+
 def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> host.Model:
     """The model of a verified bundle, in its process. `Unavailable` where Java is not installed."""
     spec = engine.decode((folder / bundle.ENGINE).read_bytes())
@@ -25,8 +35,7 @@ def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> host.Mo
     java = shutil.which("java")
     if java is None:
         raise Unavailable("Java is not installed here.", field="engine", fix="Install it: apt-get install default-jre")
-    version = ".".join(map(str, sys.version_info[:2]))
-    interpreter = environment.ensure(where.folder, version, (HERE / "requirements.txt").read_bytes())
+    interpreter = _interpreter(where)
     described = {
         "folder": str(folder.resolve()),
         "features": [[field.name, field.type.value] for field in manifest.signature.features],
@@ -42,7 +51,7 @@ def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> host.Mo
     }
     home = str(Path(java).resolve().parent.parent)
 
-    def prepare(scratch: Path) -> process.Start:
+    def begin(scratch: Path) -> process.Start:
         return python.start(scratch, interpreter, described, spec.limits, {"JAVA_HOME": home})
 
-    return host.load(manifest, spec.limits, prepare)
+    return host.load(manifest, spec.limits, begin)

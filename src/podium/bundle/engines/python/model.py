@@ -15,19 +15,37 @@ from podium.core.signature import Signature
 GUEST = Path(__file__).parent / "guest.py"
 
 
-def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> host.Model:
-    """The model of a verified bundle, in its process."""
+def prepare(folder: Path, where: place.Place) -> None:
+    """Make the environment of a model in a folder."""
+    _interpreter(folder, _spec(folder), where)
+
+
+def _spec(folder: Path) -> engine.Python:
     spec = engine.decode((folder / bundle.ENGINE).read_bytes())
     if not isinstance(spec, engine.Python):
         raise Invalid("The bundle's engine.json is of another engine.", field="engine")
+    return spec
+
+
+def _interpreter(folder: Path, spec: engine.Python, where: place.Place) -> Path:
     lock = (folder / read.check_path(spec.lock)).read_bytes()
-    interpreter = environment.ensure(where.folder, spec.python, lock)
+    return environment.ensure(where.folder, spec.python, lock)
+
+
+def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> host.Model:
+    """The model of a verified bundle, in its process."""
+    spec = _spec(folder)
+    return run(folder, manifest, spec, _interpreter(folder, spec, where))
+
+
+def run(folder: Path, manifest: bundle.Manifest, spec: engine.Python, interpreter: Path) -> host.Model:
+    """The model in a process of an interpreter that has its packages."""
     described = describe(folder, manifest.signature, spec)
 
-    def prepare(scratch: Path) -> process.Start:
+    def begin(scratch: Path) -> process.Start:
         return start(scratch, interpreter, described, spec.limits)
 
-    return host.load(manifest, spec.limits, prepare)
+    return host.load(manifest, spec.limits, begin)
 
 
 def describe(folder: Path, signature: Signature, spec: engine.Python) -> dict[str, object]:
