@@ -16,9 +16,11 @@ from podium.measures.performance import student
 from podium.measures.segments import condition
 
 SUPPORT = 100
-"""A segment has at least this many rows in each half."""
+"""A segment has at least this many rows among those that propose, and half as many among the others."""
 BEAM = 200
 CANDIDATES = 20
+PROPOSING = 100_000
+"""So many rows propose at most: all others confirm."""
 RATE = 0.05
 _ALIKE = 0.8
 _BETTER = 1.05
@@ -59,10 +61,10 @@ def worst(
     """Segments of one or two conditions with a surely higher mean loss than the other rows, the most certain first.
 
     `losses`: per row, shape [n] (for example `log_loss.losses`); `columns`: values by name, each shape [n]; `parts`:
-    the conditions to begin with (default: those of `condition.atoms`). One half of the rows (drawn by `seed`)
-    proposes: all conditions on one column, and the 200 worst of them with each other condition, ranked by Welch's t; a
-    pair must do clearly better than both of its parts, and near-copies are left out.
-    The other half confirms the 20 best proposals, at most `rate` of them expected to be false (Benjamini-Hochberg).
+    the conditions to begin with (default: those of `condition.atoms`). One half of the rows (100,000 at most, drawn by
+    `seed`) proposes: all conditions on one column, and the 200 worst of them with each other condition, ranked by
+    Welch's t; a pair must do clearly better than both of its parts, and near-copies are left out. The other rows
+    confirm the 20 best proposals, at most `rate` of them expected to be false (Benjamini-Hochberg).
     `Invalid` on NaN losses or unequal lengths. Source: Chung et al. 2019, "Slice Finder", sections 3 and 4; the
     products of indicators: Sagadeeva & Boehm 2021, "SliceLine", section 4.
 
@@ -75,7 +77,7 @@ def worst(
     each = rows.numbers(losses, "losses")
     if any(column.shape != each.shape for column in columns.values()):
         raise Invalid("Every column must have one value a row.", field="columns")
-    proposing = numpy.random.default_rng(seed).permutation(each.size) < each.size // 2
+    proposing = numpy.random.default_rng(seed).permutation(each.size) < min(each.size // 2, PROPOSING)
     columns = condition.ready(columns)
     half = {name: column[proposing] for name, column in columns.items()}
     first = condition.atoms(half) if parts is None else [part for part in parts if part.column in half]
