@@ -36,6 +36,9 @@ _LARGE = 128 * 1024
 """Bodies beyond that many bytes are read on a thread."""
 _MANY = 4096
 """More rows than that are scored on a thread."""
+_SLICE = 192 * 1024
+"""Bodies of about so many bytes are read in one turn; others that have come meanwhile hear soon whether they may."""
+_TOO_MANY = answers.too_many()
 _ENOUGH = 24
 """So many requests do not wait for the end of a sync."""
 _encode = msgspec.json.encode
@@ -49,6 +52,9 @@ class Tick:
         self._parts = parts
         self._loop = loop
         self._items: list[Item] = []
+        self._queue: deque[tuple[float, list[Item]]] = deque()
+        """Let in and not yet read, with when they came."""
+        self._scheduled = False
         self._turn = 0
         self._started = 0.0
         self._acks: deque[Callable[[], None]] = deque()
@@ -58,17 +64,20 @@ class Tick:
     def take(self, exchange: Exchange, number: int, head: Any, body: bytes) -> None:
         """Score the rows in that body with the others of this turn."""
         items = self._items
-        lane = head.work.lane
         if not items:
             self._started = time.perf_counter()
-            if lane is not None and lane.durable and self._parts.log.busy:
+        items.append((exchange, number, head, body))
+        if not self._scheduled:
+            lane = head.work.lane
+            if len(items) < _ENOUGH and lane is not None and lane.durable and self._parts.log.busy:
                 self._holding = True
             else:
-                self._loop.call_soon(self._run)
-        elif self._holding and (len(items) >= _ENOUGH or lane is None or not lane.durable):
-            self._holding = False
-            self._loop.call_soon(self._run)
-        items.append((exchange, number, head, body))
+                self._schedule()
+
+    def _schedule(self) -> None:
+        self._scheduled = True
+        self._holding = False
+        self._loop.call_soon(self._run)
 
     def infer(self, place: routes.Place, read: Callable[[codec.Asked], request.Rows], told: Said) -> None:
         """Score rows that came by another way than HTTP."""
@@ -78,6 +87,7 @@ class Tick:
             loaded, deciding = self._deciding(place)
             asked = self._asked(place, deciding, {})
             group = Group(place.endpoint, loaded, deciding, started)
+            group.level = self.gate.bytes
             rows = read(asked)
             group.entries.append(_entry(rows, asked.signature, partial(self._counted, group, told)))
         except PodiumError as error:
@@ -93,25 +103,37 @@ class Tick:
         told(scored if isinstance(scored, request.Scored) else error)
 
     def _run(self) -> None:
-        """The turn's end: let in what there is room for, read it, score it."""
-        items, self._items = self._items, []
+        """The turn's end: let in what there is room for; read and score a slice of it, so that turns stay short."""
+        self._scheduled = False
+        if self._items:
+            self._admit()
+        if not self._queue:
+            return
         self._turn += 1
-        admitted = self.gate.admit([len(item[3]) for item in items], self._started)
-        if admitted < len(items):
-            for exchange, number, head, _ in items[admitted:]:
-                self._count(head.work.place.endpoint, 429, self._started)
-                exchange.answer(number, answers.too_many(), head)
-            items = items[:admitted]
+        self._started, items = self._queue.popleft()
+        items, later = _slice(items)
+        if later:
+            self._queue.appendleft((self._started, later))
+        if self._queue:
+            self._schedule()
         groups: list[Group] = []
         for item in items:
             try:
                 self._read(item, groups)
-            except PodiumError as error:
-                self._refuse(item, error)
             except Exception as error:  # noqa: BLE001 - one request's fault is not another's
                 self._refuse(item, error)
         for group in groups:
             self._score(group)
+
+    def _admit(self) -> None:
+        """What came in this turn joins the queue, as far as there is room; the rest hears so at once."""
+        items, self._items = self._items, []
+        admitted = self.gate.admit([len(item[3]) for item in items], self._started)
+        for exchange, number, head, _ in items[admitted:]:
+            self._count(head.work.endpoint, _TOO_MANY.status, self._started)
+            exchange.answer(number, _TOO_MANY, head)
+        if admitted:
+            self._queue.append((self._started, items[:admitted]))
 
     def _read(self, item: Item, groups: list[Group]) -> None:
         """Put a request's rows into its group."""
@@ -358,8 +380,7 @@ class Tick:
         while self._acks:
             self._acks.popleft()()
         if self._holding:
-            self._holding = False
-            self._loop.call_soon(self._run)
+            self._schedule()
 
     def _settle(
         self, group: Group, batch: engine.Batch, outcome: engine.Outcome, texts: list[str], logged: "Future[None]"
@@ -369,6 +390,7 @@ class Tick:
             self._failed(group, error)
             return
         now = time.perf_counter()
+        self.gate.measure(group.level, now - group.started, now)
         singles = len(group.items)
         size = 0
         for (exchange, number, _, body), text in zip(group.items, texts, strict=True):
@@ -379,7 +401,6 @@ class Tick:
             counts.count("podium_requests_total", singles, endpoint=group.endpoint, status="200")
             counts.observe(group.endpoint, now - group.started, singles)
             self.gate.leave(singles, size)
-            self.gate.measure(group.level, now - group.started, now)
         at = singles
         for entry in group.entries:
             entry.told(_scored(entry, batch, outcome, at))
@@ -416,7 +437,7 @@ class Tick:
             _LOG.error("a request failed", exc_info=error)
         answer = answers.of(error) if isinstance(error, PodiumError) else answers.broken()
         self.gate.leave(1, len(body))
-        self._count(head.work.place.endpoint, answer.status, self._started)
+        self._count(head.work.endpoint, answer.status, self._started)
         exchange.answer(number, answer, head)
 
     def _count(self, endpoint: str, status: int, started: float) -> None:
@@ -435,6 +456,16 @@ def _score(group: Group, batch: engine.Batch) -> engine.Outcome:
         return group.loaded.score(batch, group.deciding)
     finally:
         caller.TRACE.reset(before)
+
+
+def _slice(items: list[Item]) -> tuple[list[Item], list[Item]]:
+    """The first of them, up to a slice's size, and the rest."""
+    size = 0
+    for at, item in enumerate(items):
+        size += len(item[3])
+        if size > _SLICE and at:
+            return items[:at], items[at:]
+    return items, []
 
 
 def _entry(rows: request.Rows, signature: Signature, told: Told) -> Entry:

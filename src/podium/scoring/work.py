@@ -122,3 +122,8 @@ class Work:
         self.request_id = given or ""
         good = given is None or (1 <= len(given) <= request.LONGEST_ID and given.isprintable())
         self.fast = good and codecs.plain(family, chosen, headers)
+
+    @property
+    def endpoint(self) -> str:
+        """Which one it came to be, where the path names none."""
+        return self.place.endpoint if self.lane is None else self.lane.asked.endpoint

@@ -78,8 +78,8 @@ class Chunks:
             del data[:2]
             return True
         end = data.find(b"\r\n\r\n", 0, _LONGEST_TRAILER)
+        heads.check_lines(data, 0, _LONGEST_TRAILER if end < 0 else end)
         if end < 0:
-            heads.check_lines(data, 0, _LONGEST_TRAILER)
             if len(data) >= _LONGEST_TRAILER:
                 raise Refusal.of(431, "The trailer is too long.")
             return False
