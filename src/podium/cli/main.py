@@ -17,6 +17,7 @@ from podium.cli import (
     drill,
     manage,
     monitor,
+    outcomes,
     processes,
     provenance,
     reviews,
@@ -76,6 +77,8 @@ app.command(rich_help_panel=_MONITOR)(check.check)
 app.command(rich_help_panel=_MONITOR)(score.outcomes)
 app.command(rich_help_panel=_MONITOR)(monitor.close)
 app.command(rich_help_panel=_MONITOR)(monitor.checks)
+app.command(rich_help_panel=_MONITOR)(outcomes.estimates)
+app.command(rich_help_panel=_MONITOR)(outcomes.maturity)
 app.add_typer(monitor.alerts, name="alerts", rich_help_panel=_MONITOR)
 app.add_typer(channels.channels, name="channels", rich_help_panel=_MONITOR)
 app.command(rich_help_panel=_MONITOR)(drill.drill)
