@@ -1,4 +1,4 @@
-"""The rules of the `[monitor]` part that types cannot say."""
+"""The rules of the `[monitor]` part, and of fairness in `[metrics]`, that types cannot say."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -25,6 +25,14 @@ def check(parts: Mapping[str, Any], allowed: Iterable[str]) -> Iterator[Found]:
     yield from _estimated(here, parts)
 
 
+def measured(parts: Mapping[str, Any]) -> Iterator[Found]:
+    """Every rule that `fairness` in `[metrics]` breaks."""
+    here = parts.get("metrics") or {}
+    yield from _named(here, parts)
+    if here.get("fairness") and not here.get("slices"):
+        yield "fairness", "Fairness is measured between the values of slices.", 'For example slices = ["sex"].'
+
+
 def _metrics(here: Mapping[str, Any], metrics: Mapping[str, Any], allowed: tuple[str, ...]) -> Iterator[Found]:
     part = project.MetricsPart()
     reported = {metrics.get("primary", part.primary), *(metrics.get("report", part.report) or ()), "cost_per_row"}
@@ -36,12 +44,16 @@ def _metrics(here: Mapping[str, Any], metrics: Mapping[str, Any], allowed: tuple
 
 
 def _fairness(here: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Found]:
+    yield from _named(here, parts)
+    if here.get("fairness") and not here.get("groups"):
+        yield "fairness", "Fairness is measured between groups.", 'For example groups = ["sex"].'
+
+
+def _named(here: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Found]:
     wanted = [each for each in here.get("fairness") or () if each is not None]
     for given in wanted:
         if given not in FAIRNESS:
             yield "fairness", "There is no such measure of fairness.", names.nearest(given, FAIRNESS)
-    if wanted and not here.get("groups"):
-        yield "fairness", "Fairness is measured between groups.", 'For example groups = ["sex"].'
     if wanted and _task(parts) != Task.BINARY:
         yield "fairness", "Fairness is measured of binary models.", "Leave it out."
     if "costs" not in parts and any(each in FAIRNESS and each != "calibration" for each in wanted):

@@ -84,6 +84,9 @@ class MetricsPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Metrics that are measured and kept."""
     slices: tuple[str, ...] = ()
     """Columns by whose values the metrics are measured too."""
+    fairness: tuple[str, ...] = ()
+    """`demographic_parity`, `equal_opportunity`, `equalised_odds`, `calibration`: the widest gap between the values of
+    each column in `slices`, for gates: `fairness.equalised_odds.sex.high < 0.1`."""
     confidence: float = 0.95
     """The level of each metric's interval."""
 

@@ -287,6 +287,8 @@ def _monitor(parts: Parts) -> Iterator[Problem]:
     allowed = _ALLOWED.get(_at(parts, "model", "task") or Task.BINARY, ())
     for key, message, fix in monitor_rules.check(parts, allowed):
         yield Problem(("monitor", key), message, fix)
+    for key, message, fix in monitor_rules.measured(parts):
+        yield Problem(("metrics", key), message, fix)
 
 
 def _approvals(parts: Parts) -> Iterator[Problem]:

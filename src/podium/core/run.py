@@ -70,6 +70,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """By split part, then by metric: `metrics["test"]["auc"]`."""
     slices: dict[str, dict[str, dict[str, Interval]]] = {}
     """By slice column, value, metric; on the test split."""
+    fairness: dict[str, dict[str, Interval]] = {}
+    """By measure, then slice column: the widest gap between its values, on the test split."""
     threshold: float | None = None
     baseline_cost: dict[str, float] = {}
     """Cost per row on the test split of: the model, acting never, acting always."""

@@ -9,17 +9,23 @@ from podium.deploy.packaging import proof
 
 
 def contents(result: run.Result, parity: bundle.Parity) -> dict[str, dict[str, Any]]:
-    """The evidence of a version by name: metrics, slices, parity, latency, cost, rows; review, if people decide."""
+    """The evidence of a version by name: metrics, slices, parity, latency, cost, rows; review, if people decide;
+    fairness, if asked for."""
     band = result.review
     referred = {} if band is None else {"review": {"low": band.low, "high": band.high, "share": result.referred}}
-    return referred | {
-        "metrics": msgspec.to_builtins(result.metrics),
-        "slices": msgspec.to_builtins(result.slices),
-        "parity": msgspec.to_builtins(parity),
-        "latency": {"one_row_us": result.feature_latency_us},
-        "cost": dict(result.baseline_cost),
-        "rows": dict(result.rows),
-    }
+    unlike = {"fairness": msgspec.to_builtins(result.fairness)} if result.fairness else {}
+    return (
+        referred
+        | unlike
+        | {
+            "metrics": msgspec.to_builtins(result.metrics),
+            "slices": msgspec.to_builtins(result.slices),
+            "parity": msgspec.to_builtins(parity),
+            "latency": {"one_row_us": result.feature_latency_us},
+            "cost": dict(result.baseline_cost),
+            "rows": dict(result.rows),
+        }
+    )
 
 
 def explained(proven: proof.Proven) -> dict[str, dict[str, Any]]:

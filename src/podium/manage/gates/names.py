@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from podium.core import name, project
+from podium.core import monitor_rules, name, project
 from podium.core.errors import Invalid
 from podium.manage.gates import words
 
@@ -37,7 +37,7 @@ _PARTS = ("train", "validation", "test")
 _COST: Tree = {"model": NUMBER, "never": NUMBER, "always": NUMBER, "with_review": NUMBER}
 _UNKNOWN: Tree = {ANYTHING: ANYTHING}
 
-BUILT_IN = ("metrics", "slices", "parity", "latency", "cost", "rows", "champion", "explanation", "review")
+BUILT_IN = ("metrics", "slices", "parity", "latency", "cost", "rows", "champion", "explanation", "review", "fairness")
 """Evidence that only Podium attaches. What people attach stands under `reports.<name>`."""
 REPORTS = "reports"
 
@@ -57,6 +57,7 @@ def known(spec: project.Project | None = None) -> Tree:
         "explanation": {"exact": NUMBER, "max_abs_error": NUMBER},
         "rows": dict.fromkeys(_PARTS, NUMBER),
         "champion": {"version": NUMBER, "metrics": metrics, "cost": _COST},
+        "fairness": {measure: dict.fromkeys(columns, _INTERVAL) for measure in monitor_rules.FAIRNESS},
         "review": {"low": NUMBER, "high": NUMBER, "share": NUMBER},
         REPORTS: _UNKNOWN,
     }

@@ -6,6 +6,7 @@ import numpy
 import numpy.typing
 import pandas
 
+from podium.build.runs.training import fairness
 from podium.build.runs.training import table as tables
 from podium.bundle import columns
 from podium.bundle.export import frame
@@ -41,6 +42,8 @@ class Evaluated(NamedTuple):
     """Scores that are referred to a person."""
     referred: float = 0.0
     """The share of the test split's rows that are."""
+    fairness: dict[str, dict[str, Interval]] = {}  # noqa: RUF012 - never changed
+    """By measure, then slice column: the widest gap between groups on the test split."""
 
 
 def score(estimator: Any, signature: Signature, features: columns.Columns) -> rows.Numbers:
@@ -101,7 +104,8 @@ def evaluate(table: tables.Table, scores: rows.Numbers, spec: project.Project) -
     paid = _costs(table.target[test], scores[test], cut, spec) | _looked(
         table.target[test], scores[test], cut, band, spec
     )
-    return Evaluated(scores, cut, metrics, slices, paid, band, review.share(scores[test], band))
+    unlike = fairness.gaps(table, scores, cut, band, spec)
+    return Evaluated(scores, cut, metrics, slices, paid, band, review.share(scores[test], band), unlike)
 
 
 def _names(spec: project.Project) -> list[str]:

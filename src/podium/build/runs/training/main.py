@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from podium.build.runs.training import adopt, context, environment, evaluate, export, request, table, user
+from podium.build.runs.training import adopt, context, environment, evaluate, export, fallback, request, table, user
 from podium.bundle.export import frame
 from podium.core import split
 from podium.core.dataset import Part
@@ -50,6 +50,7 @@ def train(folder: Path, asked: request.Request) -> request.Answer:
         signature=made.signature,
         metrics=found.metrics,
         slices=found.slices,
+        fairness=found.fairness,
         threshold=found.threshold,
         baseline_cost=found.costs,
         feature_latency_us=made.latency_us,
@@ -72,7 +73,8 @@ def _train(folder: Path, asked: request.Request) -> tuple[table.Table, evaluate.
     found = evaluate.evaluate(data, scores, spec)
     export.check_finite(found, spec.metrics.primary)
     _tell(asked, 0.8, "Exporting, and proving that the exported form answers the same")
-    return data, found, export.export(fitted, data, found)
+    trained = fallback.Trained(fitted, data, found, folder / request.SOURCE)
+    return data, found, fallback.export_any(trained, spec)
 
 
 def _fit(folder: Path, asked: request.Request) -> Any:
