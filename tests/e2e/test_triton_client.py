@@ -177,6 +177,28 @@ def test_every_way_in_gives_the_same_bits_and_one_log(tmp_path: Path) -> None:
     assert all(kept == by_request["json"] for kept in by_request.values())
 
 
+def test_many_rows_in_one_request(http: Any, rpc: Any, scorer: kit.Process) -> None:
+    """More than is read and scored on the event loop: the same bits by every way."""
+    count = 20_000
+    distances, hours = np.linspace(0, 3000, count), np.arange(count) % 24
+    scores = []
+    for client, module in ((http, triton_http), (rpc, triton_grpc)):
+        tensors = [module.InferInput("distance", [count], "FP64"), module.InferInput("hour", [count], "INT64")]
+        for tensor, data in zip(tensors, (distances, hours), strict=True):
+            tensor.set_data_from_numpy(data)
+        scores.append(client.infer(kit.ENDPOINT, tensors).as_numpy("score").tolist())
+    sink = pa.BufferOutputStream()
+    batch = pa.RecordBatch.from_arrays([pa.array(hours), pa.array(distances)], names=["hour", "distance"])
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        for start in range(0, count, 5000):
+            stream.write_batch(batch.slice(start, 5000))
+    headers = {"Content-Type": arrow.MEDIA}
+    answer = scorer.http.post(f"/v2/models/{kit.ENDPOINT}/infer", content=sink.getvalue().to_pybytes(), headers=headers)
+    scores.append(pa.ipc.open_stream(answer.content).read_all()["score"].to_pylist())
+    assert scores[0] == scores[1] == scores[2]
+    assert len(scores[0]) == count
+
+
 @CLIENTS
 def test_mistakes_are_told_by_name(kind: str, module: Any, request: pytest.FixtureRequest) -> None:
     client = request.getfixturevalue(kind)
