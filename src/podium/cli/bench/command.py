@@ -51,6 +51,7 @@ def scorer(
         seconds=seconds or (benchmark.QUICK_SECONDS if quick else benchmark.SECONDS),
         growth=growth and not quick,
     )
+    contest.check(options.peers)
     with console.progress("The scorer's benchmark") as bar:
         report = benchmark.run(options, bar.at)
     if page is not None:

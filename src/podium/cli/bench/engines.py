@@ -1,79 +1,48 @@
-"""A row for each kind of model that a scorer executes: the same features and protocol, whatever runs behind them.
+"""A row for each kind of model that a scorer executes: the same features and protocol, whatever runs behind them."""
 
-What the pipeline itself cannot become (R, PMML) is a logistic regression over the same numbers; it says so.
-"""
-
-import pickle
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from importlib import metadata
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-import msgspec
-import numpy as np
-import numpy.typing as npt
-
-from podium.bundle import columns, golden
-from podium.bundle.export import frame
-from podium.cli.bench import measure, podium_scorer, process, runs, speed, work
+from podium.cli.bench import kinds, measure, podium_scorer, process, runs, speed, work
 from podium.cli.bench.model import Model
-from podium.core import bundle, digest, engine
 from podium.core.errors import PodiumError
 from podium.core.rollout import Durability
-from podium.core.signature import FieldType
 
 _CONNECTIONS = ((1, 64), (speed.MANY, 8))
-_PINS = (
-    "scikit-learn",
-    "numpy",
-    "pandas",
-    "scipy",
-    "joblib",
-    "cloudpickle",
-    "threadpoolctl",
-    "narwhals",
-    "python-dateutil",
-    "six",
-)
-_WEIGHT = 0.01
-_LOGISTIC = "a logistic regression"
-_PIPELINE = "the pipeline"
-
-
-class Kind(NamedTuple):
-    """A kind of model: its row's name, what the model is there, and how to make it of the benchmark's model."""
-
-    name: str
-    title: str
-    content: str
-    make: Callable[[Model], Model]
-    program: str = ""
-    """What must be installed beside Python packages."""
+_LISTED = """["127.0.0.1"]
+http = true
+"""
 
 
 def run(model: Model, plan: speed.Plan) -> dict[str, Any]:
     """The report's section `engines`: each kind served by a scorer of its own, log durable."""
     found = {}
-    for kind in ALL:
-        try:
-            if kind.program and shutil.which(kind.program) is None:
-                raise measure.NotOffered(f"{kind.program} is not installed")
-            figures = _one(kind, model, plan)
-        except (PodiumError, measure.Wrong, measure.NotOffered) as problem:
-            figures = {"c64_rps": None, "reason": str(problem)[:300]}
-        found[kind.name] = {"title": kind.title, "content": kind.content, **figures}
+    with podium_scorer.serving(_folder(plan, "vendor"), [model], Durability.QUEUED) as vendor:
+        address = f"http://{vendor.host}:{vendor.port}{podium_scorer.path()}"
+        for kind in kinds.ALL:
+            try:
+                if kind.program and shutil.which(kind.program) is None:
+                    raise measure.NotOffered(f"{kind.program} is not installed")
+                figures = _one(kind, kind.make(model, address), plan)
+            except (PodiumError, measure.Wrong, measure.NotOffered) as problem:
+                figures = {"c64_rps": None, "reason": str(problem)[:300]}
+            found[kind.name] = {"title": kind.title, "content": kind.content, **figures}
     return found
 
 
-def _one(kind: Kind, model: Model, plan: speed.Plan) -> dict[str, Any]:
+def _folder(plan: speed.Plan, name: str) -> Path:
+    made = plan.place / f"engine-{name}"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    return made
+
+
+def _one(kind: kinds.Kind, made: Model, plan: speed.Plan) -> dict[str, Any]:
     plan.say(f"engine: {kind.title}")
-    made = kind.make(model)
-    place = plan.place / f"engine-{kind.name}"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    with podium_scorer.serving(place, [made], Durability.DURABLE) as server:
+    place = _folder(plan, kind.name)
+    with podium_scorer.serving(place, [made], Durability.DURABLE, home=_home(plan)) as server:
         series = {rows: list(_runs(made, rows, server, count, plan)) for rows, count in _CONNECTIONS}
         memory = server.memory_mb()
     many = runs.rates(runs.Series(runs=series[speed.MANY]))
@@ -91,89 +60,11 @@ def _runs(made: Model, rows: int, server: process.Process, count: int, plan: spe
         yield measure.load(server, works, needles, count, plan.seconds)
 
 
-def _bundle(model: Model, kind: bundle.Engine, spec: engine.Spec, files: dict[str, bytes]) -> Model:
-    """The model with another engine's files in its bundle."""
-    kept = {name: model.files[name] for name in (bundle.GOLDEN, bundle.REFERENCE)}
-    return msgspec.structs.replace(
-        model, engine=kind, files=kept | files | {bundle.ENGINE: digest.canonical(spec)}
-    )  # fmt: skip
-
-
-def _python(model: Model) -> Model:
-    """The fitted pipeline itself, pickled, in a process with the packages that made it."""
-    spec = engine.Python(python=".".join(map(str, sys.version_info[:2])), model="model.pkl", limits=_LIMITS)
-    lock = "".join(f"{name}=={found}\n" for name in _PINS if (found := _version(name)))
-    files = {"model.pkl": pickle.dumps(model.estimator), "requirements.txt": lock.encode()}
-    return _bundle(model, bundle.Engine.PYTHON, spec, files)
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-_LIMITS = engine.Limits(seconds=30.0, start_seconds=300.0)
-_R = """
-score <- function(model, rows) {
-  total <- rep(model$base, nrow(rows))
-  for (name in model$names) {
-    value <- rows[[name]]
-    total <- total + model$weight * ifelse(is.na(value), 0, value)
-  }
-  1 / (1 + exp(-total))
-}
-"""
-
-
-def _logistic(model: Model) -> tuple[Model, list[str], float]:
-    """The model with the answers of a logistic regression over its numbers, null counting as 0."""
-    names = [field.name for field in model.signature.features if field.type is FieldType.NUMBER]
-    table = frame.table(model.signature, model.rows)
-    sums: npt.NDArray[np.float64] = np.zeros(len(model.rows))
-    for name in names:
-        sums = sums + _WEIGHT * np.nan_to_num(table[name])
-    base = -float(np.median(sums))
-    expected = 1 / (1 + np.exp(-(sums + base)))
-    chosen = golden.choose(model.signature, table)
-    rows = golden.encode(model.signature, columns.take(table, chosen), expected[chosen])
-    files = model.files | {bundle.GOLDEN: rows}
-    return msgspec.structs.replace(model, expected=expected, files=files), names, base
-
-
-def _r(model: Model) -> Model:
-    made, names, base = _logistic(model)
-    listed = ", ".join(f'"{name}"' for name in names)
-    code = f"saveRDS(list(base = {base!r}, weight = {_WEIGHT}, names = c({listed})), file('/dev/stdout', 'wb'))"
-    saved = subprocess.run(["Rscript", "--vanilla", "-e", code], capture_output=True, check=True).stdout
-    return _bundle(made, bundle.Engine.R, engine.R(limits=_LIMITS), {"model.rds": saved, "score.R": _R.encode()})
-
-
-_PMML = """<?xml version="1.0" encoding="UTF-8"?>
-<PMML xmlns="http://www.dmg.org/PMML-4_4" version="4.4"><Header/><DataDictionary>{fields}
-<DataField name="bought" optype="categorical" dataType="integer"><Value value="0"/><Value value="1"/></DataField>
-</DataDictionary><RegressionModel functionName="classification" normalizationMethod="logit"><MiningSchema>{used}
-<MiningField name="bought" usageType="target"/></MiningSchema><Output>
-<OutputField name="probability(1)" optype="continuous" dataType="double" feature="probability" value="1"/></Output>
-<RegressionTable targetCategory="1" intercept="{base!r}">{terms}</RegressionTable>
-<RegressionTable targetCategory="0" intercept="0"/></RegressionModel></PMML>
-"""
-
-
-def _pmml(model: Model) -> Model:
-    made, names, base = _logistic(model)
-    fields = "".join(f'<DataField name="{name}" optype="continuous" dataType="double"/>' for name in names)
-    used = "".join(f'<MiningField name="{name}" missingValueReplacement="0"/>' for name in names)
-    terms = "".join(f'<NumericPredictor name="{name}" coefficient="{_WEIGHT}"/>' for name in names)
-    text = _PMML.format(fields=fields, used=used, base=base, terms=terms)
-    return _bundle(made, bundle.Engine.PMML, engine.Pmml(limits=_LIMITS), {"model.pmml": text.encode()})
-
-
-ALL = (
-    Kind("onnx", "ONNX Runtime", _PIPELINE, lambda model: model),
-    Kind("python", "Python in a process of its own", _PIPELINE, _python),
-    Kind("r", "R", _LOGISTIC, _r, "Rscript"),
-    Kind("pmml", "PMML", _LOGISTIC, _pmml, "java"),
-)
-"""A further kind takes a row here."""
+def _home(plan: speed.Plan) -> Path:
+    """A home whose owner lists this machine as a service; environments of models are kept there too."""
+    made = plan.place / "home"
+    listed = made / ".config" / "podium" / "external.toml"
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    listed.write_text(_LISTED)
+    listed.chmod(0o600)
+    return made.resolve()

@@ -15,13 +15,20 @@ from podium.server import settings
 
 @contextmanager
 def serving(
-    place: Path, models: Sequence[Model], durability: Durability, *, more: Sequence[str] = (), on: Sequence[int] = ()
+    place: Path,
+    models: Sequence[Model],
+    durability: Durability,
+    *,
+    more: Sequence[str] = (),
+    on: Sequence[int] = (),
+    home: Path | None = None,
 ) -> Iterator[process.Process]:
-    """A scorer of these models, ready. `more`: further options of the command; `on`: its cores."""
+    """A scorer of these models, ready. `more`: further options of the command; `on`: its cores; `home`: its user's."""
     folders.prepare(place / "scorer", models, durability)
     command = [sys.executable, "-m", "podium.cli.main", "scorer", "--project", folders.PROJECT]
     command += ["--folder", str((place / "scorer").resolve()), "--port", "0", *more]
     environment = settings.as_environment(Config(home=str(place.resolve())))
+    environment |= {"HOME": str(home)} if home else {}
     with process.serving(command, log=place / "scorer.log", environment=environment, folder=place, on=on) as made:
         made.listening()
         yield made

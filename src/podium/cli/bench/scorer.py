@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from podium.cli.bench import bars, engines, growth, machine, model, picture, speed, workers
+from podium.cli.bench import bars, engines, growth, kinds, machine, model, picture, speed, workers
 from podium.cli.bench.peers import contest
 from podium.cli.bench.peers.known import Peer
 
@@ -33,7 +33,7 @@ class _Steps:
         self._say = say
         self._all = options.repeats * _LINES + len(options.peers) * 2 * (1 + options.repeats)
         if options.growth:
-            self._all += growth.STEPS + len(workers.COUNTS) * options.repeats + len(engines.ALL)
+            self._all += growth.STEPS + len(workers.COUNTS) * options.repeats + len(kinds.ALL)
         self._done = 0
 
     def __call__(self, text: str) -> None:

@@ -29,14 +29,19 @@ _LONGER = 2
 """Peers answer few requests a second: they are measured for longer."""
 
 
-def run(model: Model, peers: Sequence[Peer], plan: Plan, environments: Path) -> dict[str, Any]:
-    """The report's section `peers`: one at a time is installed, started, proven, measured and stopped."""
+def check(peers: Sequence[Peer]) -> None:
+    """Raise `Unavailable` where peers are wanted and their server scripts are not here."""
     if peers and not SCRIPTS.is_dir():
         raise Unavailable(
             "The peers' server scripts are not part of the installed package.",
             field="peers",
             fix="Run this in a checkout of Podium's source, where the folder benches/ is.",
         )
+
+
+def run(model: Model, peers: Sequence[Peer], plan: Plan, environments: Path) -> dict[str, Any]:
+    """The report's section `peers`: one at a time is installed, started, proven, measured and stopped."""
+    check(peers)
     files = _files(model, plan.place / "peers")
     found = {}
     for peer in peers:
