@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,8 @@ class Loaded:
         """Versions that refer some scores to people."""
         self.readers: dict[str, Reader] = {}
         """Compiled readers of the champion's rows, by family."""
+        self.templates: dict[Any, dict[Any, Any]] = {}
+        """Answers to one row, by codec and endpoint, then by what they say; for `work` only."""
 
     def _find(self, role: RouteRole) -> Live | None:
         return next((each for each in self.live if each.route.role is role), None)

@@ -6,6 +6,8 @@ from urllib import parse
 
 from podium.scoring.call import Answer, Call
 
+_KEPT, _LONGEST_KEPT = 1024, 256
+
 
 class Place(NamedTuple):
     """What a path named."""
@@ -44,6 +46,7 @@ class Table:
 
     def __init__(self, routes: dict[str, Route]) -> None:
         self._routes: dict[int, list[tuple[list[str], Route]]] = {}
+        self._known: dict[str, Found] = {}
         for pattern, route in routes.items():
             self.add(pattern, route)
 
@@ -53,7 +56,17 @@ class Table:
         self._routes.setdefault(len(parts), []).append((parts, route))
 
     def find(self, path: str) -> Found | None:
-        """The route of a path (without its query), or None."""
+        """The route of a path (without its query), or None. Remembers the last paths that had one."""
+        known = self._known.get(path)
+        if known is None:
+            known = self._search(path)
+            if known is not None and len(path) <= _LONGEST_KEPT:
+                if len(self._known) >= _KEPT:
+                    self._known.clear()
+                self._known[path] = known
+        return known
+
+    def _search(self, path: str) -> Found | None:
         given = _parts(path)
         for pattern, route in self._routes.get(len(given), ()):
             named = _match(pattern, given)

@@ -1,5 +1,7 @@
 """An answer to one row as text with holes: what a codec's writer says, without asking it for each request."""
 
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Final
 
 from podium.scoring import request
@@ -34,7 +36,7 @@ class Template:
         text = codec.write(scored, asked).body.decode()
         holes = {_ID: 0, _PREDICTION: 1, repr(_SCORE): 2}
         found = sorted((text.index(hole), hole) for hole in holes if hole in text)
-        self._order = tuple(holes[hole] for _, hole in found)
+        self._order: Callable[[tuple[str, str, str]], object] = itemgetter(*(holes[hole] for _, hole in found))
         text = text.replace("%", "%%")
         for hole in holes:
             text = text.replace(hole, "%s")
@@ -42,5 +44,5 @@ class Template:
 
     def fill(self, request_id: str, prediction_id: str, score: str) -> str:
         """The answer."""
-        values = (request_id, prediction_id, score)
-        return self._text % tuple([values[at] for at in self._order])
+        text: str = self._text % self._order((request_id, prediction_id, score))
+        return text

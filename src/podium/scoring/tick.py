@@ -170,7 +170,7 @@ class Tick:
         loaded, deciding = self._deciding(place)
         lane = work.lane
         if lane is None or lane.loaded is not loaded or lane.asked.endpoint != place.endpoint:
-            lane = work.lane = Lane(loaded, self._asked(place, deciding, work.headers), work.family)
+            lane = work.lane = Lane(loaded, self._asked(place, deciding, work.headers), work)
         group = next((each for each in groups if each.loaded is loaded), None)
         if group is None:
             group = Group(place.endpoint, loaded, deciding, self._started)

@@ -83,15 +83,15 @@ class Lane:
 
     __slots__ = ("asked", "durable", "group", "loaded", "reader", "templates", "turn")
 
-    def __init__(self, loaded: engine.Loaded, asked: codec.Asked, family: str) -> None:
+    def __init__(self, loaded: engine.Loaded, asked: codec.Asked, work: "Work") -> None:
         self.loaded = loaded
         self.durable = loaded.document.durability is Durability.DURABLE
         self.asked = asked
-        reader = loaded.readers.get(family)
+        reader = loaded.readers.get(work.family)
         if reader is None:
-            reader = loaded.readers[family] = Reader(asked.signature, family)
+            reader = loaded.readers[work.family] = Reader(asked.signature, work.family)
         self.reader = reader
-        self.templates: dict[tuple[int, bool | None], Template] = {}
+        self.templates: dict[Any, Template] = loaded.templates.setdefault((work.codec, asked.endpoint), {})
         self.turn = -1
         self.group: Group
 

@@ -14,10 +14,10 @@ from podium.scoring.http.refusals import Refusal
 END = b"\r\n\r\n"
 CHUNKED = -1
 _FIRST, _LAST, _CR = 0x21, 0x7E, 0x0D
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
-_LINE = re.compile(rb"(" + _TOKEN + rb"++) ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])\r\n")
-_FIELDS = re.compile(rb"(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
-_FIELD = re.compile(rb"([^:]++):([^\r]*+)\r\n")
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_LINE = re.compile(rf"({_NAME}++) ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])\r\n")
+_FIELDS = re.compile(rf"(?:{_NAME}++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
+_FIELD = re.compile(r"([^:]++):[ \t]*+([^\r]*+)\r\n")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
@@ -49,22 +49,27 @@ class Head:
 
 def parse(block: bytes, most_fields: int) -> Head:
     """The head in those bytes, which end with the first empty line; raises `Refusal`."""
-    check_beginning(block, 0, len(block))
-    line = _LINE.match(block)
+    text = block.decode("latin-1")
+    line = _LINE.match(text)
     if line is None:
-        raise Refusal.of(400, "The request line is not one of HTTP/1.1.")
+        raise _wrong(block, 400, "The request line is not one of HTTP/1.1.")
     method, target, major, minor = line.groups()
-    if major != b"1" or minor not in b"01":
-        raise Refusal.of(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
-    if _FIELDS.fullmatch(block, line.end()) is None:
-        raise Refusal.of(400, "A header line is not as HTTP/1.1 wants it.")
-    raw = _FIELD.findall(block, line.end())
+    if major != "1" or minor not in "01":
+        raise _wrong(block, 505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+    if _FIELDS.fullmatch(text, line.end()) is None:
+        raise _wrong(block, 400, "A header line is not as HTTP/1.1 wants it.")
+    raw = _FIELD.findall(text, line.end())
     if len(raw) > most_fields:
         raise Refusal.of(431, f"There are more than {most_fields} header lines.")
-    fields = tuple([(name.lower().decode("ascii"), value.strip(b" \t").decode("latin-1")) for name, value in raw])
-    head = Head(method.decode("ascii"), target.decode("ascii"), fields)
-    _frame(head, old=minor == b"0")
+    head = Head(method, target, tuple([(name.lower(), value.rstrip(" \t")) for name, value in raw]))
+    _frame(head, old=minor == "0")
     return head
+
+
+def _wrong(block: bytes, status: int, detail: str) -> Refusal:
+    """The refusal; the same one that part of the bytes would have met, if they show it."""
+    check_beginning(block, 0, len(block))
+    return Refusal.of(status, detail)
 
 
 def check_beginning(data: bytes | bytearray, start: int, end: int) -> None:
@@ -84,34 +89,49 @@ def check_lines(data: bytes | bytearray, start: int, end: int) -> None:
 
 
 def _frame(head: Head, *, old: bool) -> None:
-    names = [name for name, _ in head.fields]
-    if names.count("host") != 1 and not (old and "host" not in head.headers):
+    headers = head.headers
+    if len(headers) < len(head.fields):
+        _check_repeated([name for name, _ in head.fields])
+    if "host" not in headers and not old:
         raise Refusal.of(400, "There is not exactly one Host header.")
-    _measure(head, names, old=old)
-    wishes = {wish.strip().lower() for wish in head.headers.get("connection", "").split(",")}
-    head.close = old or "close" in wishes
-    expected = head.headers.get("expect")
-    if expected is not None and not old:
-        if expected.lower() != "100-continue":
+    _measure(head, headers, old=old)
+    head.close = old or "close" in _wishes(headers)
+    if "expect" in headers and not old:
+        if headers["expect"].lower() != "100-continue":
             raise Refusal.of(417, "The only expectation met here is 100-continue.")
         head.expects = True
-    head.coding = head.headers.get("content-encoding", "").strip().lower()
+    if "content-encoding" in headers:
+        head.coding = headers["content-encoding"].strip().lower()
 
 
-def _measure(head: Head, names: list[str], *, old: bool) -> None:
-    """How long the body is: stated in one way, once."""
-    lengths, transfers = names.count("content-length"), names.count("transfer-encoding")
-    if transfers:
-        if lengths or old:
+def _measure(head: Head, headers: dict[str, str], *, old: bool) -> None:
+    """How long the body is: stated in one way."""
+    if "transfer-encoding" in headers:
+        if "content-length" in headers or old:
             raise Refusal.of(400, "The length of the body is stated in two ways.")
-        if transfers > 1 or head.headers["transfer-encoding"].lower() != "chunked":
+        if headers["transfer-encoding"].lower() != "chunked":
             raise Refusal.of(501, "The only transfer coding spoken here is chunked.")
         head.length = CHUNKED
-    elif lengths:
-        stated = head.headers["content-length"]
-        if lengths > 1 or _LENGTH.fullmatch(stated) is None:
+    elif "content-length" in headers:
+        stated = headers["content-length"]
+        if _LENGTH.fullmatch(stated) is None:
             raise Refusal.of(400, "The Content-Length is not one number.")
         head.length = int(stated)
+
+
+def _wishes(headers: dict[str, str]) -> set[str]:
+    """What the client says of the connection."""
+    return {wish.strip().lower() for wish in headers["connection"].split(",")} if "connection" in headers else set()
+
+
+def _check_repeated(names: list[str]) -> None:
+    """Refuse a repeated header that says where a request ends, or whom it is for."""
+    if names.count("host") > 1:
+        raise Refusal.of(400, "There is not exactly one Host header.")
+    if names.count("content-length") > 1:
+        raise Refusal.of(400, "The Content-Length is not one number.")
+    if names.count("transfer-encoding") > 1:
+        raise Refusal.of(501, "The only transfer coding spoken here is chunked.")
 
 
 def _path(target: str) -> str:
@@ -121,7 +141,10 @@ def _path(target: str) -> str:
 
 
 def _joined(fields: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    joined: dict[str, str] = {}
+    joined = dict(fields)
+    if len(joined) == len(fields):
+        return joined
+    joined = {}
     for name, value in fields:
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return joined
