@@ -127,6 +127,11 @@ def decode(data: bytes) -> Spec:
     return spec
 
 
+def one_by_one(spec: Python | R | Pmml | External) -> Spec:
+    """The same, asked for one row a call."""
+    return msgspec.structs.replace(spec, rows_at_once=1)
+
+
 def files(spec: Spec) -> tuple[str, ...]:
     """The files of the bundle that a spec names."""
     match spec:

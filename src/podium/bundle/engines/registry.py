@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from podium.bundle import columns, grid, layout
 from podium.bundle.engines import place
-from podium.core import bundle
+from podium.core import bundle, signature
 
 MODULES = {
     bundle.Engine.ONNX: "podium.bundle.engines.onnx.session",
@@ -19,6 +19,10 @@ MODULES = {
     bundle.Engine.PMML: "podium.bundle.engines.pmml.model",
     bundle.Engine.EXTERNAL: "podium.bundle.engines.external.model",
 }
+
+
+BATCHES = (1, 7, 50)
+BATCH_ROWS = 200
 
 
 class Model(Protocol):
@@ -64,6 +68,35 @@ def prepare(folder: Path, kind: bundle.Engine, where: place.Place) -> None:
     module = importlib.import_module(MODULES[kind])
     if isinstance(module, _Prepares):
         module.prepare(folder, where)
+
+
+def stand_in(kind: bundle.Engine, described: signature.Signature) -> bundle.Manifest:
+    """A manifest for a model that is not in a bundle yet."""
+    return bundle.Manifest(
+        project="",
+        model="",
+        engine=kind,
+        signature=described,
+        threshold=None,
+        files=(),
+        parity=bundle.Parity(rows=0, max_abs_error=0.0, tolerance=0.0, recipe=""),
+        run="",
+        dataset="",
+        source="",
+        created_us=0,
+    )
+
+
+def same_in_any_batch(model: Model, table: columns.Columns, sizes: tuple[int, ...] = BATCHES) -> bool:
+    """Whether rows score the same, bit for bit, however they are cut up."""
+    sample = columns.take(table, slice(0, BATCH_ROWS))
+    whole = model.predict(sample).tobytes()
+    for size in sizes:
+        starts = range(0, columns.count(sample), size)
+        parts = [model.predict(columns.take(sample, slice(start, start + size))) for start in starts]
+        if np.concatenate(parts).tobytes() != whole:
+            return False
+    return True
 
 
 def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> Model:

@@ -48,7 +48,7 @@ def export(estimator: Any, signature: Signature, rows: pd.DataFrame, tolerance: 
     expected = expected_scores(estimator, signature, rows)
     if not np.isfinite(expected).all():
         raise Refused("The model answers some rows with something that is not a number.", field="score")
-    allowed = tolerance if signature.task is Task.BINARY else tolerance * _spread(expected)
+    worst_allowed = allowed(expected, signature, tolerance)
     table = frame.table(signature, rows)
     tried: list[str] = []
     for recipe in RECIPES:
@@ -60,12 +60,12 @@ def export(estimator: Any, signature: Signature, rows: pd.DataFrame, tolerance: 
             continue
         error = np.abs(found - expected)
         worst = int(np.where(np.isnan(error), np.inf, error).argmax())
-        if error[worst] <= allowed:
+        if error[worst] <= worst_allowed:
             proof = bundle.Parity(
-                rows=len(rows), max_abs_error=float(error[worst]), tolerance=allowed, recipe=recipe.RECIPE
+                rows=len(rows), max_abs_error=float(error[worst]), tolerance=worst_allowed, recipe=recipe.RECIPE
             )
             return Exported(data, proof, expected)
-        tried.append(f"{recipe.RECIPE}: row {worst} differs by {error[worst]:.3g}, allowed {allowed:.3g}")
+        tried.append(f"{recipe.RECIPE}: row {worst} differs by {error[worst]:.3g}, allowed {worst_allowed:.3g}")
     raise Refused(
         f"No export of this model answers as the original does ({'; '.join(tried)}).",
         field="model",
@@ -104,6 +104,11 @@ def _names(estimator: Any, signature: Signature) -> Sequence[str]:
     fitted = getattr(estimator, "feature_names_in_", None)
     names = [field.name for field in signature.features]
     return names if fitted is None else [str(name) for name in fitted]
+
+
+def allowed(expected: npt.NDArray[np.float64], signature: Signature, tolerance: float = TOLERANCE) -> float:
+    """By how much an answer may differ from the original's: absolute for a probability, else in units of the spread."""
+    return tolerance if signature.task is Task.BINARY else tolerance * _spread(expected)
 
 
 def _spread(expected: npt.NDArray[np.float64]) -> float:

@@ -7,7 +7,7 @@ import msgspec
 import numpy
 import pyarrow.parquet
 
-from podium.build.runs.training import evaluate, export, request
+from podium.build.runs.training import evaluate, export, fallback, request
 from podium.build.runs.training import table as tables
 from podium.bundle import columns, golden
 from podium.bundle.engines import place, registry
@@ -17,9 +17,6 @@ from podium.core.errors import Invalid, PodiumError, Refused
 from podium.core.signature import FieldType, Task
 from podium.measures import rows
 
-_BLOCK_ROWS = 500
-_BATCHES = (1, 7, 50)
-_BATCH_ROWS = 200
 _PROBES = 16
 _ALLOWANCE = 1e-9
 
@@ -65,20 +62,7 @@ class _Taken:
         self.model = self._load()
 
     def _load(self) -> registry.Model:
-        manifest = bundle.Manifest(
-            project="",
-            model="imported",
-            engine=self.imported.engine,
-            signature=self.signature,
-            threshold=None,
-            files=(),
-            parity=bundle.Parity(rows=0, max_abs_error=0.0, tolerance=self.imported.tolerance, recipe=""),
-            run="",
-            dataset="",
-            source="",
-            created_us=0,
-        )
-        return registry.load(self.source, manifest, self._where)
+        return registry.load(self.source, registry.stand_in(self.imported.engine, self.signature), self._where)
 
     def settle(self, data: tables.Table) -> None:
         """Where a row's score depends on the rows beside it, one row a call from now on."""
@@ -88,30 +72,20 @@ class _Taken:
         spec = engine.decode(path.read_bytes())
         if isinstance(spec, engine.Treelite) or spec.rows_at_once == 1:
             raise Refused("The model answers the same row differently each time.", field="engine")
-        path.write_bytes(digest.canonical(msgspec.structs.replace(spec, rows_at_once=1)))
+        path.write_bytes(digest.canonical(engine.one_by_one(spec)))
         self.model.close()
         self.model = self._load()
         self.settle(data)
 
     def _same_in_any_batch(self, data: tables.Table) -> bool:
-        sample = columns.take(data.features, slice(0, _BATCH_ROWS))
-        count = columns.count(sample)
-        whole = self.model.predict(sample).tobytes()
-        for size in _BATCHES:
-            if self.imported.engine is bundle.Engine.EXTERNAL and size == 1:
-                continue  # so many calls are not for somebody else's service
-            parts = [self.model.predict(columns.take(sample, slice(at, at + size))) for at in range(0, count, size)]
-            if numpy.concatenate(parts).tobytes() != whole:
-                return False
-        return True
+        external = self.imported.engine is bundle.Engine.EXTERNAL  # so many calls are not for somebody else's service
+        return registry.same_in_any_batch(self.model, data.features, (50,) if external else registry.BATCHES)
 
     def score(self, data: tables.Table, expected: rows.Numbers) -> rows.Numbers:
         """Of all rows [n]; of somebody else's service only what it answered before, as asking costs."""
         if self.imported.engine is bundle.Engine.EXTERNAL:
             return expected
-        count = columns.count(data.features)
-        blocks = [slice(start, start + _BLOCK_ROWS) for start in range(0, count, _BLOCK_ROWS)]
-        return numpy.concatenate([self.model.predict(columns.take(data.features, at)) for at in blocks])
+        return fallback.score(self.model, data.features)
 
 
 def _expected(path: Path, imported: run.Imported) -> rows.Numbers:

@@ -47,7 +47,7 @@ def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Ex
     real = columns.take(table.features, test[:PARITY_ROWS])
     made = onnx.export(estimator, table.signature, frame.frame(table.signature, real))
     scorer = session.Scorer(made.model)
-    signature = _nullability(estimator, scorer, table.signature, real, made.parity.tolerance)
+    signature = nullability(estimator, scorer.predict, table.signature, real, made.parity.tolerance)
     chosen = golden.choose(signature, real)
     files = {
         bundle.MODEL: made.model,
@@ -66,12 +66,12 @@ def _explanation(estimator: Any, table: tables.Table, real: columns.Columns, mad
     return explanation.write(estimator, table.signature, some, rows).files
 
 
-def _nullability(
-    estimator: Any, scorer: session.Scorer, signature: Signature, real: columns.Columns, tolerance: float
+def nullability(
+    estimator: Any, predict: Predict, signature: Signature, real: columns.Columns, tolerance: float
 ) -> Signature:
     """A feature may be null where the original then gives a number, and the exported form the same one."""
     fields = tuple(
-        msgspec.structs.replace(field, nullable=_takes_null(estimator, scorer, signature, field, real, tolerance))
+        msgspec.structs.replace(field, nullable=_takes_null(estimator, predict, signature, field, real, tolerance))
         for field in signature.features
     )
     return msgspec.structs.replace(signature, features=fields)
@@ -79,7 +79,7 @@ def _nullability(
 
 def _takes_null(
     estimator: Any,
-    scorer: session.Scorer,
+    predict: Predict,
     signature: Signature,
     field: Field,
     real: columns.Columns,
@@ -90,7 +90,7 @@ def _takes_null(
     probe[field.name] = numpy.full(columns.count(probe), null, dtype=probe[field.name].dtype)
     try:
         original = evaluate.score(estimator, signature, probe)
-        exported = scorer.predict(probe)
+        exported = predict(probe)
     except Exception:  # noqa: BLE001 - an estimator may refuse nulls in any way; then they are not allowed
         return False
     return bool(numpy.isfinite(exported).all() and numpy.abs(exported - original).max() <= tolerance)
@@ -128,6 +128,7 @@ def reference_of(table: tables.Table, found: evaluate.Evaluated) -> Reference:
         score=reference.numeric(found.scores[test]),
         metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
         cost_per_row=found.costs.get("model"),
+        metric_dispersion=found.metric_dispersion,
         calibration=_calibration(table, found),
     )
     return windows.disperse(made, table.features, found.scores, table.windows)
