@@ -46,7 +46,7 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="of each timing; the median counts")
     parser.add_argument("--repetitions", type=int, default=300, help="of each kind of window")
     parser.add_argument("--peer-repetitions", type=int, default=20)
-    parser.add_argument("--limit", type=float, default=200.0, help="seconds that a peer may take")
+    parser.add_argument("--limit", type=float, default=200.0, help="seconds of processor time that a peer may take")
     parser.add_argument("--peers", nargs="*", default=[each.name for each in environments.PEERS])
     parser.add_argument("--out", type=Path, default=child.ROOT / ".podium" / "bench")
     return parser.parse_args(list(arguments))
@@ -143,7 +143,7 @@ def _alarms(found: dict[str, Any], asked: argparse.Namespace) -> None:
     found.setdefault("false_alarms", {})["podium"] = _mean(by)
     found.setdefault("false_alarms_by", {})["podium"] = by
     found["detected"] = alarms.shifted(asked.repetitions)
-    found["repetitions"] = asked.repetitions
+    found["repetitions"] = {str(size): alarms.repeated(asked.repetitions, size) for size in alarms.SIZES}
     _say(f"{by}\n{found['detected']}")
 
 

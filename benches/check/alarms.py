@@ -31,6 +31,11 @@ def table(random: numpy.random.Generator, kind: str, rows: int) -> dict[str, pya
     return {f"column_{place:02}": column(random, kind, rows) for place in range(COLUMNS)}
 
 
+def repeated(repetitions: int, size: int) -> int:
+    """How often a window of a size is made: the largest are rare, as one is ten million values."""
+    return repetitions if size < SIZES[-1] else max(1, repetitions // 5)
+
+
 def quiet(repetitions: int, heard: Heard, sizes: tuple[int, ...] = SIZES) -> dict[str, dict[str, float]]:
     """By kind and size of both sides: the share of windows with any alarm when nothing moved."""
     found: dict[str, dict[str, float]] = {}
@@ -38,7 +43,7 @@ def quiet(repetitions: int, heard: Heard, sizes: tuple[int, ...] = SIZES) -> dic
         for size in sizes:
             random = numpy.random.default_rng([7, at, size])
             heard(0.0, f"{kind}, {size:,} rows, without drift")
-            alarms = [_alarms(random, kind, size) for _ in range(repetitions)]
+            alarms = [_alarms(random, kind, size) for _ in range(repeated(repetitions, size))]
             found.setdefault(kind, {})[str(size)] = float(numpy.mean(alarms))
             heard(1.0, f"{float(numpy.mean(alarms)):.2%}")
     return found

@@ -13,6 +13,8 @@ _MARKS = {State.ALARM: ("✗", "red"), State.OK: ("✓", "green"), State.NOT_ENO
 _AROUND = 8
 """Lines of the screen that are not columns: what was compared, the verdict, the head, the legend, the prompt."""
 _FEWEST = 5
+_NAME, _NUMBER = 24, 6
+_STYLES = {State.ALARM: ""}
 
 
 def show(done: Done, html: str, *, all_columns: bool) -> None:
@@ -68,26 +70,24 @@ def _whole(finding: Finding, state: State) -> Text:
 
 
 def _table(columns: tuple[Column, ...]) -> Table:
-    made = Table(header_style="bold", box=None, pad_edge=False)
-    made.add_column("", no_wrap=True)
-    made.add_column("column", no_wrap=True, overflow="ellipsis", max_width=24)
-    made.add_column("kind", no_wrap=True)
+    """One line a column, whatever the width: what changed is cut to the room that is left."""
+    name = max(len("column"), min(_NAME, max(len(each.column) for each in columns)))
+    kind = max(len("kind"), max(len(each.kind) for each in columns))
+    room = max(10, console.out.width - 1 - name - kind - 2 * _NUMBER - 2 * 5 - 1)
+    made = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    made.add_column("", width=1)
+    made.add_column("column", width=name)
+    made.add_column("kind", width=kind)
     for head in ("moved", "PSI"):
-        made.add_column(head, no_wrap=True, justify="right")
-    made.add_column("what changed", no_wrap=True, overflow="ellipsis", ratio=1)
+        made.add_column(head, width=_NUMBER, justify="right")
+    made.add_column("what changed", width=room)
     for each in columns:
         mark, colour = _MARKS[each.state]
-        made.add_row(
-            Text(mark, style=colour),
-            Text(each.column),
-            Text(each.kind, style="dim"),
-            moved(each),
-            _psi(each),
-            Text(
-                each.note if each.state is State.ALARM else quiet(each),
-                style="" if each.state is State.ALARM else "dim",
-            ),
-        )
+        said = Text(each.note if each.state is State.ALARM else quiet(each), style=_STYLES.get(each.state, "dim"))
+        said.truncate(room, overflow="ellipsis")
+        shown = Text(each.column)
+        shown.truncate(name, overflow="ellipsis")
+        made.add_row(Text(mark, style=colour), shown, Text(each.kind, style="dim"), moved(each), _psi(each), said)
     return made
 
 

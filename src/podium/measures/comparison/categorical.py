@@ -12,6 +12,7 @@ from podium.measures.sketch import histogram
 _SHOWN = 2
 _WORD = 24
 _OFTEN = 30
+_NEARLY_ALL = 0.9
 
 
 def measures(before: reference.CategoryReference, now: histogram.CategorySketch) -> dict[str, float]:
@@ -128,6 +129,8 @@ def _said(before: reference.CategoryReference, now: histogram.CategorySketch) ->
     old, new = sum(before.counts.values()) + before.other, sum(now.counts.values()) + now.new
     if not old or not new:
         return ""
+    if sum(count == 1 for count in before.counts.values()) + before.other > _NEARLY_ALL * old:
+        return "nearly every value differs: an id?"
     gone = vanished.vanished(before.counts, now.counts)
     if gone.share >= 0.01 and gone.p_value < 0.001:
         return "gone: " + _list([(each, before.counts[each] / old) for each in gone.names], len(gone.names) - _SHOWN)

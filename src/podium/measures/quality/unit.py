@@ -27,7 +27,6 @@ _FACTORS = {
     24.0: "24 (as hours and days)",
     60.0: "60 (as seconds and minutes)",
     3600.0: "3,600 (as seconds and hours)",
-    1024.0: "1,024",
     1.609344: "1.609 (as kilometres and miles)",
     3.28084: "3.281 (as feet and metres)",
     2.54: "2.54 (as centimetres and inches)",

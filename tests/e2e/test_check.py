@@ -1,0 +1,239 @@
+"""`podium check` as a person or a CI job runs it: exit codes, one screen, JSON, a page in a real browser, odd data."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from tests import browser
+
+PODIUM = Path(sys.executable).with_name("podium")
+WIDTH, HEIGHT = 80, 24
+ROWS = 4_000
+
+
+def run(folder: Path, *arguments: str, code: int) -> str:
+    """What the command prints on a terminal of 80 by 24; fails when it ends otherwise than expected."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PODIUM_")}
+    done = subprocess.run(
+        [PODIUM, "check", *arguments],
+        cwd=folder,
+        env={**kept, "COLUMNS": str(WIDTH), "LINES": str(HEIGHT), "FORCE_COLOR": "1", "TERM": "xterm"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.stdout if code != 2 else done.stderr)
+
+
+def on_terminal(folder: Path, *arguments: str) -> list[str]:
+    """The lines that a person sees on a real terminal of 80 by 24."""
+    mine, its = pty.openpty()
+    termios.tcsetwinsize(its, (HEIGHT, WIDTH))
+    process = subprocess.Popen([PODIUM, "check", *arguments], cwd=folder, stdout=its, stderr=subprocess.DEVNULL)
+    os.close(its)
+    said = b""
+    while True:
+        try:
+            piece = os.read(mine, 65_536)
+        except OSError:  # the other end is closed
+            break
+        said += piece
+    os.close(mine)
+    process.wait(timeout=60)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said.decode()).replace("\r", "").rstrip("\n").split("\n")
+
+
+def ask(folder: Path, *arguments: str, code: int) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(run(folder, *arguments, "--json", code=code))
+    return answer
+
+
+def column(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in answer["columns"] if each["column"] == name)
+
+
+def alarming(answer: dict[str, Any]) -> dict[str, set[str]]:
+    """The measures that alarm, by column."""
+    found: dict[str, set[str]] = {}
+    for each in answer["columns"]:
+        for finding, state in zip(each["findings"], each["states"], strict=True):
+            if state == "alarm":
+                found.setdefault(each["column"], set()).add(finding["measure"])
+    return found
+
+
+def table(seed: int, rows: int = ROWS) -> dict[str, Any]:
+    random = numpy.random.default_rng(seed)
+    return {
+        "id": [f"row {seed} {number}" for number in range(rows)],
+        "amount": random.lognormal(3.0, 1.0, rows),
+        "age": random.integers(18, 90, rows),
+        "height": random.normal(170.0, 10.0, rows),
+        "kind": random.choice(["a", "b", "c"], rows, p=[0.6, 0.3, 0.1]),
+        "level": [f"level {number}" for number in random.integers(0, 200, rows)],
+        "member": random.random(rows) < 0.4,
+        "empty": pyarrow.nulls(rows, pyarrow.float64()),
+        "constant": numpy.full(rows, 7.0),
+        "at": pyarrow.array(1_700_000_000_000_000 + random.integers(0, 10**12, rows), pyarrow.timestamp("us")),
+        **{f"more {number:02}": random.normal(size=rows) for number in range(20)},
+    }
+
+
+def write(folder: Path, name: str, columns: dict[str, Any]) -> None:
+    pyarrow.parquet.write_table(pyarrow.table(columns), folder / name, row_group_size=1_500)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A reference, the same kind of data, and data in which five things went wrong."""
+    write(tmp_path, "reference.parquet", table(1))
+    write(tmp_path, "same.parquet", table(2))
+    wrong = table(3)
+    random = numpy.random.default_rng(4)
+    wrong["amount"] = wrong["amount"] * 1000.0
+    wrong["height"] = pyarrow.array(wrong["height"], mask=random.random(ROWS) < 0.2)
+    wrong["kind"] = random.choice(["a", "b", "z"], ROWS, p=[0.5, 0.3, 0.2])
+    wrong["age"] = [str(each) for each in wrong["age"]]
+    del wrong["member"]
+    write(tmp_path, "wrong.parquet", wrong)
+    return tmp_path
+
+
+def test_data_that_did_not_move_raises_nothing(folder: Path) -> None:
+    printed = run(folder, "reference.parquet", "same.parquet", code=0)
+    assert "No alarm in 30 columns" in printed
+    answer = ask(folder, "reference.parquet", "same.parquet", "--key", "id", "--time", "at", code=0)
+    assert answer["state"] == "ok"
+    assert alarming(answer) == {}
+    assert column(answer, "empty")["state"] == "not-enough-data"
+    assert column(answer, "constant")["state"] == "ok"
+
+
+def test_what_went_wrong_is_found_and_said_on_one_screen_the_worst_first(folder: Path) -> None:
+    lines = on_terminal(folder, "reference.parquet", "wrong.parquet")
+    assert len(lines) < HEIGHT
+    assert max(len(line.rstrip()) for line in lines) <= WIDTH
+    assert "5 of 30 columns with an alarm" in "".join(lines)
+    marks = [line.split()[0] for line in lines if line.split()[:1] in (["✗"], ["✓"], ["?"])][1:]
+    assert marks == sorted(marks, key="✗✓?".index)
+    assert "another unit? a thousand times larger" in run(folder, "reference.parquet", "wrong.parquet", "--all", code=1)
+    answer = ask(folder, "reference.parquet", "wrong.parquet", code=1)
+    assert alarming(answer) == {
+        "amount": {"drift", "out-of-range"},
+        "height": {"missing"},
+        "kind": {"drift", "new-categories"},
+        "age": {"type"},
+        "member": {"absent"},
+    }
+    assert column(answer, "kind")["note"].startswith("gone: c")
+
+
+def test_a_stored_reference_answers_as_the_file_does(folder: Path) -> None:
+    run(folder, "reference.parquet", "--save-reference", "stored.json", code=0)
+    by_file = ask(folder, "reference.parquet", "wrong.parquet", code=1)
+    stored = ask(folder, "stored.json", "wrong.parquet", code=1)
+    assert stored["columns"] == by_file["columns"]
+
+
+def test_csv_a_folder_and_a_pattern_are_the_same_table(folder: Path) -> None:
+    pieces = folder / "pieces"
+    pieces.mkdir()
+    whole = pyarrow.parquet.read_table(folder / "wrong.parquet").drop_columns(["empty", "at"])
+    pyarrow.csv.write_csv(whole, folder / "wrong.csv")
+    for number, start in enumerate(range(0, ROWS, 1_000)):
+        pyarrow.parquet.write_table(whole.slice(start, 1_000), pieces / f"{number}.parquet")
+    options = ("--ignore", "empty,at,age,id")
+    one = ask(folder, "reference.parquet", "wrong.parquet", *options, code=1)
+    for other in ("wrong.csv", "pieces", "pieces/*.parquet"):
+        answer = ask(folder, "reference.parquet", other, *options, code=1)
+        assert alarming(answer) == alarming(one)
+        assert column(answer, "amount")["measures"]["ks"] == column(one, "amount")["measures"]["ks"]
+
+
+def test_a_type_that_changes_in_the_middle_of_a_csv_file_is_widened(tmp_path: Path) -> None:
+    numbers = [str(number) for number in range(1_200_000)]
+    (tmp_path / "whole.csv").write_text("x,y\n" + "\n".join(f"{each},1" for each in numbers) + "\n")
+    (tmp_path / "mixed.csv").write_text("x,y\n" + "\n".join(f"{each},1" for each in [*numbers[:-1], "0.5"]) + "\n")
+    answer = ask(tmp_path, "whole.csv", "mixed.csv", code=0)
+    assert answer["rows_now"] == 1_200_000
+    assert column(answer, "x")["measures"]["ks"] < 1e-5
+
+
+def test_keys_and_age_alarm_when_asked(folder: Path) -> None:
+    twice = table(2)
+    twice["id"] = [twice["id"][number % 3_000] for number in range(ROWS)]
+    write(folder, "twice.parquet", twice)
+    answer = ask(folder, "reference.parquet", "twice.parquet", "--key", "id", code=1)
+    assert answer["whole"][0]["measure"] == "duplicate-keys"
+    assert answer["whole"][0]["effect"] == 0.25
+    answer = ask(folder, "reference.parquet", "same.parquet", "--time", "at", "--max-age", "2d", code=1)
+    assert answer["whole"][0]["measure"] == "age"
+
+
+def test_few_rows_are_not_enough(folder: Path) -> None:
+    write(folder, "few.parquet", table(5, rows=50))
+    assert "Not enough data" in run(folder, "reference.parquet", "few.parquet", "--ignore", "id,at", code=0)
+
+
+def test_one_outlier_blinds_nothing_and_raises_nothing(folder: Path) -> None:
+    outlier = table(2)
+    outlier["height"][0] = 1e300
+    outlier["amount"][0] = numpy.inf
+    outlier["more 01"][0] = -1e9
+    write(folder, "outlier.parquet", outlier)
+    assert alarming(ask(folder, "reference.parquet", "outlier.parquet", code=0)) == {}
+    assert alarming(ask(folder, "outlier.parquet", "reference.parquet", code=0)) == {}
+    moved = dict(outlier)
+    moved["height"] = outlier["height"] + 3.0
+    write(folder, "moved.parquet", moved)
+    assert alarming(ask(folder, "outlier.parquet", "moved.parquet", code=1)).keys() == {"height"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("no.parquet", "same.parquet"), "no such file"),
+        (("reference.parquet", "broken.parquet"), "cannot be read as Parquet"),
+        (("reference.parquet", "same.parquet", "--ignore", "nothing"), "no such column"),
+        (("reference.parquet",), "nothing to compare"),
+        (("reference.parquet", "same.parquet", "--effect", "2"), "between 0 and 1"),
+        (("notes.json", "same.parquet"), "not a stored reference"),
+        (("reference.parquet", "notes.txt"), "neither a Parquet nor a CSV"),
+        (("reference.parquet", "other.parquet"), "Not one column"),
+    ],
+)
+def test_bad_input_is_exit_code_2_and_one_clear_message(folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    (folder / "broken.parquet").write_bytes(b"PAR1 no")
+    (folder / "notes.json").write_text("{}")
+    (folder / "notes.txt").write_text("x")
+    write(folder, "other.parquet", {"something": [1, 2, 3]})
+    assert said in " ".join(run(folder, *arguments, code=2).split())
+
+
+@pytest.mark.skipif(browser.installed() is None, reason="Chromium is not installed; .ci/run installs it")
+def test_the_page_is_whole_in_a_browser(folder: Path) -> None:
+    run(folder, "reference.parquet", "wrong.parquet", "--html", "report.html", code=1)
+    with browser.tab(browser.installed() or "", folder / "profile") as tab:
+        tab.open((folder / "report.html").as_uri())
+        picture = tab.look(folder / "report.png")
+        assert tab.errors == []
+        assert tab.value("document.querySelectorAll('tbody tr').length") == 30
+        assert tab.value("document.querySelector('h1').textContent").strip().endswith("alarms")
+        assert tab.value("document.querySelectorAll('figure svg').length") > 10
+        assert tab.value("document.querySelector('tbody td:nth-child(2)').textContent") in {"age", "member"}
+        assert tab.value("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert len(picture) > 50_000
