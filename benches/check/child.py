@@ -37,7 +37,8 @@ def run(command: Sequence[str], *, limit_s: float, environment: Mapping[str, str
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err, env={**os.environ, **(environment or {})})
-        stop = threading.Timer(limit_s, process.kill)
+        resource.prlimit(process.pid, resource.RLIMIT_CPU, (math.ceil(limit_s), math.ceil(limit_s)))
+        stop = threading.Timer(_PATIENCE * limit_s, process.kill)
         stop.start()
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
