@@ -76,7 +76,7 @@ def _rows(model: models.Model, plan: speed.Plan, server: process.Process, form: 
         plan.say(f"{form}: {rows} rows a request")
         return _step(plan, server, speed.many_rows(model, rows)[form], rows)
 
-    return _series(f"Rows a request, {form}, durable", "row", ROWS, step)
+    return _series(f"Rows a request, {form}, durable", ("rows", "row"), ROWS, step)
 
 
 def _bodies(model: models.Model, plan: speed.Plan, server: process.Process) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _bodies(model: models.Model, plan: speed.Plan, server: process.Process) -> d
         made = work.make(model, podium_scorer.path(), rows, work.oip_json, work.read_podium)
         return _step(plan, server, made, len(made.bodies[0].content), connections=1)
 
-    found = _series("Bytes a body, JSON, durable, 1 connection", "byte", BODIES, step)
+    found = _series("Bytes a body, JSON, durable, 1 connection", ("bytes", "byte"), BODIES, step)
     found["over_the_limit"] = measure.status(
         server, work.Body(b" " * (16 * 1024 * 1024 + 1), path=podium_scorer.path())
     )
@@ -107,7 +107,7 @@ def _features(plan: speed.Plan) -> dict[str, Any]:
                 plan, server, work.make(made[at], path, 1, work.oip_json, work.read_podium), features
             )  # fmt: skip
 
-        return _series("Features of a row, one row, JSON, durable", "feature", FEATURES, step)
+        return _series("Features of a row, one row, JSON, durable", ("features", "feature"), FEATURES, step)
 
 
 def _models(model: models.Model, plan: speed.Plan) -> dict[str, Any]:
@@ -128,7 +128,9 @@ def _models(model: models.Model, plan: speed.Plan) -> dict[str, Any]:
         shutil.rmtree(place)
         return msgspec.structs.replace(found, work=count)
 
-    found = _series("Models in one scorer, requests to all in turn, one row, JSON, durable", "request", MODELS, step)
+    found = _series(
+        "Models in one scorer, requests to all in turn, one row, JSON, durable", ("models", "request"), MODELS, step
+    )
     for line, count in zip(found["steps"], MODELS, strict=False):
         line |= started[count]
     if MODELS[-1] in started:
@@ -152,8 +154,9 @@ def _step(
     )
 
 
-def _series(title: str, unit: str, values: Sequence[int], step: Callable[[int], Step]) -> dict[str, Any]:
-    """A series, as far as it went; `stopped` says why it went no further."""
+def _series(title: str, words: tuple[str, str], values: Sequence[int], step: Callable[[int], Step]) -> dict[str, Any]:
+    """A series, as far as it went; `stopped` says why it went no further. `words`: what grows, what cost is told of."""
+    counted, unit = words
     steps, stopped = [], ""
     for value in values:
         try:
@@ -162,5 +165,6 @@ def _series(title: str, unit: str, values: Sequence[int], step: Callable[[int], 
             stopped = f"{value:,}: {problem}"
             break
     costs = [(one.work, one.each_us) for one in steps]
-    found = {"title": title, "unit": unit, "steps": msgspec.to_builtins(steps), "said": cliffs(costs, unit)}
+    found = {"title": title, "counted": counted, "unit": unit, "steps": msgspec.to_builtins(steps)}
+    found["said"] = cliffs(costs, unit)
     return found | ({"stopped": stopped, "said": f"{found['said']} Stopped at {stopped}"} if stopped else {})

@@ -66,7 +66,7 @@ class Process:
         return (errors or lines[-1:] or ["it said nothing."])[0][:300]
 
     def cpu_seconds(self) -> float:
-        """Processor time, user and system, of it and its living descendants."""
+        """Processor time, user and system, of it and its descendants, also of those that ended."""
         return sum(_cpu(pid) for pid in self._family())
 
     def memory_mb(self) -> float:
@@ -143,7 +143,7 @@ def _cpu(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICK
+    return sum(map(int, fields[11:15])) / _TICK  # its own, and its ended children's
 
 
 def _status(pid: int, name: str) -> float:

@@ -11,6 +11,13 @@ FORMS = {
     "arrow_100": "Podium, Arrow",
     "grpc_100": "Podium, gRPC",
 }
+_COLUMNS = {
+    "p50_ms": "p50 ms",
+    "rows_per_s": "rows/s",
+    "cpu_us": "CPU µs a request",
+    "idle_MB": "idle MB",
+    "start_cpu_s": "CPU s to start",
+}
 _BUSY = 0.95
 _JUDGED = {True: "pass", False: "miss", None: "not measured"}
 
@@ -95,7 +102,8 @@ def _growth(growth: Mapping[str, Any]) -> Iterator[Table]:
     for section in growth.values():
         if isinstance(section, Mapping):
             steps: list[Mapping[str, Any]] = section["steps"]
-            columns = [key.replace("_", " ") for key in (steps[0] if steps else ("work",))]
+            titles = _COLUMNS | {"work": str(section["counted"]), "each_us": f"CPU µs a {section['unit']}"}
+            columns = [titles[key] for key in (steps[0] if steps else ("work",))]
             rows = [[number(value) for value in step.values()] for step in steps]
             yield Table(str(section["title"]), columns, rows, str(section["said"]))
     over = growth["body"].get("over_the_limit", "")
