@@ -268,6 +268,17 @@ def test_the_audit_is_listed_verified_and_exported(serving: Shell) -> None:
     assert len(lines) == written["events"] > 20
 
 
+def test_a_logged_prediction_is_explained(serving: Shell, scored: list[dict[str, str]]) -> None:
+    found = serving.ask("explain", scored[7]["prediction_id"])
+    assert found["score"] == pytest.approx(float(scored[7]["score"]))
+    assert found["method"] == "linear"
+    assert found["base"] + sum(found["contributions"].values()) == pytest.approx(found["margin"])
+    assert "exact (weight times distance from the mean)" in serving.run("explain", scored[7]["prediction_id"]).stdout
+    rows = serving.ask("score", "churn", "--explain", "--data", '[{"amount": 90, "kind": "gone"}]')
+    assert set(rows[0]["contributions"]) == {"amount", "kind"}
+    assert serving.ask("reviews", "list") == []
+
+
 def test_predictions_replay_to_the_same_number(serving: Shell, scored: list[dict[str, str]]) -> None:
     one = serving.ask("replay", scored[7]["prediction_id"])
     assert one["identical"] is True

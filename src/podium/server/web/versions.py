@@ -92,6 +92,7 @@ def version(request: page.WebRequest, store: Store, caller: access.Caller, name:
             slices=_slices(content.get("slices", {}), spec.metrics.primary),
             cost=content.get("cost", {}),
             latency=content.get("latency", {}).get("one_row_us"),
+            explained="explanation" in content,
             champion=champion,
             champion_metrics={} if champion is None else _metrics(connection, champion),
             approvals=_standing(approvals.of_version(connection, item.project, item.digest), held, now_us),
