@@ -2,7 +2,7 @@
    a power cut would take back. Each note is one line, appended by one write. Every file keeps a second name in the
    stash, so that its bytes are there after it was renamed over or deleted. With POWER_CUT_LIES the disk only says that
    it syncs. Notes: c create, w write (offset, length), r rename, l link, u unlink, S/s sync of a file begins/ends, D/d of
-   the folder. */
+   the folder. While the file POWER_CUT_REFUSES exists, writes there fail with the error number that it holds. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define MOST 65536
-static const char *root, *stash, *journal;
+static const char *root, *stash, *journal, *refuses;
 static int lies, journal_fd = -1;
 static size_t root_length;
 static char tracked[MOST];
@@ -38,6 +38,7 @@ __attribute__((constructor)) static void begin(void) {
   root = getenv("POWER_CUT_ROOT");
   stash = getenv("POWER_CUT_STASH");
   journal = getenv("POWER_CUT_JOURNAL");
+  refuses = getenv("POWER_CUT_REFUSES");
   lies = getenv("POWER_CUT_LIES") != NULL;
   root_length = root ? strlen(root) : 0;
 #define FIND(name) real_##name = dlsym(RTLD_NEXT, #name)
@@ -49,7 +50,19 @@ static int under(const char *path) {
   return root && path && strncmp(path, root, root_length) == 0 && path[root_length] == '/';
 }
 
+static int refused(void) {
+  char number[8] = {0};
+  int fd = refuses ? real_open(refuses, O_RDONLY | O_CLOEXEC, 0) : -1;
+  if (fd < 0) return 0;
+  if (read(fd, number, sizeof number - 1) < 0) number[0] = 0;
+  real_close(fd);
+  int code = atoi(number);
+  if (code) errno = code;
+  return code;
+}
+
 static void note(const char *format, ...) {
+  if (!journal) return;
   char line[4096];
   va_list arguments;
   va_start(arguments, format);
@@ -69,7 +82,7 @@ static unsigned long inode(int fd) {
 static int opened(int fd, const char *path, int flags, int fresh) {
   if (fd < 0 || fd >= MOST) return fd;
   tracked[fd] = under(path) && (flags & (O_WRONLY | O_RDWR)) != 0;
-  if (tracked[fd] && fresh) {
+  if (tracked[fd] && fresh && stash) {
     char second[4096];
     snprintf(second, sizeof second, "%s/%lu", stash, inode(fd));
     real_link(path, second);
@@ -95,21 +108,25 @@ static int fresh(const char *path, int flags) {
 int open(const char *path, int flags, ...) {
   MODE(flags)
   int is_new = fresh(path, flags);
+  if (is_new && refused()) return -1;
   return opened(real_open(path, flags, mode), path, flags, is_new);
 }
 int open64(const char *path, int flags, ...) {
   MODE(flags)
   int is_new = fresh(path, flags);
+  if (is_new && refused()) return -1;
   return opened(real_open(path, flags | O_LARGEFILE, mode), path, flags, is_new);
 }
 int openat(int at, const char *path, int flags, ...) {
   MODE(flags)
   int is_new = fresh(path, flags);
+  if (is_new && refused()) return -1;
   return opened(real_openat(at, path, flags, mode), path, flags, is_new);
 }
 int openat64(int at, const char *path, int flags, ...) {
   MODE(flags)
   int is_new = fresh(path, flags);
+  if (is_new && refused()) return -1;
   return opened(real_openat(at, path, flags | O_LARGEFILE, mode), path, flags, is_new);
 }
 int close(int fd) {
@@ -123,16 +140,19 @@ static void wrote(int fd, ssize_t count, off_t end) {
   if (count > 0) note("w %lu %ld %ld\n", inode(fd), (long)(end - count), (long)count);
 }
 ssize_t write(int fd, const void *data, size_t length) {
+  if (watched(fd) && refused()) return -1;
   ssize_t count = real_write(fd, data, length);
   if (watched(fd)) wrote(fd, count, lseek(fd, 0, SEEK_CUR));
   return count;
 }
 ssize_t writev(int fd, const struct iovec *parts, int number) {
+  if (watched(fd) && refused()) return -1;
   ssize_t count = real_writev(fd, parts, number);
   if (watched(fd)) wrote(fd, count, lseek(fd, 0, SEEK_CUR));
   return count;
 }
 ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) {
+  if (watched(fd) && refused()) return -1;
   ssize_t count = real_pwrite(fd, data, length, offset);
   if (watched(fd)) wrote(fd, count, offset + count);
   return count;

@@ -1,63 +1,82 @@
 """The disk is full, or cannot be written: what is acknowledged is kept or counted, and the scorer goes on by itself.
 
-As root, the log lies on a small file system of its own, which is filled up or made read-only; others cannot mount one,
-and skip these tests (not where CI is set).
+Once the log lies on a small file system of its own, which is filled up or made read-only (where this user may mount one),
+once a preloaded library answers for the disk.
 """
 
-import os
+import errno
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from podium.core.rollout import Durability
 from tests import scoring_kit as kit
-from tests.faults import aftermath, load
+from tests.faults import aftermath, load, power
 from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
 
 _SIZE = "4m"
 _ROOM = 600
 """Rows that may wait in memory."""
+DROPPED = "podium_log_dropped_total"
+_Undo = Callable[[], None]
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Path]:
-    """The log's folder, on a file system of four megabytes."""
-    folder = tmp_path / "scorer" / "log"
-    folder.mkdir(parents=True)
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(folder)], check=False)
-    if made.returncode != 0:
-        if os.environ.get("CI"):
-            pytest.fail("CI runs as root and may mount")
-        pytest.skip("this user may not mount a file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+class Disk:
+    """What the log lies on. `variables`: what a scorer's environment needs for it."""
+
+    def __init__(self, log: Path, variables: Mapping[str, str]) -> None:
+        self.log = log
+        self.variables = variables
+
+    def fill(self) -> _Undo:
+        """Leave no byte; the answer makes room again."""
+        if self.variables:
+            return self._refuse(errno.ENOSPC)
+        ballast = self.log / "ballast"
+        with ballast.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+        return ballast.unlink
+
+    def lock(self) -> _Undo:
+        """Make it read-only, once no file there is open for writing; the answer undoes it."""
+        if self.variables:
+            return self._refuse(errno.EROFS)
+        while any(self.log.glob("*.open")):
+            time.sleep(0.05)
+        self._remount("ro")
+        return lambda: self._remount("rw")
+
+    def _remount(self, how: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{how}", str(self.log)], check=True)
+
+    def _refuse(self, code: int) -> _Undo:
+        told = Path(self.variables["POWER_CUT_REFUSES"])
+        told.write_text(str(code))
+        return told.unlink
 
 
-def fill(log: Path) -> Callable[[], None]:
-    """Leave no byte; the answer makes room again."""
-    ballast = log / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            pass
-    return ballast.unlink
-
-
-def lock(log: Path) -> Callable[[], None]:
-    """Make it read-only (when no file there is open for writing); the answer undoes it."""
-    subprocess.run(["mount", "-o", "remount,ro", str(log)], check=True)
-
-    def again() -> None:
-        subprocess.run(["mount", "-o", "remount,rw", str(log)], check=True)
-
-    return again
+@pytest.fixture(params=["mounted", "preloaded"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    log = tmp_path / "scorer" / "log"
+    log.mkdir(parents=True)
+    if request.param == "preloaded":
+        variables = {"LD_PRELOAD": str(power.library(tmp_path)), "POWER_CUT_ROOT": str(log)}
+        yield Disk(log, {**variables, "POWER_CUT_REFUSES": str(tmp_path / "refuses")})
+        return
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(log)]
+    if subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("this user may not mount a file system; the preloaded library stands in")
+    yield Disk(log, {})
+    subprocess.run(["umount", "-l", str(log)], check=True)
 
 
 def metric(process: kit.Process, name: str) -> int:
@@ -79,18 +98,16 @@ def refused_once(process: kit.Process, seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-def durable(folder: Path, log: Path, refuse: Callable[[Path], Callable[[], None]], trials: int) -> str | None:
+def durable(folder: Path, disk: Disk, refuse: Callable[[], _Undo], trials: int) -> str | None:
     """Under `durable`; what did not hold, if anything."""
     prepare(folder, Durability.DURABLE)
     given: dict[str, float] = {}
-    with kit.Process(folder, None, segment_seconds=0.3) as process:
+    with kit.Process(folder, disk.variables, segment_seconds=0.3) as process:
         for trial in range(trials):
             good = load.Load(process.url, f"good{trial}", threads=2)
             time.sleep(0.2)
             good.stop()
-            while refuse is lock and any(log.glob("*.open")):
-                time.sleep(0.05)
-            again = refuse(log)
+            again = refuse()
             bad = load.Load(process.url, f"bad{trial}", threads=2, pause=0.01)
             refused_once(process)
             time.sleep(0.4)
@@ -102,7 +119,7 @@ def durable(folder: Path, log: Path, refuse: Callable[[Path], Callable[[], None]
                 return f"trial {trial}: {good.failed[:1]}, {bad.refused}, {bad.retry_after}, again after {after:.1f} s"
         process.drain()
         process.stop()
-    logged = aftermath.scores(aftermath.segments(log))
+    logged = aftermath.scores(aftermath.segments(disk.log))
     lost = [one for one, score in given.items() if logged.get(one) != score]
     return f"{len(lost)} lost" if lost else None
 
@@ -115,30 +132,29 @@ def until_answered(process: kit.Process) -> float:
     return time.monotonic() - begun
 
 
-def queued(
-    folder: Path, log: Path, refuse: Callable[[Path], Callable[[], None]], trials: int
-) -> tuple[str | None, int]:
+def queued(folder: Path, disk: Disk, refuse: Callable[[], _Undo], trials: int) -> tuple[str | None, int]:
     """Under `queued`; what did not hold, if anything, and how many rows were dropped."""
     prepare(folder, Durability.QUEUED)
     given: dict[str, float] = {}
-    with kit.Process(folder, None, segment_seconds=0.3, log_rows=_ROOM) as process:
+    with kit.Process(folder, disk.variables, segment_seconds=0.3, log_rows=_ROOM) as process:
         for trial in range(trials):
             time.sleep(0.1)
-            while refuse is lock and any(log.glob("*.open")):
-                time.sleep(0.05)
-            again = refuse(log)
+            again = refuse()
             clients = load.Load(process.url, f"queued{trial}", threads=2)
             refused_once(process)
-            time.sleep(0.5)
+            before, end = metric(process, DROPPED), time.monotonic() + 20
+            while metric(process, DROPPED) == before:
+                assert time.monotonic() < end, "there is always room"
+                time.sleep(0.05)
             again()
             clients.stop()
             given |= clients.scores()
             if clients.failed:
                 return f"trial {trial}: {clients.failed[:1]}", 0
         process.drain()
-        dropped = metric(process, "podium_log_dropped_total")
+        dropped = metric(process, DROPPED)
         process.stop()
-    logged = aftermath.scores(aftermath.segments(log))
+    logged = aftermath.scores(aftermath.segments(disk.log))
     missing = [one for one in given if one not in logged]
     more = [one for one in logged if one not in given]
     if len(missing) != dropped or more:
@@ -147,22 +163,22 @@ def queued(
 
 
 @pytest.mark.parametrize("trials", forms("disk-full"))
-def test_a_full_disk(trials: int, tmp_path: Path, log: Path, record: Record) -> None:
-    wrong, measured = both(tmp_path / "scorer", log, fill, trials)
+def test_a_full_disk(trials: int, tmp_path: Path, disk: Disk, record: Record) -> None:
+    wrong, measured = both(tmp_path / "scorer", disk, disk.fill, trials)
     record("disk-full", trials, measured, held=wrong is None)
 
 
 @pytest.mark.parametrize("trials", forms("read-only"))
-def test_a_disk_that_became_read_only(trials: int, tmp_path: Path, log: Path, record: Record) -> None:
-    wrong, measured = both(tmp_path / "scorer", log, lock, trials)
+def test_a_disk_that_became_read_only(trials: int, tmp_path: Path, disk: Disk, record: Record) -> None:
+    wrong, measured = both(tmp_path / "scorer", disk, disk.lock, trials)
     record("read-only", trials, measured, held=wrong is None)
 
 
-def both(folder: Path, log: Path, refuse: Callable[[Path], Callable[[], None]], trials: int) -> tuple[str | None, str]:
-    wrong = durable(folder, log, refuse, trials)
+def both(folder: Path, disk: Disk, refuse: Callable[[], _Undo], trials: int) -> tuple[str | None, str]:
+    wrong = durable(folder, disk, refuse, trials)
     if wrong is not None:
         return wrong, f"durable: {wrong}"
-    wrong, dropped = queued(folder, log, refuse, trials)
+    wrong, dropped = queued(folder, disk, refuse, trials)
     if wrong is not None:
         return wrong, f"queued: {wrong}"
     return None, f"durable: 503 with Retry-After, none lost; queued: 200, {dropped:,} drops, all counted; both went on"
