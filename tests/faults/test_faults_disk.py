@@ -1,7 +1,7 @@
 """The disk is full, or cannot be written: what is acknowledged is kept or counted, and the scorer goes on by itself.
 
-Once the log lies on a small file system of its own, which is filled up or made read-only (where this user may mount one),
-once a preloaded library answers for the disk.
+Once the log lies on a small file system of its own, which is filled up or made read-only (where this user may mount
+one), once a preloaded library answers for the disk.
 """
 
 import errno
