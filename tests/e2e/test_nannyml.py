@@ -1,6 +1,8 @@
 """The estimates against nannyml itself, in an environment of its own."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,9 +43,12 @@ SIZE = 5000
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("nannyml")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     made = folder / "bin" / "python"
-    subprocess.run([made, "-m", "pip", "install", "--quiet", *PACKAGES], check=True, timeout=900)
+    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+    make = [uv, "venv", "--quiet", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
+    subprocess.run([*make, folder], check=True)
+    tool = [uv, "pip", "install", "--python", made] if uv else [made, "-m", "pip", "install"]
+    subprocess.run([*tool, "--quiet", *PACKAGES], check=True, timeout=900)
     return made
 
 
@@ -61,6 +66,7 @@ def write(path: Path, target: list[float], score: list[float]) -> None:
 @pytest.mark.timeout(1500)
 def test_estimates_equal_nannymls(python: Path, tmp_path: Path) -> None:
     """Calibrated scores and such that promise too much, with drift; no ties: within 1e-8, calibrated alike."""
+    environment = os.environ | {"NML_DISABLE_USAGE_LOGGING": "1"}
     for power in (1.0, 2.0):
         for seed in (1, 2, 3):
             random = numpy.random.default_rng(seed)
@@ -68,7 +74,9 @@ def test_estimates_equal_nannymls(python: Path, tmp_path: Path) -> None:
             later_target, later = drawn(random, 0.4, power)
             write(tmp_path / "a.csv", target, score)
             write(tmp_path / "b.csv", later_target, later)
-            said = subprocess.run([python, "-c", SCRIPT, str(tmp_path)], check=True, capture_output=True, text=True)
+            said = subprocess.run(
+                [python, "-c", SCRIPT, str(tmp_path)], check=True, capture_output=True, text=True, env=environment
+            )
             theirs = json.loads(said.stdout.splitlines()[-1])
             made = calibration.line(target, score)
             assert (made is not None) == theirs["calibrated"]
