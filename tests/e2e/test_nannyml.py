@@ -47,7 +47,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     make = [uv, "venv", "--quiet", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
     subprocess.run([*make, folder], check=True)
-    tool = [uv, "pip", "install", "--python", made] if uv else [made, "-m", "pip", "install"]
+    tool = [uv, "pip", "install", "--python", str(made)] if uv else [str(made), "-m", "pip", "install"]
     subprocess.run([*tool, "--quiet", *PACKAGES], check=True, timeout=900)
     return made
 
