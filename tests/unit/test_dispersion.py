@@ -96,6 +96,29 @@ def test_training_measures_it_window_by_window() -> None:
     assert made.numeric["wind"].null_dispersion > 20
 
 
+def test_it_holds_for_whole_windows_also_where_most_rows_are_null() -> None:
+    """Measured on half of the rows, it is told as of all, so that half of the rows in production get theirs again."""
+    random = np.random.default_rng(4)
+    week = np.repeat(np.arange(30), 400)
+    values = random.normal(size=week.size) + random.normal(size=30)[week]
+    half = np.where(np.arange(week.size) % 2 == 0, values, np.nan)
+    known = references.numeric(values)
+    full, some = (
+        windows.disperse(references_of(known), {"wind": each}, values, week).numeric["wind"] for each in (values, half)
+    )
+    assert some.dispersion == pytest.approx(full.dispersion, rel=0.2)
+
+
+def test_means_of_windows_that_share_something_vary_as_much_more() -> None:
+    """F of one-way ANOVA is about 1 + n·var between / var within."""
+    random = np.random.default_rng(5)
+    week = np.repeat(np.arange(200), 50)
+    values = random.normal(size=week.size) + random.normal(0.0, 0.5, 200)[week]
+    assert dispersion.of_means(values, week) == pytest.approx(1 + 50 * 0.25, rel=0.25)
+    assert dispersion.of_means(random.normal(size=week.size), week) < 1.4
+    assert dispersion.of_means([1.0, 2.0], [0, 1]) == 1.0
+
+
 def references_of(known: reference.NumericReference) -> reference.Reference:
     return reference.Reference(
         rows=1, numeric={"wind": known}, categorical={}, score=known, metrics={}, cost_per_row=None

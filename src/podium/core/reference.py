@@ -50,6 +50,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float]
     cost_per_row: float | None
     window_rows: float = 0.0
-    """Rows of a window on average, at which the dispersions were measured; 0: they were not."""
+    """Rows of a window on average, at which the dispersions hold; 0: they were not measured."""
+    metric_dispersion: dict[str, float] = {}
+    """By metric that is a mean over rows: how much more windows' means vary than by chance."""
     calibration: Calibration | None = None
     """Of a binary model: what performance is estimated from while outcomes are not known."""

@@ -38,6 +38,29 @@ def dispersion(counts: numpy.typing.ArrayLike) -> float:
     return max(1.0, statistic / float((windows - 1) * (cells - 1)))
 
 
+def of_means(values: numpy.typing.ArrayLike, windows: numpy.typing.ArrayLike) -> float:
+    """The same of a number's mean: the variance between windows' means over that within them (F of one-way ANOVA).
+
+    `values`, finite, and `windows`, whole numbers, both shape [n]. 1 with fewer than 3 windows or when nothing varies;
+    never less. Source: Fisher 1925, "Statistical Methods for Research Workers", chapter VII; Kish 1965, "Survey
+    Sampling", section 5.4.
+
+    >>> of_means([1.0, 1.2, 0.8, 1.0, 1.2, 0.8, 1.0, 1.2, 0.8], [0, 0, 0, 1, 1, 1, 2, 2, 2])
+    1.0
+    >>> round(of_means([1.0, 1.2, 0.8, 3.0, 3.2, 2.8, 5.0, 5.2, 4.8], [0, 0, 0, 1, 1, 1, 2, 2, 2]))
+    300
+    """
+    each = numpy.asarray(values, dtype=numpy.float64)
+    _, places, counts = numpy.unique(windows, return_inverse=True, return_counts=True)
+    groups = counts.size
+    if groups < _FEWEST or each.size <= groups:
+        return 1.0
+    means = numpy.bincount(places, weights=each) / counts
+    between = float((counts * (means - each.mean()) ** 2).sum()) / (groups - 1)
+    within = float(((each - means[places]) ** 2).sum()) / (each.size - groups)
+    return max(1.0, between / within) if within > 0 else 1.0
+
+
 def scaled(dispersion: float, rows: float, measured_at: float) -> float:
     """The dispersion of windows of another size: what rows share grows with their number, chance does not.
 

@@ -103,6 +103,7 @@ def of_outcomes(rows: Labelled, before: reference.Reference, spec: project.Proje
             continue
         measure = by_name.find(name, spec.costs)
         found = measure.interval(rows.target, rows.score, rows.threshold, confidence) if enough else None
+        found = _widened(found, before, name)
         sign = 1.0 if measure.higher_is_better else -1.0
         limit = expected - sign * limits.performance_drop * abs(expected)
         yield of_estimate(CheckKind.PERFORMANCE, measure.name, found, expected, limit, sign, rows.target.size)
@@ -110,8 +111,18 @@ def of_outcomes(rows: Labelled, before: reference.Reference, spec: project.Proje
         target, act = (each if rows.decided is None else each[rows.decided] for each in (rows.target, rows.act))
         some = enough and target.size >= limits.min_rows
         paid = interval.mean(cost.losses(target, act, spec.costs), confidence) if some else None
+        paid = _widened(paid, before, by_name.COST)
         limit = before.cost_per_row + limits.cost_rise * abs(before.cost_per_row)
         yield of_estimate(CheckKind.COST, by_name.COST, paid, before.cost_per_row, limit, -1.0, target.size)
+
+
+def _widened(found: run.Interval | None, before: reference.Reference, metric: str) -> run.Interval | None:
+    """An interval over rows that belong together: wider by the root of how much more quiet windows vary."""
+    if found is None or metric not in before.metric_dispersion:
+        return found
+    times = dispersion.scaled(before.metric_dispersion[metric], found.rows, before.window_rows) ** 0.5
+    low, high = (found.value + (end - found.value) * times for end in (found.low, found.high))
+    return msgspec.structs.replace(found, low=low, high=high)
 
 
 def _drift(

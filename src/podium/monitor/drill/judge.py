@@ -49,6 +49,7 @@ def reference_of(
         categorical=categorical,
         score=_spread(references.numeric(rows.score), trained.score),
         window_rows=trained.window_rows,
+        metric_dispersion=trained.metric_dispersion,
         metrics={} if found is None else {measure.name: found.value},
         cost_per_row=priced,
     )

@@ -18,6 +18,7 @@ from podium.core.run import Interval
 from podium.core.signature import Signature, Task
 from podium.measures import rows
 from podium.measures.business import cost, review, threshold
+from podium.measures.drift import dispersion
 from podium.measures.performance import by_name
 
 SLICE_ROWS = 100
@@ -44,6 +45,8 @@ class Evaluated(NamedTuple):
     """The share of the test split's rows that are."""
     fairness: dict[str, dict[str, Interval]] = {}  # noqa: RUF012 - never changed
     """By measure, then slice column: the widest gap between groups on the test split."""
+    metric_dispersion: dict[str, float] = {}  # noqa: RUF012 - never changed
+    """By metric that is a mean: how much more windows' means vary than by chance."""
 
 
 def score(estimator: Any, signature: Signature, features: columns.Columns) -> rows.Numbers:
@@ -105,7 +108,21 @@ def evaluate(table: tables.Table, scores: rows.Numbers, spec: project.Project) -
         table.target[test], scores[test], cut, band, spec
     )
     unlike = fairness.gaps(table, scores, cut, band, spec)
-    return Evaluated(scores, cut, metrics, slices, paid, band, review.share(scores[test], band), unlike)
+    spread = _dispersions(measures, table, scores, cut)
+    return Evaluated(scores, cut, metrics, slices, paid, band, review.share(scores[test], band), unlike, spread)
+
+
+def _dispersions(
+    measures: list[by_name.Measure], table: tables.Table, scores: rows.Numbers, cut: float | None
+) -> dict[str, float]:
+    """Over all rows, as a quiet window has rows of every part."""
+    if table.windows is None:
+        return {}
+    return {
+        measure.name: dispersion.of_means(measure.losses(table.target, scores, measure.decide(cut)), table.windows)
+        for measure in measures
+        if measure.losses is not None and not (measure.needs_threshold and cut is None)
+    }
 
 
 def _names(spec: project.Project) -> list[str]:

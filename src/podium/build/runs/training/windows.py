@@ -54,9 +54,15 @@ def _numeric(
     cells = numpy.searchsorted(numpy.asarray(known.edges), values[~null], side="left")
     return msgspec.structs.replace(
         known,
-        dispersion=dispersion.dispersion(_table(windows[~null], cells, len(known.counts))),
+        dispersion=_whole(dispersion.dispersion(_table(windows[~null], cells, len(known.counts))), null),
         null_dispersion=dispersion.dispersion(_table(windows, null.astype(numpy.int64), 2)),
     )
+
+
+def _whole(found: float, null: numpy.typing.NDArray[numpy.bool_]) -> float:
+    """A dispersion that was measured on the rows without nulls, as it would be if none were null."""
+    known = null.size - int(null.sum())
+    return dispersion.scaled(found, null.size, known) if known else 1.0
 
 
 def _categorical(known: CategoryReference, values: numpy.typing.NDArray[Any], windows: Numbers) -> CategoryReference:
@@ -66,7 +72,7 @@ def _categorical(known: CategoryReference, values: numpy.typing.NDArray[Any], wi
     cells = numpy.array([places.get(word, len(places)) for word in words[~null].tolist()], dtype=numpy.int64)
     return msgspec.structs.replace(
         known,
-        dispersion=dispersion.dispersion(_table(windows[~null], cells, len(places) + 1)),
+        dispersion=_whole(dispersion.dispersion(_table(windows[~null], cells, len(places) + 1)), null),
         null_dispersion=dispersion.dispersion(_table(windows, null.astype(numpy.int64), 2)),
     )
 
