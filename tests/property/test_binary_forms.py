@@ -15,7 +15,7 @@ from podium.bundle import arrow_columns, columns, grid
 from podium.core.errors import Invalid
 from podium.core.signature import Field, FieldType, Signature, Task
 from podium.scoring import codec, codecs, request
-from podium.scoring.protocols import arrow, binary, tensors
+from podium.scoring.protocols import arrow, arrow_answer, binary, tensors
 
 SIGNATURE = Signature(
     features=tuple(Field(name=kind.value, type=kind) for kind in FieldType), task=Task.BINARY, key="id", target="y"
@@ -199,6 +199,31 @@ def test_texts_are_read_together_as_they_are_apart(parts: list[bytes], rows: int
         apart = [read([part]) for part in parts]
         together = read(parts)
         assert together == (None if None in apart else [only for (only,) in apart])
+
+
+@given(
+    strategies.text(strategies.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20),
+    strategies.lists(
+        strategies.tuples(
+            strategies.floats(allow_nan=False), strategies.sampled_from([True, False, None]), strategies.integers(1, 9)
+        ),
+        max_size=20,
+    ),
+)
+def test_the_answer_reads_as_the_library_would_have_written_it(
+    request_id: str, rows: list[tuple[float, bool | None, int]]
+) -> None:
+    scores, decisions, versions = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+    ids = request.prediction_ids(request_id, len(rows))
+    scored = request.Scored(
+        request_id=request_id, prediction_ids=ids, scores=scores, decisions=decisions, versions=versions
+    )
+    table = pa.ipc.open_stream(arrow_answer.write(scored, "delay")).read_all()
+    table.validate(full=True)
+    assert table.schema.equals(arrow_answer.SCHEMA)
+    assert table.schema.metadata == {b"podium.request_id": request_id.encode(), b"podium.endpoint": b"delay"}
+    assert [column.to_pylist() for column in table.columns] == [ids, scores, decisions, versions]
+    assert table["decision"].null_count == decisions.count(None)
 
 
 BODY, SIZE = tensors_of([{"number": 1.5, "integer": 3, "text": "JFK", "boolean": True, "id": "UA1"}] * 3)

@@ -4,7 +4,6 @@ https://arrow.apache.org/docs/format/Columnar.html
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,24 +13,15 @@ from podium.core import errors
 from podium.core.errors import Invalid
 from podium.core.signature import Signature
 from podium.scoring import codec, request
-from podium.scoring.protocols import ipc_frames, sent, tensors
+from podium.scoring.protocols import arrow_answer, ipc_frames, sent, tensors
 from podium.scoring.protocols.json_body import Malformed
 
 MEDIA = "application/vnd.apache.arrow.stream"
-REQUEST_ID = "podium.request_id"
+REQUEST_ID = arrow_answer.REQUEST_ID
 """The schema metadata that may hold the request's id, and holds it in the answer. The header X-Request-Id wins."""
 MOST_BYTES = 32 * 1024 * 1024
 """Of a request's texts, dictionaries spelled out; and of its compressed buffers, unpacked."""
 _FIX = "Send one Arrow IPC stream: a schema, dictionaries if any, record batches."
-_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-_ANSWER = pa.schema(
-    [
-        pa.field("prediction_id", pa.string(), nullable=False),
-        pa.field("score", pa.float64(), nullable=False),
-        pa.field("decision", pa.bool_()),
-        pa.field("version", pa.int64(), nullable=False),
-    ]
-)
 
 
 class _Plan:
@@ -184,17 +174,7 @@ def wanted(headers: Mapping[str, str], *, same: bool) -> bool:
 
 def write(scored: request.Scored, asked: codec.Asked) -> codec.Written:
     """The answer as a stream of one batch; its schema says the request's id, and the endpoint."""
-    given: list[Sequence[Any]] = [scored.prediction_ids, scored.scores, scored.decisions, scored.versions]
-    schema = _ANSWER
-    if scored.referred is not None:
-        given.append(scored.referred)
-        schema = schema.append(pa.field("referred", pa.bool_(), nullable=False))
-    batch = pa.RecordBatch.from_arrays(
-        [pa.array(values, type=field.type) for values, field in zip(given, schema, strict=True)],
-        schema=schema.with_metadata({REQUEST_ID: scored.request_id, "podium.endpoint": asked.endpoint}),
-    )
-    stream = (batch.schema.serialize().to_pybytes(), batch.serialize().to_pybytes(), _END)
-    return codec.Written(b"".join(stream), MEDIA)
+    return codec.Written(arrow_answer.write(scored, asked.endpoint), MEDIA)
 
 
 def _too_many(message: str) -> errors.Invalid:

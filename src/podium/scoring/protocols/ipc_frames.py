@@ -15,7 +15,7 @@ _MARK = 0xFFFFFFFF
 _SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
 _KIND, _HEADER, _BODY_LENGTH = 1, 2, 3
 _DATA, _IS_DELTA = 1, 2
-_ROWS, _BUFFERS, _COMPRESSION = 0, 2, 3
+_ROWS, _NODES, _BUFFERS, _COMPRESSION = range(4)
 _FIELDS = 4
 """Of the tables that matter, the first ones are looked at."""
 _BYTE, _SHORT, _INT = struct.Struct("<B"), struct.Struct("<H"), struct.Struct("<i")
@@ -147,6 +147,35 @@ def _follow(data: bytes, place: int) -> int:
     if not place:
         raise ValueError
     return place + int(_WORD.unpack_from(data, place)[0])
+
+
+class Places(NamedTuple):
+    """Where the numbers of a record batch's message stand."""
+
+    length: int
+    rows: int
+    nodes: int
+    buffers: int
+    buffer_count: int
+    after: int
+    """Where the buffers themselves begin."""
+
+
+def places_of_batch(message: bytes) -> Places:
+    """The places in a whole, good message with all of its fields."""
+    start, size = _next(message, 0)
+    metadata = message[start : start + size]
+    outer = _places(metadata, _WORD.unpack_from(metadata, 0)[0])
+    batch = _places(metadata, _follow(metadata, outer[_HEADER]))
+    nodes, buffers = _follow(metadata, batch[_NODES]), _follow(metadata, batch[_BUFFERS])
+    return Places(
+        length=start + outer[_BODY_LENGTH],
+        rows=start + batch[_ROWS],
+        nodes=start + nodes + 4,
+        buffers=start + buffers + 4,
+        buffer_count=int(_WORD.unpack_from(metadata, buffers)[0]),
+        after=start + size,
+    )
 
 
 def _unpacked(metadata: bytes, place: int, buffers: bytes) -> int:
