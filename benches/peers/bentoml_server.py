@@ -36,7 +36,7 @@ class Batching:
 
 def main() -> None:
     options = given.options()
-    os.environ |= {"BENCH_FILES": str(options.files), "BENCH_MODEL": options.model, "BENTOML_DO_NOT_TRACK": "True"}
+    os.environ |= {"BENCH_FILES": str(options.files), "BENCH_MODEL": options.model}
     name = "Batching" if options.batching else "Plain"
     where = ["--host", "127.0.0.1", "--port", str(options.port), "--working-dir", str(given.HERE)]
     given.become("bentoml", ["serve", f"bentoml_server:{name}", *where, "--api-workers", "1"])

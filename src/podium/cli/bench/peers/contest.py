@@ -25,6 +25,13 @@ from podium.server import settings
 SCRIPTS = Path("benches") / "peers"
 """Where the peers' server scripts are, in a checkout of the source."""
 _START_S = 120.0
+_SILENT = {
+    "BENTOML_DO_NOT_TRACK": "True",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+"""No peer tells its makers of the run."""
 _LONGER = 2
 """Peers answer few requests a second: they are measured for longer."""
 
@@ -61,7 +68,9 @@ def _one(model: Model, peer: Peer, plan: Plan, places: tuple[Path, Path]) -> dic
     command = [str(python), str((SCRIPTS / peer.script).resolve()), "--files", str(places[1]), "--model", peer.model]
     command += ["--port", str(port), *(["--batching"] if peer.batching else [])]
     log = plan.place / "peers" / f"{peer.name}.log"
-    with process.serving(command, log=log, environment=settings.as_environment(Config()), folder=places[1]) as server:
+    with process.serving(
+        command, log=log, environment=settings.as_environment(Config()) | _SILENT, folder=places[1]
+    ) as server:
         server.port = port
         plan.say(f"{peer.title}: starting")
         needles = _when_up(server, made)
