@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import grpc
 import httpx
 import numpy as np
+import psutil
 import pyarrow as pa
 import pytest
 import tritonclient.grpc as triton_grpc
@@ -304,3 +307,55 @@ def test_without_the_option_no_grpc_is_loaded(folder: Path) -> None:
         if maps.exists():
             assert "cygrpc" not in maps.read_text()
         assert httpx.get(f"{process.url}/v2/health/live").json() == {"live": True}
+
+
+def test_harmed_messages_never_harm_the_scorer(scorer: kit.Process) -> None:
+    """Every way in: 4xx or INVALID_ARGUMENT with a field, or an answer; no fault of ours, and little memory."""
+    chance = random.Random(11)
+    batch = pa.RecordBatch.from_pydict({**kit.ROWS, "flight": ["UA1", "UA2", "UA3"]})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    tensors = [each._get_tensor() for each in inputs(triton_http)]
+    header = json.dumps({"inputs": tensors, "parameters": {"binary_data_output": True}}).encode()
+    binary = header + b"".join(each._get_binary_data() for each in inputs(triton_http))
+    before = psutil.Process(scorer.process.pid).memory_info().rss
+    path = f"/v2/models/{kit.ENDPOINT}/infer"
+    seen = Counter[int]()
+    for _ in range(150):
+        for body, headers in (
+            (sink.getvalue().to_pybytes(), {"Content-Type": arrow.MEDIA}),
+            (binary, {"Inference-Header-Content-Length": str(len(header))}),
+        ):
+            answer = scorer.http.post(path, content=harmed(body, chance), headers=headers)
+            seen[answer.status_code] += 1
+            if answer.status_code != 200:
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert answer.json()["field"], answer.text
+    assert set(seen) <= {200, 400, 422}
+    assert seen[400] + seen[422] > 50
+    good = messages.ModelInferRequest(model_name=kit.ENDPOINT)
+    for name, kind, data in (("distance", "FP64", DISTANCES.tobytes()), ("hour", "INT64", HOURS.tobytes())):
+        good.inputs.add(name=name, datatype=kind, shape=[3])
+        good.raw_input_contents.append(data)
+    codes = Counter[grpc.StatusCode]()
+    details: list[str] = []
+    with grpc.insecure_channel(scorer.grpc) as channel:
+        infer = channel.unary_unary(f"/{messages.INFERENCE}/ModelInfer")
+        for _ in range(150):
+            try:
+                infer(harmed(good.SerializeToString(), chance))
+            except grpc.RpcError as error:
+                codes[error.code()] += 1
+                details.append(error.details())
+    assert all(": " in detail for detail in details)
+    assert set(codes) <= {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
+    assert scorer.http.get("/v2/health/ready").status_code == 200
+    assert psutil.Process(scorer.process.pid).memory_info().rss - before < 50 * 2**20
+
+
+def harmed(body: bytes, chance: random.Random) -> bytes:
+    changed = bytearray(body)
+    for _ in range(chance.randint(1, 4)):
+        changed[chance.randrange(len(changed))] = chance.choice([0, 1, 127, 128, 255, chance.randrange(256)])
+    return bytes(changed[: chance.randrange(len(changed))]) if chance.random() < 0.2 else bytes(changed)
