@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools import commands, events, metrics, routes, settings
+from tools import commands, events, faults, metrics, routes, settings
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 _NOTE = "<!-- Written from the code by `make docs`; change the code, not this page. -->\n\n"
@@ -21,6 +21,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "metrics.md": metrics.page,
     "permissions.md": routes.permissions,
     "api.md": routes.api,
+    "faults.md": faults.page,
 }
 
 
