@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import psutil
 import pytest
 
-from podium.bundle import columns
 from podium.core.errors import Unavailable
-from podium.scoring.explain import desk
-from tests import artifacts
+from podium.scoring.explain import desk, frames
 from tests import scoring_kit as kit
 
 
@@ -137,14 +136,17 @@ def test_the_explainer_ends_with_its_scorer(scorer: kit.Process) -> None:
 
 def test_an_explanation_that_takes_too_long_is_given_up(folder: Path) -> None:
     named = kit.write_bundle(folder, -1.0, explained=True)
-    rows: columns.Columns = columns.from_given(artifacts.SIGNATURE, {"distance": [1.0], "hour": [1]})
-    asked = desk.Desk(lambda digest: folder / "bundles" / digest.removeprefix("sha256:"), seconds=0.05)
+    place = folder / "bundles" / named.removeprefix("sha256:")
+    version = frames.Version(number=1, digest=named, folder=str(place))
+    body = msgspec.json.encode(kit.tensors())
+    asked = frames.Ask(endpoint="delay", headers={}, body=body, request_id="r", champion=version)
+    hasty, patient = desk.Desk(seconds=0.05), desk.Desk()
     try:
         with pytest.raises(Unavailable):
-            asked.explain(named, artifacts.SIGNATURE, rows)
-        patient = desk.Desk(lambda digest: folder / "bundles" / digest.removeprefix("sha256:"))
-        assert patient.explain(named, artifacts.SIGNATURE, rows).method == "linear"
-        patient.close()
+            hasty.ask(asked)
+        told = patient.ask(asked)
+        assert (told.status, told.rows) == (200, 3)
     finally:
-        asked.close()
-    assert asked.waiting == 0
+        hasty.close()
+        patient.close()
+    assert (hasty.waiting, patient.done) == (0, 3)

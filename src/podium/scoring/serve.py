@@ -150,8 +150,8 @@ def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str],
         watch=Watch(settings.access_log),
         together=others.together,
     )
-    desk = Desk(kept.bundle)
-    parts = parts._replace(more=Explaining(parts, desk).routes())
+    desk = Desk()
+    parts = parts._replace(more=Explaining(parts, desk, kept.bundle).routes())
     poller.from_cache()
     if not board.endpoints():
         with contextlib.suppress(PodiumError):

@@ -1,29 +1,22 @@
 """Where explanations are asked for: a few may wait, one is worked on, in a process that starts when first needed."""
 
-import io
 import os
 import selectors
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import IO, NamedTuple
 
 import msgspec
-import pyarrow as pa
 
-from podium.bundle import columns
-from podium.core import errors, explanation
-from podium.core.signature import Signature
+from podium.core import errors
 from podium.scoring.explain import frames
 
 MOST_WAITING = 4
 """Requests that wait or are worked on; beyond that they are turned away."""
 SECONDS = 30.0
 """An explanation may take so long, with the first one's loading."""
-_KINDS = {kind.kind: kind for kind in errors.ALL}
 
 
 class Busy(Exception):
@@ -33,8 +26,7 @@ class Busy(Exception):
 class Desk:
     """Asks the explaining process. Thread-safe; every call blocks until its answer."""
 
-    def __init__(self, folder_of: Callable[[str], Path], most: int = MOST_WAITING, seconds: float = SECONDS) -> None:
-        self._folder_of = folder_of
+    def __init__(self, most: int = MOST_WAITING, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._places = threading.BoundedSemaphore(most)
         self._turn = threading.Lock()
@@ -47,10 +39,10 @@ class Desk:
         self.refused = 0
         """Requests turned away because too many waited."""
 
-    def explain(self, digest: str, signature: Signature, rows: columns.Columns) -> explanation.Explained:
-        """What each feature added to each row's score, by that bundle.
+    def ask(self, question: frames.Ask) -> frames.Tell:
+        """The answer to a request for explanations.
 
-        `Busy` when too many wait; `Unavailable` when the process died or took too long; else what the bundle says.
+        `Busy` when too many wait; `Unavailable` when the process died or took too long.
         """
         if not self._places.acquire(blocking=False):
             with self._count:
@@ -59,18 +51,15 @@ class Desk:
         with self._count:
             self.waiting += 1
         try:
-            question = frames.Ask(folder=str(self._folder_of(digest)), digest=digest, rows=_stream(signature, rows))
             with self._turn:
                 told = self._ask(question)
         finally:
             self._places.release()
             with self._count:
                 self.waiting -= 1
-        if told.found is None:
-            raise _KINDS.get(told.kind, errors.Unavailable)(told.message, field=told.field, fix=told.fix)
         with self._count:
-            self.done += len(told.found.scores)
-        return told.found
+            self.done += told.rows
+        return told
 
     def close(self) -> None:
         """End the process."""
@@ -130,11 +119,3 @@ def _read(tells: IO[bytes], size: int, until: float) -> bytes:
                 raise EOFError
             data += part
     return bytes(data)
-
-
-def _stream(signature: Signature, rows: columns.Columns) -> bytes:
-    table = columns.to_arrow(signature, rows)
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()

@@ -4,31 +4,41 @@ import struct
 
 import msgspec
 
-from podium.core import explanation
-
 _LENGTH = struct.Struct(">I")
 HEAD = _LENGTH.size
 LARGEST = 64 * 1024 * 1024
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """Explain rows by the bundle in a folder."""
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that may be asked: its bundle, verified before, and where that lies."""
 
-    folder: str
+    number: int
     digest: str
-    rows: bytes
-    """Canonical columns as an Arrow IPC stream, in the log's form."""
-    seed: int = 0
+    folder: str
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for explanations as it came, and who decides which of its rows."""
+
+    endpoint: str
+    headers: dict[str, str]
+    body: bytes
+    request_id: str
+    """For rows that come without one."""
+    champion: Version
+    canary: Version | None = None
+    weight: float = 0.0
+    salt: str = ""
 
 
 class Tell(msgspec.Struct, frozen=True, kw_only=True):
-    """The explanation, or what stands against it."""
+    """The answer, whole."""
 
-    found: explanation.Explained | None = None
-    kind: str = ""
-    message: str = ""
-    field: str | None = None
-    fix: str | None = None
+    status: int
+    body: bytes
+    media: str
+    rows: int = 0
+    """How many were explained."""
 
 
 def pack(message: Ask | Tell) -> bytes:
