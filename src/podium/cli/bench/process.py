@@ -15,7 +15,7 @@ from podium.core.errors import Unavailable
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Stop): ")
 _TICK = os.sysconf("SC_CLK_TCK")
 _STOP_S = 20.0
-_START_S = 180.0
+_START_S = 600.0
 
 
 def cores() -> tuple[int, int]:

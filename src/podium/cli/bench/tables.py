@@ -16,7 +16,8 @@ _COLUMNS = {
     "rows_per_s": "rows/s",
     "cpu_us": "CPU µs a request",
     "idle_MB": "idle MB",
-    "start_cpu_s": "CPU s to start",
+    "first_start_cpu_s": "CPU s, first start",
+    "start_cpu_s": "CPU s, later starts",
 }
 _BUSY = 0.95
 _JUDGED = {True: "pass", False: "miss", None: "not measured"}
