@@ -16,7 +16,7 @@ from podium.scoring import engine, metrics
 from podium.scoring.log.writer import Writer
 
 MOST_ROWS = 50_000
-_AT_ONCE = 1024
+_AT_ONCE = 256
 """Rows that are scored in one call, about."""
 _NICE = 10
 _REST = 3.0
