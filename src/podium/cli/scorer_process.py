@@ -22,6 +22,10 @@ def run(config: Config, *, project: str, folder: Path, name: str, workers: int =
         admin_token=config.admin_token,
         clock=clocks.choose(config.clock),
         folder_only=not config.url,
+        bundle_limit=config.bundle_limit,
+        row_seconds=config.row_seconds,
+        load_seconds=config.load_seconds,
+        log_rows=config.log_rows,
         access_log=config.access_log,
     )
     if workers == 1:

@@ -28,6 +28,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """`system`, or `file:<path>` holding the microseconds since 1970 (rehearsals)."""
     admin_token: str = ""
     """Lets its holder drain a scorer; empty: nobody may."""
+    bundle_limit: int = 4 * 1024**3
+    """A version whose files are larger than that many bytes is refused by the scorer."""
+    row_seconds: float = 1.0
+    """A version that needs longer for one row is refused by the scorer."""
+    load_seconds: float = 120.0
+    """A version that needs longer to load and to answer its golden rows is refused by the scorer."""
+    log_rows: int = 200_000
+    """Rows that may wait for a disk that refuses; beyond that `durable` answers 503, `queued` drops and counts."""
     supervisor: int = 0
     """The process that started this one; when it is gone, this one stops too. 0: nobody's."""
     workers: int = 1

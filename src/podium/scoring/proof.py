@@ -53,7 +53,7 @@ def check_size(manifest: bundle.Manifest, limits: Limits) -> None:
         raise Refused(
             f"The bundle is too big: {total:,} bytes; this scorer takes at most {limits.bytes:,}.",
             field="files",
-            fix="Make the model smaller, or raise the scorer's limit.",
+            fix="Make the model smaller, or raise PODIUM_BUNDLE_LIMIT.",
         )
 
 
@@ -112,7 +112,7 @@ def _speed(runtime: Runtime, folder: Path, seconds: float) -> None:
     raise Refused(
         f"The version is too slow: one row takes {best:.2g} s; this scorer allows {seconds:g} s.",
         field="engine",
-        fix="Make the model simpler, or raise the scorer's limit.",
+        fix="Make the model simpler, or raise PODIUM_ROW_SECONDS.",
     )
 
 
