@@ -27,13 +27,11 @@ from podium.core.signature import Signature
 from podium.scoring import admission, answers, codec, engine, operate, request, routes
 from podium.scoring.call import Answer
 from podium.scoring.operate import Parts
-from podium.scoring.protocols import compiled, problem
+from podium.scoring.protocols import compiled, problem, reader
 from podium.scoring.watch import Followed
 from podium.scoring.work import Entry, Exchange, Group, Item, Lane, Said, Told, Work
 
 _LOG = logging.getLogger("podium.scorer")
-_LARGE = 128 * 1024
-"""Bodies beyond that many bytes are read on a thread."""
 _MANY = 4096
 """More rows than that are scored on a thread."""
 _SLICE = 192 * 1024
@@ -116,14 +114,29 @@ class Tick:
             self._queue.appendleft((self._started, later))
         if self._queue:
             self._schedule()
+        for group in self._gather(items):
+            self._score(group)
+
+    def _gather(self, items: list[Item]) -> list[Group]:
+        """Read the requests into groups; whoever sent a wrong one is told."""
         groups: list[Group] = []
         for item in items:
+            work: Work = item[2].work
+            lane = work.lane
             try:
-                self._read(item, groups)
+                if lane is None or lane.turn != self._turn:
+                    lane = self._lane(work, groups)
+                if work.watched:
+                    _trace(item, lane.group)
+                found = lane.read(item[3])
+                if isinstance(found, tuple):  # one plain row, as nearly all are
+                    lane.group.items.append(item)
+                    lane.group.rows.append((*found[:3], work.request_id) if work.request_id else found)
+                else:
+                    self._read(item, lane, found)
             except Exception as error:  # noqa: BLE001 - one request's fault is not another's
                 self._refuse(item, error)
-        for group in groups:
-            self._score(group)
+        return groups
 
     def _admit(self) -> None:
         """What came in this turn joins the queue, as far as there is room; the rest hears so at once."""
@@ -135,34 +148,13 @@ class Tick:
         if admitted:
             self._queue.append((self._started, items[:admitted]))
 
-    def _read(self, item: Item, groups: list[Group]) -> None:
-        """Put a request's rows into its group."""
-        _, _, head, body = item
-        work: Work = head.work
-        lane = work.lane
-        if lane is None or lane.turn != self._turn:
-            lane = self._lane(work, groups)
-        group = lane.group
-        if work.watched and isinstance(item[0], Followed):
-            group.traces.append(item[0].trace)
-        if work.fast and len(body) <= _LARGE:
-            found = lane.reader.read(body)
-            if isinstance(found, tuple):
-                group.items.append(item)
-                group.numbers.append(found[0])
-                group.texts.append(found[1])
-                group.keys.append(found[2])
-                group.ids.append(found[3] or work.request_id)
-                return
-            if found is not None:
-                entry = self._many(item, lane, found)
-                if entry is not None:
-                    group.entries.append(entry)
-                    return
-        elif len(body) > _LARGE:
-            self._aside(item, lane, group)
+    def _read(self, item: Item, lane: Lane, found: compiled.Many | None) -> None:
+        """Put a request that is not one plain row into its group."""
+        if len(item[3]) > reader.LARGE:
+            self._aside(item, lane, lane.group)
             return
-        group.entries.append(self._strict(item, lane))
+        entry = None if found is None else self._many(item, lane, found)
+        lane.group.entries.append(self._strict(item, lane) if entry is None else entry)
 
     def _lane(self, work: Work, groups: list[Group]) -> Lane:
         """The lane of a head for this turn, in the group of the rollout in force."""
@@ -217,7 +209,7 @@ class Tick:
         def again(other: Signature) -> Grid:
             return work.codec.read(item[3], lane.asked).grid(other)
 
-        return Entry(request_id, list(found.keys), filled, again, None, partial(self._tell, item, lane))
+        return Entry(request_id, list(found.keys or ()), filled, again, None, partial(self._tell, item, lane))
 
     def _aside(self, item: Item, lane: Lane, group: Group) -> None:
         """Read and score a large body on a thread; its rows are logged like all others."""
@@ -227,7 +219,7 @@ class Tick:
             alone.traces.append(item[0].trace)
 
         def read() -> Entry:
-            found = lane.reader.read(item[3]) if item[2].work.fast else None
+            found = lane.reader.read_any(item[3]) if item[2].work.fast else None
             entry = self._many(item, lane, found) if isinstance(found, compiled.Many) else None
             return self._strict(item, lane) if entry is None else entry
 
@@ -269,9 +261,11 @@ class Tick:
     def _batch(self, group: Group) -> engine.Batch:
         """The rows of all: first the single ones, then the others in their order."""
         grids: list[Grid] = []
+        ids: list[str] = []
+        keys: list[str] = []
         if group.items:
-            grids.append(self._singles(group))
-        ids, keys = [*group.ids], [*group.keys]
+            made, ids, keys = self._singles(group)
+            grids.append(made)
         predictions = [f"{request_id}/0" for request_id in ids]
         for entry in group.entries:
             grids.append(entry.grid)
@@ -282,37 +276,38 @@ class Tick:
         again = partial(_again, self._parts, [*group.items], [*group.entries], group)
         return engine.Batch(ids, predictions, keys, grid.join(grids), again, self._parts.now())
 
-    def _singles(self, group: Group) -> Grid:
-        """The grid of the single rows. Doubtful ones go to the strict reader, those without an id get one."""
-        numbers = np.array(group.numbers, dtype=np.float64)
+    def _singles(self, group: Group) -> tuple[Grid, list[str], list[str]]:
+        """Grid, request ids and keys of the single rows. Doubtful ones go to the strict reader."""
         checks = next(iter(group.loaded.readers.values())).checks
-        doubt = checks.doubtful(numbers)
-        if doubt is not None:
-            self._reread(group, doubt)
-            if not group.items:
-                return Grid(numbers[:0], np.empty((0, len(group.deciding.champion.runtime.order.texts)), dtype=object))
-            numbers = np.array(group.numbers, dtype=np.float64)
-            checks.doubtful(numbers)
-        nameless = group.ids.count("")
-        if nameless == len(group.ids):
-            group.ids = self._parts.new_ids("req", nameless)
-        elif nameless:
-            fresh = iter(self._parts.new_ids("req", nameless))
-            group.ids = [given or next(fresh) for given in group.ids]
-        return Grid(numbers, np.array(group.texts, dtype=object))
+        while group.rows:
+            numbers, texts, keys, ids = zip(*group.rows, strict=True)
+            made = np.array(numbers, dtype=np.float64)
+            doubt = checks.doubtful(made)
+            if doubt is None:
+                return Grid(made, np.array(texts, dtype=object)), self._identified(ids), list(keys)
+            self._reread(group, doubt.tolist())
+        order = group.deciding.champion.runtime.order
+        return Grid(np.empty((0, len(order.numbers))), np.empty((0, len(order.texts)), dtype=object)), [], []
 
-    def _reread(self, group: Group, doubt: npt.NDArray[np.bool_]) -> None:
+    def _identified(self, given: Sequence[str]) -> list[str]:
+        """Those that were sent, and new ones where none was."""
+        nameless = given.count("")
+        fresh = self._parts.new_ids("req", nameless)
+        if nameless == len(given):
+            return fresh
+        rest = iter(fresh)
+        return [each or next(rest) for each in given]
+
+    def _reread(self, group: Group, flags: list[bool]) -> None:
         """Take the doubtful rows out of the single ones."""
-        items, flags = group.items, doubt.tolist()
-        for name in ("items", "numbers", "texts", "keys", "ids"):
-            kept = [value for value, flag in zip(getattr(group, name), flags, strict=True) if not flag]
-            setattr(group, name, kept)
-        for item, flag in zip(items, flags, strict=True):
-            if flag:
-                try:
-                    group.entries.append(self._strict(item, item[2].work.lane))
-                except Exception as error:  # noqa: BLE001 - one request's fault is not another's
-                    self._refuse(item, error)
+        doubtful = [item for item, flag in zip(group.items, flags, strict=True) if flag]
+        group.items = [item for item, flag in zip(group.items, flags, strict=True) if not flag]
+        group.rows = [row for row, flag in zip(group.rows, flags, strict=True) if not flag]
+        for item in doubtful:
+            try:
+                group.entries.append(self._strict(item, item[2].work.lane))
+            except Exception as error:  # noqa: BLE001 - one request's fault is not another's
+                self._refuse(item, error)
 
     def _unscored(self, group: Group, batch: engine.Batch, error: Exception) -> None:
         """Tell those who are to blame; score the others again."""
@@ -458,6 +453,11 @@ def _score(group: Group, batch: engine.Batch) -> engine.Outcome:
         caller.TRACE.reset(before)
 
 
+def _trace(item: Item, group: Group) -> None:
+    if isinstance(item[0], Followed):
+        group.traces.append(item[0].trace)
+
+
 def _slice(items: list[Item]) -> tuple[list[Item], list[Item]]:
     """The first of them, up to a slice's size, and the rest."""
     size = 0
@@ -489,13 +489,15 @@ def _texts(group: Group, batch: engine.Batch, outcome: engine.Outcome) -> list[s
         return []
     scores = _encode(outcome.scores[:count].tolist())[1:-1].decode().split(",")
     made = []
-    for at, (_, _, head, _) in enumerate(group.items):
-        work = head.work
-        template = work.lane.template(work.codec, outcome.versions[at], outcome.decisions[at])
-        request_id, prediction_id = batch.request_ids[at], batch.prediction_ids[at]
+    rows = zip(
+        group.items, batch.request_ids, batch.prediction_ids, scores, outcome.versions, outcome.decisions, strict=False
+    )
+    for item, request_id, prediction_id, score, version, decision in rows:
+        work = item[2].work
+        template = work.lane.templates.get((version, decision)) or work.lane.template(work.codec, version, decision)
         if '"' in request_id or "\\" in request_id:
             request_id, prediction_id = _escaped(request_id), _escaped(prediction_id)
-        made.append(template.fill(request_id, prediction_id, scores[at]))
+        made.append(template.fill(request_id, prediction_id, score))
     return made
 
 

@@ -10,6 +10,7 @@ from podium.core.signature import Signature
 from podium.core.trace import Trace
 from podium.scoring import codec, codecs, engine, request, routes
 from podium.scoring.call import Answer
+from podium.scoring.protocols import compiled
 from podium.scoring.protocols.reader import Reader
 from podium.scoring.template import Template
 
@@ -57,10 +58,8 @@ class Group:
         """How many bytes were under way when they came in."""
         self.items: list[Item] = []
         self.lanes: list[Lane] = []
-        self.numbers: list[tuple[Any, ...]] = []
-        self.texts: list[tuple[Any, ...]] = []
-        self.keys: list[str] = []
-        self.ids: list[str] = []
+        self.rows: list[compiled.One] = []
+        """One for each item."""
         self.entries: list[Entry] = []
         self.traces: list[Trace] = []
         """Of the requests that belong to one."""
@@ -81,7 +80,7 @@ class Group:
 class Lane:
     """What requests of one head need while a rollout is in force."""
 
-    __slots__ = ("asked", "durable", "group", "loaded", "reader", "templates", "turn")
+    __slots__ = ("asked", "durable", "group", "loaded", "read", "reader", "templates", "turn")
 
     def __init__(self, loaded: engine.Loaded, asked: codec.Asked, work: "Work") -> None:
         self.loaded = loaded
@@ -91,6 +90,7 @@ class Lane:
         if reader is None:
             reader = loaded.readers[work.family] = Reader(asked.signature, work.family)
         self.reader = reader
+        self.read = reader.read if work.fast else _for_the_strict
         self.templates: dict[Any, Template] = loaded.templates.setdefault((work.codec, asked.endpoint), {})
         self.turn = -1
         self.group: Group
@@ -103,6 +103,10 @@ class Lane:
             gone = (decision is None and version in referring) if referring else None
             found = self.templates[version, decision] = Template(chosen, self.asked, version, decision, gone)
         return found
+
+
+def _for_the_strict(_body: bytes) -> None:
+    """No compiled reader may look at such requests."""
 
 
 class Work:

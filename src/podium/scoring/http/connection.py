@@ -71,6 +71,7 @@ class Connection(asyncio.Protocol):
         "_buffer",
         "_chunks",
         "_closing",
+        "_front",
         "_going",
         "_head",
         "_held",
@@ -90,6 +91,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._known = shared.known
+        self._front = shared.front.take
         self._transport: asyncio.Transport
         self._buffer = bytearray()
         self._searched = 0
@@ -144,7 +146,11 @@ class Connection(asyncio.Protocol):
             self._piece(data)
             return
         self.seconds = 0
-        self._take(head, data[end:])
+        number = self._taken
+        self._taken = number + 1
+        if head.close or self._shared.draining:
+            self._closing = True
+        self._front(self, number, head, data[end:])
 
     def _piece(self, data: bytes) -> None:
         if self._closing:
@@ -197,7 +203,7 @@ class Connection(asyncio.Protocol):
         self._taken = number + 1
         if head.close or self._shared.draining:
             self._closing = True
-        self._shared.front.take(self, number, head, content)
+        self._front(self, number, head, content)
 
     def _find_head(self) -> Head | None:
         buffer, limit = self._buffer, self._shared.limits.head
@@ -245,11 +251,14 @@ class Connection(asyncio.Protocol):
         """Send a good answer in JSON once those before it are sent."""
         if self._closing:
             self.answer(number, Answer(200, text.encode()), _PLAIN)
-        elif text.isascii():
-            self.send(number, f"{self._shared.ok}{len(text)}\r\n\r\n{text}".encode())
-        else:
-            data = text.encode()
-            self.send(number, f"{self._shared.ok}{len(data)}\r\n\r\n".encode() + data)
+            return
+        size = len(text) if text.isascii() else len(text.encode())
+        data = f"{self._shared.ok}{size}\r\n\r\n{text}".encode()
+        if number != self._next or self._held or self._paused or self._buffer:
+            self.send(number, data)
+            return
+        self._next = number + 1  # nearly always: nobody waits for this answer but its client
+        self._write(data)
 
     def send(self, number: int, data: bytes) -> None:
         """Send the bytes of an answer once those before it are sent."""

@@ -44,7 +44,7 @@ _OF_ROUTE = {
     "rollout": _WHOLE,
     "threshold": _REAL,
 }
-_KEPT_ROWS, _KEPT_SOURCES = 1024, 64
+_KEPT_ROWS, _KEPT_SOURCES = 16_384, 8
 _kept: dict[int, tuple[object, dict[str, pa.Array]]] = {}
 
 

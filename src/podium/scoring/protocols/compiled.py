@@ -52,11 +52,12 @@ class Many(msgspec.Struct, frozen=True, gc=False):
     numbers: Sequence[Sequence[Any]]
     texts: Sequence[Sequence[Any]]
     by_row: bool
-    keys: Sequence[Any]
-    """As they were sent, or as text once `Plan.many` has passed them."""
+    keys: Sequence[Any] | None
+    """As they were sent (None: they were not), or as text once `Plan.many` has passed them."""
     request_id: str
 
 
+_Pick: TypeAlias = Callable[[Any], tuple[Any, ...]]
 Decode: TypeAlias = Callable[[bytes], One | Many | None]
 
 
@@ -122,14 +123,17 @@ class Plan:
 
     def many(self, body: bytes, keys: int, found: Many) -> Many | None:
         """Rows, unless they are doubtful."""
-        named = [_key(key) for key in found.keys]
-        flat = [text for part in found.texts for text in part]
-        if not found.rows or None in named or not _clear(body, keys, [*flat, *named, found.request_id]):
+        named = [""] * found.rows if found.keys is None else [_key(key) for key in found.keys]
+        if not found.rows or None in named:
             return None
+        if body.count(b":") != keys or b"\\" in body:
+            texts = [text for part in found.texts for text in part]
+            if not _clear(body, keys, [*texts, *named, found.request_id]):
+                return None
         return msgspec.structs.replace(found, keys=named)
 
 
-def _pick(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
+def _pick(places: list[int]) -> _Pick:
     """The values at those places, as a tuple."""
     if len(places) > 1:
         return itemgetter(*places)
@@ -137,13 +141,6 @@ def _pick(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
         at = places[0]
         return lambda values: (values[at],)
     return lambda _: ()
-
-
-def _decode(decoder: Any, body: bytes) -> Any:
-    try:
-        return decoder.decode(body)
-    except _WRONG:
-        return None
 
 
 def _clear(body: bytes, keys: int, texts: Sequence[Any]) -> bool:
@@ -182,14 +179,14 @@ def records(plan: Plan, form: str) -> Decode | None:
     row: Any = defstruct("Row", names, rename=renamed, forbid_unknown_fields=True, gc=False)
     rows: Any = list[row]
     document = defstruct("Body", [("rows", rows)], rename={"rows": form}, forbid_unknown_fields=True, gc=False)
-    decoder = msgspec.json.Decoder(document)
+    parse: Any = msgspec.json.Decoder(document).decode
     numbers, width, astuple = len(plan.order.numbers), len(plan.names), structs.astuple
 
     def decode(body: bytes) -> One | Many | None:
-        found = _decode(decoder, body)
-        if found is None:
+        try:
+            rows = parse(body).rows
+        except _WRONG:
             return None
-        rows = found.rows
         if len(rows) != 1:
             return many(body, [astuple(row) for row in rows])
         values = astuple(rows[0])
@@ -199,10 +196,11 @@ def records(plan: Plan, form: str) -> Decode | None:
         return plan.one(body, width + 2, (values[:numbers], values[numbers:width]), key, "")
 
     def many(body: bytes, rows: list[tuple[Any, ...]]) -> Many | None:
-        keys = [row[width] for row in rows]
-        present = len(rows) - keys.count(UNSET)
+        sent = [row[width] for row in rows]
+        present = len(rows) - sent.count(UNSET)
         if present not in (0, len(rows)):
             return None
+        keys = sent if present else None
         texts = [row[numbers:width] for row in rows]
         found = Many(len(rows), [row[:numbers] for row in rows], texts, by_row=True, keys=keys, request_id="")
         return plan.many(body, 1 + width * len(rows) + present, found)
@@ -218,21 +216,22 @@ def split(plan: Plan, columns: Sequence[str]) -> Decode | None:
     rows: Any = list[row]
     frame: Any = defstruct("Frame", [("columns", list[str]), ("data", rows)], forbid_unknown_fields=True, gc=False)
     document = defstruct("Body", [("dataframe_split", frame)], forbid_unknown_fields=True, gc=False)
-    decoder = msgspec.json.Decoder(document)
+    parse: Any = msgspec.json.Decoder(document).decode
     wanted = list(columns)
-    numbers = _pick([wanted.index(name) for name in plan.order.numbers])
-    texts = _pick([wanted.index(name) for name in plan.order.texts])
-    at_key = wanted.index(plan.key) if plan.key in wanted else None
+    numbers, texts, at_key = _places(plan, columns)
 
     def decode(body: bytes) -> One | Many | None:
-        found = _decode(decoder, body)
-        if found is None or found.dataframe_split.columns != wanted:
+        try:
+            found = parse(body).dataframe_split
+        except _WRONG:
             return None
-        rows = found.dataframe_split.data
+        if found.columns != wanted:
+            return None
+        rows = found.data
         if len(rows) == 1:
             row = rows[0]
             return plan.one(body, 3, (numbers(row), texts(row)), None if at_key is None else row[at_key], "")
-        keys = [None if at_key is None else row[at_key] for row in rows]
+        keys = None if at_key is None else [row[at_key] for row in rows]
         parts = [numbers(row) for row in rows], [texts(row) for row in rows]
         return plan.many(body, 3, Many(len(rows), *parts, by_row=True, keys=keys, request_id=""))
 
@@ -243,38 +242,56 @@ def tensors(plan: Plan, columns: Sequence[str]) -> Decode | None:
     """An infer request of the Open Inference Protocol with these tensors in this order, each `[rows]`."""
     if not plan.fits(columns):
         return None
-    single = _tensors(plan, columns, single=True)
-    several = _tensors(plan, columns, single=False)
-    named = list(columns)
-    places = [named.index(name) for name in plan.order.numbers], [named.index(name) for name in plan.order.texts]
-    numbers, texts = _pick(places[0]), _pick(places[1])
-    at_key = named.index(plan.key) if plan.key in named else None
-    short = _ONE * len(named) + 512
-    colons = 1 + 4 * len(named)
+    parse = _tensors(plan, columns, single=True)
+    many = _many_tensors(plan, columns)
+    numbers, texts, at_key = _places(plan, columns)
+    short = _ONE * len(columns) + 512
+    colons = 1 + 4 * len(columns)
 
     def decode(body: bytes) -> One | Many | None:
-        found = _decode(single, body) if len(body) <= short else None
-        if found is None:
+        if len(body) > short:
+            return many(body)
+        try:
+            found = parse(body)
+        except _WRONG:
             return many(body)
         values = [tensor.data[0] for tensor in found.inputs]
         key = None if at_key is None else values[at_key]
-        given = found.id
-        if given is UNSET:
+        if found.id is UNSET:
             return plan.one(body, colons, (numbers(values), texts(values)), key, "")
-        if not _identified(given):
+        if not _identified(found.id):
             return None
-        return plan.one(body, colons + 1, (numbers(values), texts(values)), key, given)
+        return plan.one(body, colons + 1, (numbers(values), texts(values)), key, found.id)
 
-    def many(body: bytes) -> Many | None:
-        found = _decode(several, body)
-        if found is None or not _identified(found.id) or not _even(found.inputs):
+    return decode
+
+
+def _many_tensors(plan: Plan, columns: Sequence[str]) -> Callable[[bytes], Many | None]:
+    parse = _tensors(plan, columns, single=False)
+    numbers, texts, at_key = _places(plan, columns)
+    colons = 1 + 4 * len(columns)
+
+    def decode(body: bytes) -> Many | None:
+        try:
+            found = parse(body)
+        except _WRONG:
+            return None
+        if not _identified(found.id) or not _even(found.inputs):
             return None
         values, rows = [tensor.data for tensor in found.inputs], found.inputs[0].shape[0]
-        keys = [None] * rows if at_key is None else values[at_key]
+        keys = None if at_key is None else values[at_key]
         given, count = ("", colons) if found.id is UNSET else (found.id, colons + 1)
         return plan.many(body, count, Many(rows, numbers(values), texts(values), False, keys, given))  # noqa: FBT003
 
     return decode
+
+
+def _places(plan: Plan, columns: Sequence[str]) -> tuple[_Pick, _Pick, int | None]:
+    """What takes the numbers and the texts out of values in that order, and where the key stands."""
+    named = list(columns)
+    numbers = _pick([named.index(name) for name in plan.order.numbers])
+    texts = _pick([named.index(name) for name in plan.order.texts])
+    return numbers, texts, named.index(plan.key) if plan.key in named else None
 
 
 def _even(tensors: Sequence[Any]) -> bool:
@@ -296,7 +313,7 @@ def _tensors(plan: Plan, columns: Sequence[str], *, single: bool) -> Any:
         kinds.append(defstruct("Tensor", parts, forbid_unknown_fields=True, gc=False))
     inputs: Any = tuple[tuple(kinds)]  # type: ignore[misc]
     body = defstruct("Body", [("inputs", inputs), ("id", str | UnsetType, UNSET)], forbid_unknown_fields=True, gc=False)
-    return msgspec.json.Decoder(body)
+    return msgspec.json.Decoder(body).decode
 
 
 def fill(found: Many) -> grid.Grid:

@@ -7,6 +7,8 @@ from podium.scoring.protocols import compiled
 from podium.scoring.protocols.compiled import Checks, Decode, Many, One, Plan
 
 OIP, MLFLOW = "oip", "mlflow"
+LARGE = 128 * 1024
+"""Bodies beyond that many bytes are read on a thread."""
 _MOST = 8
 _FORMS = ("dataframe_records", "instances")
 
@@ -26,13 +28,21 @@ class Reader:
         self.learn([field.name for field in signature.features])
 
     def read(self, body: bytes) -> One | Many | None:
+        """The rows, or None for the strict reader, or when the body is too large to be read at once."""
+        return None if len(body) > LARGE else self.read_any(body)
+
+    def read_any(self, body: bytes) -> One | Many | None:
         """The rows, or None for the strict reader."""
         decoders = self._decoders
-        for at, decode in enumerate(decoders):
-            found = decode(body)
+        if not decoders:
+            return None
+        found = decoders[0](body)
+        if found is not None:
+            return found
+        for at in range(1, len(decoders)):
+            found = decoders[at](body)
             if found is not None:
-                if at:
-                    decoders.insert(0, decoders.pop(at))
+                decoders.insert(0, decoders.pop(at))
                 return found
         return None
 
