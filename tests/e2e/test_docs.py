@@ -16,7 +16,16 @@ import pytest
 from tools import commands
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("data-scientist", "validator", "business-owner", "modelops-engineer", "auditor", "integrator", "check")
+GUIDES = (
+    "data-scientist",
+    "validator",
+    "business-owner",
+    "modelops-engineer",
+    "auditor",
+    "integrator",
+    "check",
+    "other-models",
+)
 """In the order in which one goes on from the other."""
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / "guide" / f"{name}.md" for name in GUIDES))
 MOST_NOT_RUN = 2

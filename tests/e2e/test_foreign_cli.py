@@ -1,9 +1,14 @@
 """A model that somebody trained elsewhere, brought by the real command: own packages, own process."""
 
+import contextlib
 import json
+import math
 import os
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,6 +46,21 @@ format = "joblib"
 
 [limits]
 seconds = 10
+"""
+
+
+RULE = """
+engine = "python"
+python = "{python}"
+call = "rule:late"
+rows = "dicts"
+"""
+CODE = """
+import math
+
+
+def late(rows):
+    return [1 / (1 + math.exp(9 - 0.4 * (row["amount"] or 0))) for row in rows]
 """
 
 
@@ -98,14 +118,40 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def podium(folder: Path, *arguments: str, code: int = 0) -> Any:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PODIUM_")}
+def podium(folder: Path, *arguments: str, code: int | None = 0, ports: dict[str, str] | None = None) -> Any:
+    """Run a command; what it answered in JSON, or its error where it may fail."""
     done = subprocess.run(
-        [PODIUM, *arguments, "--json"], cwd=folder, env=kept, capture_output=True, text=True, timeout=280
+        [PODIUM, *arguments, "--json"], cwd=folder, env=plain(ports), capture_output=True, text=True, timeout=280
     )
-    assert done.returncode == code, done.stdout + done.stderr
+    assert code is None or done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    return json.loads(done.stderr if code else done.stdout)
+    return json.loads(done.stderr if done.returncode else done.stdout)
+
+
+def plain(ports: dict[str, str] | None = None) -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("PODIUM_")} | (ports or {})
+
+
+@contextlib.contextmanager
+def up(folder: Path) -> Iterator[dict[str, str]]:
+    """The platform and a scorer, on free ports."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(3)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        names = ("PODIUM_PORT", "PODIUM_SCORER_PORT", "PODIUM_GRPC_PORT")
+        ports = {name: str(one.getsockname()[1]) for name, one in zip(names, sockets, strict=True)}
+    with (folder / "up.log").open("wb") as log:
+        process = subprocess.Popen([PODIUM, "up"], cwd=folder, env=plain(ports), stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while podium(folder, "versions", "list", ports=ports, code=None) != []:
+            assert time.monotonic() < deadline, (folder / "up.log").read_text()
+            time.sleep(0.5)
+        yield ports
+    finally:
+        process.terminate()
+        process.wait(40)
 
 
 def test_a_joblib_of_scikit_learn_becomes_a_version_that_is_proven(folder: Path) -> None:
@@ -117,6 +163,41 @@ def test_a_joblib_of_scikit_learn_becomes_a_version_that_is_proven(folder: Path)
     assert shown["version"]["gates_passed"] is True
     nullable = {field["name"]: field["nullable"] for field in run["result"]["signature"]["features"]}
     assert nullable["amount"] is True
+
+
+def test_it_is_approved_released_served_and_replayed_as_any_other(folder: Path) -> None:
+    (folder / "vendor" / "model.joblib").unlink()
+    (folder / "vendor" / "requirements.txt").write_text("# nothing\n")
+    (folder / "vendor" / "engine.toml").write_text(RULE.format(python=".".join(map(str, sys.version_info[:2]))))
+    (folder / "vendor" / "code").mkdir()
+    (folder / "vendor" / "code" / "rule.py").write_text(CODE)
+    rows = pyarrow.parquet.read_table(folder / "scored.parquet").to_pandas()
+    rows["expected"] = [1 / (1 + math.exp(9 - 0.4 * (amount if amount == amount else 0))) for amount in rows["amount"]]
+    rows.to_parquet(folder / "scored.parquet", index=False)
+    with up(folder) as ports:
+        podium(folder, "versions", "add", "vendor", "--rows", "scored.parquet", ports=ports)
+        for name, role, verb in (("vera", "validator", "validate"), ("olga", "owner", "approve")):
+            secret = podium(folder, "users", "add", name, "--role", role, ports=ports)["secret"]
+            podium(folder, verb, "bought", "1", "--comment", "read the rule", ports=ports | {"PODIUM_TOKEN": secret})
+        score = ("score", "bought", "--data", '[{"id": "a", "amount": 30.5, "kind": "new"}]')
+        deadline = time.monotonic() + 90
+        while True:
+            said = podium(folder, *score, ports=ports, code=None)
+            if "error" not in said:
+                break
+            assert time.monotonic() < deadline, said
+            time.sleep(0.5)
+        text = json.dumps(said)
+        assert str(1 / (1 + math.exp(9 - 0.4 * 30.5)))[:12] in text, text
+        deadline = time.monotonic() + 90
+        while True:
+            podium(folder, "close", "bought", ports=ports, code=None)  # the log is read when a window closes
+            replayed = podium(folder, "replay", "bought", "--sample", "1", ports=ports, code=None)
+            if "error" not in replayed:
+                break
+            assert time.monotonic() < deadline, replayed
+            time.sleep(1)
+        assert replayed["identical"] == replayed["replayed"] == 1, replayed
 
 
 def test_what_is_missing_or_not_allowed_is_told(folder: Path) -> None:

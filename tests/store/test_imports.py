@@ -10,14 +10,16 @@ import pytest
 from podium.build.runs import actions as runs
 from podium.build.runs import store as run_rows
 from podium.build.runs import tasks as training
+from podium.bundle import golden
 from podium.core import access, bundle, engine, project, run, version
-from podium.core.errors import Invalid, NotFound, PodiumError, Refused
+from podium.core.errors import Invalid, NotFound, PodiumError, Refused, Unavailable
 from podium.deploy.packaging import tasks as packaging
 from podium.jobs.worker import Worker
 from podium.manage.policies import store as evidence
 from podium.manage.policies import tasks as policies
 from podium.manage.registry import actions as registry
 from podium.manage.registry import store as versions
+from podium.monitor.intake import bundles
 from podium.store.store import Store
 from tests import artifacts, cycle, foreign
 
@@ -68,6 +70,13 @@ def test_a_foreign_model_becomes_a_version_with_evidence_and_gates(store: Store,
     assert {file.path for file in manifest.files} == {*foreign.FILES, bundle.GOLDEN, bundle.REFERENCE}
     assert {field.name for field in manifest.signature.features if field.nullable} == {"distance", "kind", "holiday"}
     assert {"metrics", "parity", "latency"} <= found
+    with bundles.cache(store) as cache:  # as a replay has it
+        model = cache.get(made[0].digest)
+        table, expected = golden.decode(manifest.signature, store.blobs.get(manifest.file(bundle.GOLDEN).digest))
+        assert model.blocking
+        assert model.predict(table).tobytes() == expected.tobytes()
+    with pytest.raises(Unavailable):
+        model.predict(table)
 
 
 def test_a_model_that_answers_otherwise_than_where_it_comes_from_is_refused(store: Store, caller: CallerOf) -> None:

@@ -52,9 +52,9 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @post(_PROJECT + "/sources", opt={"permission": Permission.BUILD}, sync_to_thread=True)
 def put_source(store: Store, body: bytes) -> Source:
-    """Upload the code of a project: the bytes of a .tar.gz; their digest."""
-    if not body or len(body) > _LARGEST_SOURCE:
-        raise Invalid("The code is empty or larger than 64 MB.", field="body", fix="Leave data out of it.")
+    """Upload the code of a project (the bytes of a .tar.gz), or a file of a model made elsewhere; its digest."""
+    if len(body) > _LARGEST_SOURCE:
+        raise Invalid("The upload is larger than 64 MB.", field="body", fix="Leave data out of it.")
     return Source(digest=store.blobs.put(body), bytes=len(body))
 
 

@@ -28,6 +28,11 @@ class Bundles:
             self._loaded[digest] = runtime.Runtime(folder, read.verify(folder, digest))
         return self._loaded[digest]
 
+    def close(self) -> None:
+        """End the processes of models that have their own."""
+        for loaded in self._loaded.values():
+            loaded.close()
+
     def explainer(self, digest: str) -> explainer.Explainer:
         """What explains the answers of a bundle; as `get`."""
         model = self.get(digest)
@@ -50,4 +55,8 @@ class Bundles:
 def cache(store: Store) -> Iterator[Bundles]:
     """A cache of bundles for the length of a job or request."""
     with tempfile.TemporaryDirectory(prefix="podium-bundles-") as folder:
-        yield Bundles(store, Path(folder))
+        held = Bundles(store, Path(folder))
+        try:
+            yield held
+        finally:
+            held.close()
