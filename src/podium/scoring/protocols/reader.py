@@ -42,7 +42,7 @@ class Reader:
         for at in range(1, len(decoders)):
             found = decoders[at](body)
             if found is not None:
-                decoders.insert(0, decoders.pop(at))
+                self._decoders = [decoders[at], *decoders[:at], *decoders[at + 1 :]]  # other threads may be reading
                 return found
         return None
 
@@ -55,4 +55,4 @@ class Reader:
         make = compiled.tensors if self._family == OIP else compiled.split
         made = make(self._plan, names)
         if made is not None:
-            self._decoders.append(made)
+            self._decoders = [*self._decoders, made]
