@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import logging
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from podium.core import errors
 from podium.core.errors import Invalid, PodiumError
-from podium.scoring import operate, request
+from podium.scoring import answers, operate, request
 from podium.scoring.protocols import oip
 from podium.scoring.protocols.grpc import infer, messages
 from podium.scoring.routes import Place
@@ -29,6 +30,7 @@ _WATCH_SECONDS = 1.0
 _LAST_LOOKS, _LOOK_SECONDS = 20, 0.1
 _MOST_CALLS = 4096
 _METADATA_BYTES = 16 * 1024
+_TOO_MANY = "The scorer has more to do than it can. Send it again later."
 
 
 class Limits(NamedTuple):
@@ -143,11 +145,27 @@ class Server:
         described = operate.described(self._service.parts.board, Place(asked.name, asked.version))
         return messages.ModelMetadataResponse(**described)
 
-    async def _infer(self, data: bytes, _context: Any) -> Any:
+    async def _infer(self, data: bytes, context: Any) -> Any:
         self._arrived += 1
         if self._stopping:
             raise errors.Unavailable("This scorer is about to end.", fix="Send it again, to another.")
         message = infer.parse(messages.ModelInferRequest, data)
+        gate = self._service.tick.gate
+        if not gate.admit([len(data)], time.perf_counter()):
+            await self._refuse_one_more(message.model_name, context)
+        try:
+            return await self._score(message)
+        finally:
+            gate.leave(1, len(data))
+
+    async def _refuse_one_more(self, endpoint: str, context: Any) -> None:
+        parts = self._service.parts
+        named = endpoint if parts.board.serves(endpoint) else ""
+        parts.counts.count("podium_requests_total", endpoint=named, status="429")
+        problem = answers.too_many().body
+        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _TOO_MANY, ((codes.TRAILER, problem),))
+
+    async def _score(self, message: Any) -> Any:
         waiting: asyncio.Future[request.Scored | PodiumError] = asyncio.get_running_loop().create_future()
 
         def done(scored: request.Scored | PodiumError) -> None:
