@@ -71,6 +71,8 @@ class Writer:
         self._on_sealed = on_sealed
         self._on_dropped = on_dropped
         self._pending: deque[_Entry] = deque()
+        self._since = 0.0
+        """When the first of those that wait came: also while the thread was busy with others."""
         self._waiting = 0
         self._open: dict[_Place, Segment] = {}
         self._places: dict[tuple[str, int], tuple[object, _Place]] = {}
@@ -102,6 +104,8 @@ class Writer:
         with self._changed:
             if self._stopping or self._waiting + count > self._limits.waiting:
                 return self._no_room(done, count, durable=durable)
+            if not self._pending:
+                self._since = time.monotonic()
             if durable or not self._pending:  # queued rows wake the thread once
                 self._changed.notify()
             self._pending.append(_Entry(parts, durable, done))
@@ -160,8 +164,7 @@ class Writer:
         with self._changed:
             if not self._pending and not self._flushes and not self._stopping:
                 self._changed.wait(_TICK_SECONDS)
-            until = time.monotonic() + _QUEUED_SECONDS
-            while self._may_wait() and (left := until - time.monotonic()) > 0:
+            while self._may_wait() and (left := self._since + _QUEUED_SECONDS - time.monotonic()) > 0:
                 self._changed.wait(left)
             entries, self._pending = list(self._pending), deque()
             flushes, self._flushes = self._flushes, []
