@@ -9,6 +9,7 @@ import pytest
 from podium.core import check, prediction, time
 from podium.core.check import CheckKind, CheckState
 from podium.core.errors import NotFound
+from podium.monitor.alerts import store as alert_rows
 from podium.monitor.checks import closing, hindsight, maturity
 from podium.monitor.checks import store as rows
 from podium.monitor.intake import actions as intake
@@ -124,6 +125,9 @@ def test_a_segment_in_which_the_model_fails_is_named(store: Store, clock: Any) -
     found = close(store, clock, 2)
     segments = of(found, CheckKind.SEGMENT)
     assert all("hour > 17" in str(each.column) for each in segments)
+    with store.read() as connection:
+        told = [each for each in alert_rows.list_all(connection, "flights") if "segment" in each.kinds]
+    assert "hour > 17" in told[0].message
     assert {each.state for each in segments} == {CheckState.BROKEN}
     assert {each.measure for each in of(found, CheckKind.PERFORMANCE)} == {"log_loss"}, "auc has no reference here"
 

@@ -14,6 +14,8 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
     - Scores that move while features do follow from them: their drift belongs to the features' alert, of drift if any
       feature drifts by itself, else of quality.
     - Performance and cost fall together: the cost belongs to the performance's alert.
+    - Performance is estimated from the inputs alone: an estimate that falls belongs to measured performance, else to what
+      moved.
 
     >>> from podium.core.check import CheckState
     >>> from podium.core.window import Window
@@ -26,6 +28,9 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
     ...     CheckKind.SCORE_DRIFT: [one(CheckKind.SCORE_DRIFT, None, "score_psi")]})
     >>> {kind.value: [each.measure for each in checks] for kind, checks in found.items()}
     {'quality': ['missing_rate', 'psi', 'score_psi']}
+    >>> estimated = one(CheckKind.ESTIMATED, None, "log_loss")
+    >>> list(by_cause({CheckKind.ESTIMATED: [estimated], CheckKind.DRIFT: [one(CheckKind.DRIFT, "wind", "psi")]}))
+    [<CheckKind.DRIFT: 'drift'>]
     """
     groups = {kind: list(checks) for kind, checks in broken.items() if checks}
     quality, drift = groups.get(CheckKind.QUALITY), groups.get(CheckKind.DRIFT)
@@ -37,6 +42,8 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
             del groups[CheckKind.DRIFT]
     _join(groups, CheckKind.SCORE_DRIFT, (CheckKind.DRIFT, CheckKind.QUALITY))
     _join(groups, CheckKind.COST, (CheckKind.PERFORMANCE,))
+    moved = (CheckKind.DRIFT, CheckKind.QUALITY, CheckKind.SCORE_DRIFT)
+    _join(groups, CheckKind.ESTIMATED, (CheckKind.PERFORMANCE, *moved))
     return groups
 
 
