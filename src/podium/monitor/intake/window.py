@@ -20,6 +20,10 @@ except ModuleNotFoundError:  # pragma: no cover - with the extra it is there
     duckdb = None
 
 _MEMORY = "1GB"
+_EARLY_US = 7 * 86_400_000_000
+"""An outcome cannot be known before its prediction is made; a week allows for clocks that say otherwise.
+
+So that the outcomes of earlier years are not read again for each window."""
 _NEEDED = """
 create temp table hits as
 select prediction_id, key, outcome, known_us, batch, position from known
@@ -121,7 +125,8 @@ def _instant(microseconds: int) -> pyarrow.Scalar:
 
 def _outcomes(store: Store, project: str, query: Query, found: pyarrow.Table) -> tuple[pyarrow.Array, pyarrow.Array]:
     count = found.num_rows
-    dataset = logs.Log(store, project, query.model, rows.OUTCOMES).dataset() if count else None
+    log = logs.Log(store, project, query.model, rows.OUTCOMES)
+    dataset = log.dataset(query.from_us - _EARLY_US, query.as_of_us) if count else None
     if dataset is None:
         return pyarrow.nulls(count, pyarrow.float64()), pyarrow.nulls(count, pyarrow.int64())
     if duckdb is None:
