@@ -59,7 +59,7 @@ def quickly(family: str, body: bytes) -> Rows | None:
         made = Grid(np.array([numbers], dtype=np.float64), np.array([texts], dtype=object))
         keys = [key]
     else:
-        made, keys, request_id = compiled.fill(found), list(found.keys), found.request_id
+        made, keys, request_id = compiled.fill(found), list(found.keys or ()), found.request_id
     return None if checks.doubtful(made.numbers) is not None else same(request_id, keys, made)
 
 
@@ -148,6 +148,7 @@ def mlflow_bodies(draw: st.DrawFn) -> bytes:
                 {"dataframe_split": {"columns": list(columns), "data": rows}},
                 {"dataframe_records": [dict(zip(columns, row, strict=True)) for row in rows]},
                 {"instances": [dict(zip(columns, row, strict=True)) for row in rows]},
+                {"inputs": columns},
             ]
         )
     )
@@ -201,6 +202,7 @@ def test_the_usual_shapes_go_the_quick_way(rows: int, key: dict[str, list[Any]])
         READERS[family].learn(columns)
     assert agree(reader.MLFLOW, json.dumps({"dataframe_records": records}).encode())
     assert agree(reader.MLFLOW, json.dumps({"dataframe_split": split}).encode())
+    assert agree(reader.MLFLOW, json.dumps({"inputs": columns}).encode())
     assert agree(reader.OIP, json.dumps({"inputs": tensors, "id": "r"}, ensure_ascii=False).encode())
 
 

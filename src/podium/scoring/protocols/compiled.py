@@ -208,6 +208,35 @@ def records(plan: Plan, form: str) -> Decode | None:
     return decode
 
 
+def columns(plan: Plan) -> Decode | None:
+    """`{"inputs": {"feature": [value, …], …}}`: all features, and the key or not."""
+    if not plan.good:
+        return None
+    lists: list[Any] = [list[kind] for kind in map(plan.type, plan.names)]  # type: ignore[valid-type]
+    names: list[tuple[str, Any] | tuple[str, Any, Any]] = [(f"v{at}", kind) for at, kind in enumerate(lists)]
+    keys: Any = list[_KEY]
+    names.append(("v_key", keys | UnsetType, UNSET))
+    renamed = {f"v{at}": name for at, name in enumerate(plan.names)} | {"v_key": plan.key}
+    table: Any = defstruct("Columns", names, rename=renamed, forbid_unknown_fields=True, gc=False)
+    document = defstruct("Body", [("inputs", table)], forbid_unknown_fields=True, gc=False)
+    parse: Any = msgspec.json.Decoder(document).decode
+    numbers, width, astuple = len(plan.order.numbers), len(plan.names), structs.astuple
+
+    def decode(body: bytes) -> Many | None:
+        try:
+            values = astuple(parse(body).inputs)
+        except _WRONG:
+            return None
+        sent = None if values[width] is UNSET else values[width]
+        rows = len(values[0])
+        if any(len(each) != rows for each in (values[:width] if sent is None else values)):
+            return None
+        found = Many(rows, values[:numbers], values[numbers:width], by_row=False, keys=sent, request_id="")
+        return plan.many(body, 1 + width + (sent is not None), found)
+
+    return decode
+
+
 def split(plan: Plan, columns: Sequence[str]) -> Decode | None:
     """`{"dataframe_split": {"columns": […], "data": [[…], …]}}` with these columns in this order."""
     if not plan.fits(columns):

@@ -23,7 +23,7 @@ class Reader:
         self._known: set[tuple[str, ...]] = set()
         self._decoders: list[Decode] = []
         if family == MLFLOW:
-            made = [compiled.records(self._plan, form) for form in _FORMS]
+            made = [*(compiled.records(self._plan, form) for form in _FORMS), compiled.columns(self._plan)]
             self._decoders = [each for each in made if each is not None]
         self.learn([field.name for field in signature.features])
 
