@@ -14,8 +14,8 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
     - Scores that move while features do follow from them: their drift belongs to the features' alert, of drift if any
       feature drifts by itself, else of quality.
     - Performance and cost fall together: the cost belongs to the performance's alert.
-    - Performance is estimated from the inputs alone: an estimate that falls belongs to measured performance, else to what
-      moved.
+    - Performance is estimated from the inputs alone: an estimate that falls belongs to measured performance, else to
+      what moved.
 
     >>> from podium.core.check import CheckState
     >>> from podium.core.window import Window
