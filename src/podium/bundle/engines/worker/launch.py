@@ -47,8 +47,11 @@ def _namespace(libc: ctypes.CDLL) -> bool:
         ("/proc/self/uid_map", f"{user} {user} 1"),
         ("/proc/self/gid_map", f"{group} {group} 1"),
     ):
-        with open(path, "w") as file:  # noqa: PTH123 - a script of few imports
-            file.write(text)
+        try:
+            with open(path, "w") as file:  # noqa: PTH123 - a script of few imports
+                file.write(text)
+        except OSError:
+            break  # then it has no name there; what it may do with files is the same
     return True
 
 
