@@ -16,7 +16,8 @@ demo: setup
 	$(RUN)podium demo
 
 test: setup
-	$(RUN)pytest -q
+	$(RUN)pytest -q -n 2 tests/unit tests/property tests/store tests/api tests/test_architecture.py src
+	$(RUN)pytest -q tests/e2e tests/faults
 
 check: setup
 	$(RUN)ruff format --check .
@@ -35,7 +36,7 @@ bench-scorer: setup
 	$(RUN)python -m benches scorer --peers all
 
 bench-monitor: setup
-	$(RUN)python -m benches monitor --peers all
+	$(RUN)python -m benches monitor
 
 faults: setup
 	$(RUN)pytest -q -m "slow or not slow" tests/faults

@@ -18,7 +18,6 @@ from podium.store.store import Store
 from podium.store.transaction import Transaction
 
 JOB = "monitor.deliver"
-TRIED = "channel.tried"
 _MONITOR = access.Permission.MONITOR
 _ATTEMPTS = 14
 """With waits that double from a second to five minutes: for about forty minutes."""
@@ -66,11 +65,11 @@ def send_test(store: Store, caller: access.Caller, name: str) -> channel.Deliver
     """Send a message that only tries the channel."""
     with store.write(caller) as tx:
         to = rows.get_channel(tx.connection, caller.project, name)
-        made = _record(tx, TRIED, to, {})
+        made = _record(tx, "channel.tried", to, {})
         text = f"{caller.name} tries the channel {to.name}. If you read this, alerts reach you."
         content = message.Message(
             event=made.id,
-            kind=TRIED,
+            kind=made.kind,
             at_us=tx.now_us,
             project=caller.project,
             actor=caller.name,
