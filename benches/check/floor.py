@@ -1,4 +1,4 @@
-"""Reading and decoding the columns of a Parquet file, and nothing else: `python -m benches.check.floor FILE HOW`."""
+"""Reading and decoding the columns of Parquet files, and nothing else: `python -m benches.check.floor HOW FILE …`."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,12 @@ WAYS = ("table", "groups", "batches")
 """pyarrow's own three, by its defaults: the whole table, a row group at a time, or batches of 65,536 rows."""
 
 
-def main(path: str, how: str) -> None:
+def main(how: str, *paths: str) -> None:
+    for path in paths:
+        _read(path, how)
+
+
+def _read(path: str, how: str) -> None:
     if how == "table":
         pyarrow.parquet.read_table(path)
     elif how == "groups":
