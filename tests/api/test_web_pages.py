@@ -10,7 +10,7 @@ from litestar import post
 from litestar.testing import TestClient
 from sqlalchemy import update
 
-from podium.core import access, version
+from podium.core import access, run, version
 from podium.core.access import Role
 from podium.deploy.endpoints import actions as endpoints
 from podium.manage.access import actions as people
@@ -114,6 +114,18 @@ def check_safe(text: str, headers: Any) -> None:
     assert len(text.encode()) < 100_000
     for table in re.findall(r"<table>(.{0,20})", text, re.DOTALL):
         assert "<caption>" in table
+
+
+def test_a_versions_page_shows_how_far_apart_groups_lie(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    cycle.begin(store, caller)
+    gap = run.Interval(value=0.0731, low=0.04, high=0.11, rows=900)
+    cycle.finish_run(store, caller, -1.0, fairness={"equalised_odds": {"sex": gap}})
+    cycle.work(store)
+    text = sign_in("viewer").get("/p/flights/models/delay/versions/1").text
+    assert "equalised_odds" in text
+    assert "0.0731" in text
+    cycle.make_version(store, caller, -1.1)
+    assert "equalised_odds" not in sign_in("viewer", name="vic").get("/p/flights/models/delay/versions/2").text
 
 
 def test_worst_checks_come_first(store: Store, caller: CallerOf, sign_in: SignIn) -> None:

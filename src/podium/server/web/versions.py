@@ -90,6 +90,7 @@ def version(request: page.WebRequest, store: Store, caller: access.Caller, name:
             metrics=_parts(content.get("metrics", {})),
             rows=content.get("rows", {}),
             slices=_slices(content.get("slices", {}), spec.metrics.primary),
+            fairness={measure: _intervals(by) for measure, by in content.get("fairness", {}).items()},
             cost=content.get("cost", {}),
             latency=content.get("latency", {}).get("one_row_us"),
             explained="explanation" in content,
