@@ -31,12 +31,13 @@ class Shape:
         self.order = grid.order(signature)
         self.fields = {field.name: field for field in signature.features}
         numbers = [self.fields[name] for name in self.order.numbers]
-        self.booleans = np.array([field.type is FieldType.BOOLEAN for field in numbers], dtype=np.bool_)
+        self.kinds = tuple("b" if field.type is FieldType.BOOLEAN else "iuf" for field in numbers)
+        """The kinds of arrays that need no more than a cast, for each number."""
         self.integers = [at for at, field in enumerate(numbers) if field.type is FieldType.INTEGER]
         self.limits = np.full(len(numbers), np.inf)
         self.limits[self.integers] = columns.LARGEST_INTEGER
         self.never_null = [at for at, field in enumerate(numbers) if not field.nullable]
-        self.any_boolean = bool(self.booleans.any())
+        self.any_boolean = "b" in self.kinds
 
 
 class _Shapes:
@@ -68,16 +69,21 @@ def of(signature: Signature, given: Mapping[str, Any]) -> columns.Columns:
     return grid.split(_SHAPES.of(signature).order, grid_of(signature, given))
 
 
-def grid_of(signature: Signature, given: Mapping[str, Any]) -> Grid:
-    """The same as a grid, without a column of its own for each feature."""
+def grid_of(signature: Signature, given: Mapping[str, Any], rows: int = -1) -> Grid:
+    """The same as a grid, without a column of its own for each feature. `rows`: the length of all, if it is known."""
     known = _SHAPES.of(signature)
-    if not _even(known.fields, given):
+    good = known.fields.keys() <= given.keys() if rows >= 0 else _even(known.fields, given)
+    if not good:
         return grid.of(known.order, columns.from_given(signature, given))
-    rows = len(given[next(iter(known.fields))])
+    rows = rows if rows >= 0 else len(given[next(iter(known.fields))])
     lines = np.empty((len(known.order.numbers), rows), dtype=np.float64)
     doubtful = []
-    for at, name in enumerate(known.order.numbers):
-        plain = _plain(given[name], boolean=bool(known.booleans[at]))
+    for at, (name, kinds) in enumerate(zip(known.order.numbers, known.kinds, strict=True)):
+        values = given[name]
+        if type(values) is np.ndarray and values.dtype.kind in kinds and values.ndim == 1:
+            lines[at] = values
+            continue
+        plain = _plain(values, kinds)
         if plain is None:
             doubtful.append(at)
         lines[at] = 0.0 if plain is None else plain
@@ -137,7 +143,7 @@ def _long_way(known: Shape, name: str, given: Mapping[str, Any]) -> npt.NDArray[
     return columns.from_given(only, {name: given[name]})[name]
 
 
-def _plain(values: Any, *, boolean: bool) -> npt.NDArray[Any] | None:
+def _plain(values: Any, kinds: str) -> npt.NDArray[Any] | None:
     """The values as an array that needs no more than a cast to float64, if they are such."""
     if isinstance(values, _NUMERIC):
         if values.null_count:
@@ -145,7 +151,7 @@ def _plain(values: Any, *, boolean: bool) -> npt.NDArray[Any] | None:
         values = values.to_numpy(zero_copy_only=False)
     if not isinstance(values, np.ndarray) or values.ndim != 1:
         return None
-    return values if values.dtype.kind in ("b" if boolean else "iuf") else None
+    return values if values.dtype.kind in kinds else None
 
 
 def _settle(

@@ -5,6 +5,7 @@ the bytes do while other threads work. The two messages' metadata come from the 
 in which the numbers are filled in.
 """
 
+import functools
 import itertools
 import struct
 from array import array
@@ -46,7 +47,10 @@ class _Template:
         self.buffer = struct.Struct("<" + "qq" * places.buffer_count)
 
 
-_BATCH = _Template()
+@functools.cache
+def _template() -> _Template:
+    """Made when first needed: Arrow's first array must not be made while modules load (`serve.prepare`)."""
+    return _Template()
 
 
 def write(scored: request.Scored, endpoint: str) -> bytes:
@@ -68,7 +72,8 @@ def _batch(scored: request.Scored) -> list[bytes]:
         b"",
         _wholes(scored.versions),
     ]
-    head = bytearray(_BATCH.head)
+    template = _template()
+    head = bytearray(template.head)
     places: list[int] = []
     parts: list[bytes] = [b""]
     at = 0
@@ -77,12 +82,14 @@ def _batch(scored: request.Scored) -> list[bytes]:
         spare = -len(data) % _ALIGN
         parts += (data, bytes(spare))
         at += len(data) + spare
-    struct.pack_into("<q", head, _BATCH.length, at)
-    struct.pack_into("<q", head, _BATCH.rows, rows)
-    _BATCH.node.pack_into(
-        head, _BATCH.nodes, *itertools.chain.from_iterable((rows, nulls * (at == _DECISION)) for at in range(_COLUMNS))
+    struct.pack_into("<q", head, template.length, at)
+    struct.pack_into("<q", head, template.rows, rows)
+    template.node.pack_into(
+        head,
+        template.nodes,
+        *itertools.chain.from_iterable((rows, nulls * (at == _DECISION)) for at in range(_COLUMNS)),
     )
-    _BATCH.buffer.pack_into(head, _BATCH.buffers, *places)
+    template.buffer.pack_into(head, template.buffers, *places)
     parts[0] = bytes(head)
     return parts
 
@@ -105,11 +112,13 @@ def _wholes(values: Sequence[int]) -> bytes:
 def _decisions(values: Sequence[bool | None]) -> tuple[bytes, bytes, int]:
     """Which are known, which are yes, and how many are unknown."""
     nulls = values.count(None)
-    yes = [value is True for value in values]
-    known = _bits([value is not None for value in values]) if nulls else b""
-    return known, _bits(yes), nulls
+    if not nulls:
+        return b"", _bits(bytes(values)), 0  # type: ignore[arg-type]
+    known = _bits(bytes([value is not None for value in values]))
+    return known, _bits(bytes([value is True for value in values])), nulls
 
 
-def _bits(values: Sequence[bool]) -> bytes:
-    packed = np.packbits(np.array(values, dtype=np.bool_), bitorder="little")
+def _bits(flags: bytes) -> bytes:
+    """A bit for each byte of 0 or 1, the first one lowest."""
+    packed = np.packbits(np.frombuffer(flags, dtype=np.uint8), bitorder="little")
     return bytes(packed.tobytes())

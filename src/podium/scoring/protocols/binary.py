@@ -11,7 +11,7 @@ import numpy as np
 
 from podium.bundle import arrow_columns
 from podium.core.errors import Invalid
-from podium.core.signature import Signature
+from podium.core.signature import FieldType, Signature
 from podium.scoring import codec, request
 from podium.scoring.protocols import json_body, oip, outputs, sent, tensors
 from podium.scoring.protocols.json_body import Malformed
@@ -49,6 +49,7 @@ class _Plain(msgspec.Struct):
 
 _PLAIN = msgspec.json.Decoder(_Plain)
 _NUMBERS = {kind: dtype for kind, dtype in tensors.DTYPES.items() if kind != "BOOL"}
+_TEXT, _BOOLEAN = FieldType.TEXT, FieldType.BOOLEAN
 _KEYS = len(msgspec.structs.fields(_Tensor)) + 1
 
 
@@ -80,23 +81,24 @@ class _Reading:
             return False
         columns: dict[str, Any] = {}
         texts: list[_Text] = []
-        at = 0
+        rest, whole, at = self._rest, len(self._rest), 0
         for tensor in given:
             name, kind, size = tensor.name, tensor.datatype, tensor.parameters.binary_data_size
             field = fields.get(name)
-            known = kind in tensors.ALLOWED[field.type] if field is not None else kind == tensors.BYTES
+            text = kind == tensors.BYTES
+            known = field is None or ((field.type is _TEXT) is text and field.type is not _BOOLEAN)
+            dtype = _NUMBERS.get(kind)
             if not (known and name and tensor.shape == shape):
                 return False
-            dtype = _NUMBERS.get(kind)
-            if dtype is not None and size == dtype.itemsize * rows and at + size <= len(self._rest):
-                columns[name] = np.frombuffer(self._rest, dtype, rows, at)
-            elif kind == tensors.BYTES and size >= 4 * rows:
+            if dtype is not None and size == dtype.itemsize * rows and at + size <= whole:
+                columns[name] = np.frombuffer(rest, dtype, rows, at)
+            elif text and size >= 4 * rows:
                 columns[name] = None
-                texts.append(_Text(name, self._rest[at : at + size], f"inputs[{len(columns) - 1}]"))
+                texts.append(_Text(name, rest[at : at + size], f"inputs[{len(columns) - 1}]"))
             else:
                 return False
             at += size
-        if at != len(self._rest) or len(columns) != len(given) or (texts and not rows):
+        if at != whole or len(columns) != len(given) or (texts and not rows):
             return False
         self.rows, self.columns, self._texts, self._at = rows, columns, texts, at
         return True

@@ -1,9 +1,9 @@
 """The tensors that answer an infer request, and which of them the caller wants, in which form."""
 
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from podium.core.errors import Invalid
 from podium.scoring import request
@@ -33,10 +33,15 @@ class Output(NamedTuple):
         return self.name == "decision" and None in self.values
 
     def raw(self) -> bytes:
-        """Its bytes."""
+        """Its bytes, little-endian."""
         if self.datatype == tensors.BYTES:
             return tensors.raw_texts(self.values)
-        return np.asarray(self.values, dtype=tensors.DTYPES[self.datatype]).tobytes()
+        if self.datatype == "BOOL":
+            return bytes(self.values)
+        made = array({"FP64": "d", "INT64": "q"}[self.datatype], self.values)
+        if sys.byteorder == "big":
+            made.byteswap()
+        return made.tobytes()
 
 
 def wanted(body: Mapping[str, Any]) -> Wanted:

@@ -12,7 +12,7 @@ from podium.scoring import request
 
 
 class Tensors(request.Rows, frozen=True, kw_only=True):
-    """Columns one by one: NumPy arrays of numbers, Arrow arrays of text, lists where a part was JSON."""
+    """Columns one by one, all of one length: NumPy arrays of numbers, Arrow arrays of text, lists of what was JSON."""
 
     def table(self, signature: Signature) -> Columns:
         """The canonical columns; `Invalid` naming the feature that does not fit."""
@@ -20,7 +20,7 @@ class Tensors(request.Rows, frozen=True, kw_only=True):
 
     def grid(self, signature: Signature) -> Grid:
         """The same as a grid."""
-        return arrow_columns.grid_of(signature, self.columns)
+        return arrow_columns.grid_of(signature, self.columns, self.count)
 
     def keys(self, name: str) -> list[str]:
         """The rows' keys as text; empty where a row has none."""

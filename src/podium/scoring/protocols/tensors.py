@@ -45,7 +45,8 @@ MOST_ROWS = 100_000
 MOST_VALUES = 4_000_000
 """Values in one request of a binary form: 32 MB as float64."""
 _PREFIX = 4
-_LONGEST_SHORT = 255
+_LONGEST_PLAIN = 127
+"""A length of which the first byte is a character in UTF-8."""
 
 
 def check_name(name: object, datatype: object, signature: Signature, where: str) -> None:
@@ -107,9 +108,9 @@ def texts(parts: Sequence[Any], rows: int, where: Sequence[str]) -> list[pa.Arra
     """
     whole = parts[0] if len(parts) == 1 else b"".join(parts)
     octets = np.frombuffer(whole, dtype=np.uint8)
-    ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
+    ends = list(itertools.accumulate(map(len, parts)))
     found = _short(octets, rows * len(parts))
-    if found is None or not np.array_equal(_last(found[0], rows, len(whole)), ends):
+    if found is None or [*found[0][rows::rows].tolist(), len(whole)] != ends:
         walked = [_walk(part, rows, name) for part, name in zip(parts, where, strict=True)]
         starts = np.concatenate([each + end - len(part) for each, part, end in zip(walked, parts, ends, strict=True)])
         found = starts, _without_lengths(len(octets), starts)
@@ -120,14 +121,6 @@ def texts(parts: Sequence[Any], rows: int, where: Sequence[str]) -> list[pa.Arra
         wrong = next(index for index in range(len(parts)) if not _is_utf8(made.slice(index * rows, rows)))
         raise Invalid("The text is not UTF-8.", field=where[wrong]) from None
     return [made.slice(index * rows, rows) for index in range(len(parts))]
-
-
-def _last(starts: npt.NDArray[np.int64], rows: int, size: int) -> npt.NDArray[np.int64]:
-    """Where each tensor of `rows` values ends, when they lie end to end."""
-    found = np.empty(len(starts) // rows if rows else 0, dtype=np.int64)
-    found[:-1] = starts[rows::rows]
-    found[-1:] = size
-    return found
 
 
 def _short(octets: npt.NDArray[np.uint8], count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]] | None:
@@ -143,9 +136,9 @@ def _short(octets: npt.NDArray[np.uint8], count: int) -> tuple[npt.NDArray[np.in
     first = zeros[::3]
     starts = first - 1
     after = starts + octets[starts] + _PREFIX
-    if starts[0] != 0 or after[-1] != len(octets) or not np.array_equal(after[:-1], starts[1:]):
+    if starts[0] != 0 or after[-1] != len(octets) or (after[:-1] != starts[1:]).any():
         return None
-    if not (np.array_equal(zeros[1::3], first + 1) and np.array_equal(zeros[2::3], first + 2)):
+    if (zeros[1::3] != first + 1).any() or (zeros[2::3] != first + 2).any():
         return None
     kept[starts] = False
     return starts, kept
@@ -193,12 +186,12 @@ def _is_utf8(array: pa.Array) -> bool:
 
 def raw_texts(values: Sequence[str]) -> bytes:
     """Texts as a raw tensor. Texts of one length that follow each other are joined at once."""
+    plain = "".join(values).isascii()
     parts = []
     for size, group in itertools.groupby(values, len):
-        joined = list(group)
-        if size <= 127 and "".join(joined).isascii():
+        if plain and size <= _LONGEST_PLAIN:
             before = chr(size) + "\0\0\0"
-            parts.append((before + before.join(joined)).encode())
+            parts.append((before + before.join(group)).encode())
         else:
-            parts += [struct.pack("<I", len(value)) + value for value in map(str.encode, joined)]
+            parts += [struct.pack("<I", len(value)) + value for value in map(str.encode, group)]
     return b"".join(parts)
