@@ -19,7 +19,7 @@ from tests.faults import aftermath, load, power
 from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
 
-_SIZE = "4m"
+_SIZE = "64m"
 _ROOM = 600
 """Rows that may wait in memory."""
 DROPPED = "podium_log_dropped_total"
@@ -50,7 +50,9 @@ class Disk:
         """Make it read-only, once no file there is open for writing; the answer undoes it."""
         if self.variables:
             return self._refuse(errno.EROFS)
+        end = time.monotonic() + 20
         while any(self.log.glob("*.open")):
+            assert time.monotonic() < end, "no segment is sealed"
             time.sleep(0.05)
         self._remount("ro")
         return lambda: self._remount("rw")

@@ -1,6 +1,8 @@
 """Versions change places while clients ask: each answer is whole, and is of the version that it names."""
 
+import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,17 @@ from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
 
 
-def until(holds: object, seconds: float = 20.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until a question is answered with yes."""
-    assert callable(holds)
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not come to hold in time"
         time.sleep(0.01)
+
+
+def serves(process: kit.Process, number: int) -> bool:
+    """Whether that rollout is in force at a scorer."""
+    return bool(process.status()["rollouts"] == {kit.ENDPOINT: number})
 
 
 @pytest.mark.parametrize("trials", forms("swaps"))
@@ -34,7 +40,7 @@ def test_swap_and_rollback_under_load(trials: int, tmp_path: Path, record: Recor
     with kit.Process(tmp_path, poll_seconds=0.02) as process:
         expected = {1: kit.output(process.infer(kit.tensors()).json(), "score")}
         kit.put_rollout(tmp_path, kit.sign(kit.document(2, kit.route("champion", 2, second))))
-        until(lambda: process.status()["rollouts"] == {"delay": 2})
+        until(functools.partial(serves, process, 2))
         expected[2] = kit.output(process.infer(kit.tensors()).json(), "score")
         clients = load.Load(process.url, "swap")
         slowest = 0.0
@@ -43,7 +49,7 @@ def test_swap_and_rollback_under_load(trials: int, tmp_path: Path, record: Recor
             number = trial + 3
             begun = time.monotonic()
             kit.put_rollout(tmp_path, kit.sign(kit.document(number, *plans[trial % 4])))
-            until(lambda wanted=number: process.status()["rollouts"] == {"delay": wanted})
+            until(functools.partial(serves, process, number))
             slowest = max(slowest, time.monotonic() - begun)
         time.sleep(0.1)
         clients.stop()
