@@ -12,6 +12,9 @@ import httpx
 import psutil
 import pytest
 
+from podium.bundle import read, runtime
+from podium.bundle.engines import place
+from podium.core import digest
 from tests import engine_kit
 from tests import scoring_kit as kit
 from tests.vendor import Vendor
@@ -20,6 +23,7 @@ KINDS = tuple(engine_kit.kinds(""))
 OF_THEIR_OWN = ("python", "pickle", "r", "pmml")
 CODE = ("python", "r")
 HEALED_SECONDS = 20.0
+HARMS = [(kind, harm) for kind in CODE for harm in ("die", "sleep", "eat")] + [("python", "junk"), ("python", "huge")]
 
 
 class Plant:
@@ -175,8 +179,8 @@ def test_a_row_scores_the_same_alone_and_among_others(plant: Plant, kind: str) -
     given = engine_kit.rows(1000)
     whole = scores(plant.infer(kind, given))
     assert whole == pytest.approx([engine_kit.score(row) for row in given], abs=1e-12)
-    for place in (0, 3, 499, 999):
-        assert scores(plant.infer(kind, [given[place]])) == [whole[place]]
+    for at in (0, 3, 499, 999):
+        assert scores(plant.infer(kind, [given[at]])) == [whole[at]]
     assert scores(plant.infer(kind, given[100:107])) == whole[100:107]
 
 
@@ -209,11 +213,34 @@ def test_a_killed_process_is_replaced(plant: Plant, kind: str) -> None:
     assert plant.process.process.poll() is None
 
 
-@pytest.mark.parametrize("harm", ["die", "sleep", "eat", "junk", "huge"])
-@pytest.mark.parametrize("kind", CODE)
+def test_an_idle_process_that_hangs_is_found_and_replaced(plant: Plant) -> None:
+    plant.serve("python")
+    healed(plant, "python")
+    (worker,) = plant.workers("python")
+    worker.suspend()
+    deadline = time.monotonic() + 30
+    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert healed(plant, "python") < HEALED_SECONDS
+
+
+def test_a_model_starts_within_a_second_once_its_environment_is_there(tmp_path: Path) -> None:
+    kind = engine_kit.kinds("")["pickle"]()
+    folder = tmp_path / "bundles" / engine_kit.write_bundle(tmp_path, kind).removeprefix(digest.PREFIX)
+    where = place.Place(folder=tmp_path / "engines")
+    seconds = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        loaded = runtime.Runtime(folder, read.load_manifest(folder), where)
+        seconds.append(time.perf_counter() - begun)
+        assert loaded.check_golden() <= 1e-12
+        loaded.close()
+    assert min(seconds[1:]) <= 1.0
+
+
+@pytest.mark.parametrize(("kind", "harm"), HARMS)
 def test_a_model_that_misbehaves_harms_its_own_process_only(plant: Plant, kind: str, harm: str) -> None:
-    if kind == "r" and harm in ("junk", "huge"):
-        pytest.skip("the R model of this test does not know how to write to Podium's pipe")
     plant.serve("onnx")
     plant.serve(kind)
     healed(plant, kind)
