@@ -62,9 +62,11 @@ class Service:
         else:
             self._act(work, exchange, number, head, body)
 
-    def infer(self, endpoint: str, version: str, read: Callable[[codec.Asked], request.Rows], told: Said) -> None:
+    def infer(
+        self, place: routes.Place, read: Callable[[codec.Asked], request.Rows], told: Said, *, large: bool = False
+    ) -> None:
         """Score rows for any transport; `told` gets the answer once its rows are logged, or why there is none."""
-        self.tick.infer(routes.Place(endpoint, version), read, told)
+        self.tick.infer(place, read, told, large=large)
 
     def _find(self, head: Any) -> "Work | _Fixed":
         found = self.routes.find(head.path)

@@ -77,21 +77,44 @@ class Tick:
         self._holding = False
         self._loop.call_soon(self._run)
 
-    def infer(self, place: routes.Place, read: Callable[[codec.Asked], request.Rows], told: Said) -> None:
-        """Score rows that came by another way than HTTP."""
+    def infer(
+        self, place: routes.Place, read: Callable[[codec.Asked], request.Rows], told: Said, *, large: bool = False
+    ) -> None:
+        """Score rows that came by another way than HTTP; `large` ones are read on a thread."""
         started = time.perf_counter()
         try:
             place = self._named(place)
             loaded, deciding = self._deciding(place)
-            asked = self._asked(place, deciding, {})
-            group = Group(place.endpoint, loaded, deciding, started)
-            group.level = self.gate.bytes
-            rows = read(asked)
-            group.entries.append(_entry(rows, asked.signature, partial(self._counted, group, told)))
         except PodiumError as error:
             self._count(place.endpoint, problem.status_of(error), started)
             told(error)
             return
+        asked = self._asked(place, deciding, {})
+        group = Group(place.endpoint, loaded, deciding, started)
+        group.level = self.gate.bytes
+        counted = partial(self._counted, group, told)
+
+        def enter() -> Entry:
+            return _entry(read(asked), asked.signature, counted)
+
+        if large:
+            self._loop.run_in_executor(None, enter).add_done_callback(partial(self._entered, group, counted))
+            return
+        try:
+            group.entries.append(enter())
+        except PodiumError as error:
+            counted(error)
+            return
+        self._score(group)
+
+    def _entered(self, group: Group, told: Told, entering: "asyncio.Future[Entry]") -> None:
+        error = entering.exception()
+        if isinstance(error, Exception):
+            if not isinstance(error, PodiumError):
+                _LOG.error("a request failed", exc_info=error)
+            told(error)
+            return
+        group.entries.append(entering.result())
         self._score(group)
 
     def _counted(self, group: Group, told: Said, scored: request.Scored | Exception) -> None:

@@ -30,6 +30,8 @@ _WATCH_SECONDS = 1.0
 _LAST_LOOKS, _LOOK_SECONDS = 20, 0.1
 _MOST_CALLS = 4096
 _METADATA_BYTES = 16 * 1024
+_LARGE = 128 * 1024
+"""Messages beyond that many bytes are read on a thread."""
 _TOO_MANY = "The scorer has more to do than it can. Send it again later."
 
 
@@ -154,7 +156,7 @@ class Server:
         if not gate.admit([len(data)], time.perf_counter()):
             await self._refuse_one_more(message.model_name, context)
         try:
-            return await self._score(message)
+            return await self._score(message, large=len(data) > _LARGE)
         finally:
             gate.leave(1, len(data))
 
@@ -165,7 +167,7 @@ class Server:
         problem = answers.too_many().body
         await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _TOO_MANY, ((codes.TRAILER, problem),))
 
-    async def _score(self, message: Any) -> Any:
+    async def _score(self, message: Any, *, large: bool) -> Any:
         waiting: asyncio.Future[request.Scored | PodiumError] = asyncio.get_running_loop().create_future()
 
         def done(scored: request.Scored | PodiumError) -> None:
@@ -175,7 +177,8 @@ class Server:
         name = message.model_name
         if not name:
             raise Invalid("The request names no endpoint.", field="model_name")
-        self._service.infer(name, message.model_version, partial(infer.read, message), done)
+        place = Place(name, message.model_version)
+        self._service.infer(place, partial(infer.read, message), done, large=large)
         scored = await waiting
         if isinstance(scored, PodiumError):
             raise scored
