@@ -326,3 +326,26 @@ def test_nothing_is_left_of_models_when_the_scorer_is_killed(plant: Plant, tmp_p
     scorer.kill()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
+
+
+def test_callers_of_a_hung_model_keep_no_other_model_from_answering(plant: Plant) -> None:
+    plant.serve("python")
+    plant.serve("pickle")
+    healed(plant, "python")
+    healed(plant, "pickle")
+    body = engine_kit.tensors([NULL | {"kind": "sleep"}])
+    with ThreadPoolExecutor(24) as pool:
+        waiting = []
+        for _ in range(24):
+            waiting.append(
+                pool.submit(httpx.post, f"{plant.process.url}/v2/models/python/infer", json=body, timeout=60)
+            )
+            time.sleep(0.02)
+        slowest = 0.0
+        for _ in range(10):
+            asked = time.monotonic()
+            assert scores(plant.infer("pickle", [NULL])) == [0.2]
+            slowest = max(slowest, time.monotonic() - asked)
+        assert {each.result().status_code for each in waiting} <= {429, 503}
+    assert slowest < 1.0
+    healed(plant, "python")

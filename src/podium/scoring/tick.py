@@ -24,7 +24,7 @@ from podium.bundle.grid import Grid
 from podium.core.errors import Conflict, Invalid, PodiumError, Unavailable
 from podium.core.rollout import Durability
 from podium.core.signature import Signature
-from podium.scoring import admission, answers, codec, engine, operate, request, routes
+from podium.scoring import admission, answers, codec, engine, operate, request, routes, waiting
 from podium.scoring.call import Answer
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import compiled, problem, reader
@@ -49,6 +49,7 @@ class Tick:
         self.gate = admission.Gate()
         self._parts = parts
         self._loop = loop
+        self._threads = waiting.Threads()
         self._items: list[Item] = []
         self._queue: deque[tuple[float, list[Item]]] = deque()
         """Let in and not yet read, with when they came."""
@@ -264,7 +265,8 @@ class Tick:
             self._failed(group, error)
             return
         if group.deciding.blocking or len(batch.keys) > _MANY:
-            scoring = self._loop.run_in_executor(None, _score, group, batch)
+            threads = self._threads.of(group.endpoint) if group.deciding.blocking else None
+            scoring = self._loop.run_in_executor(threads, _score, group, batch)
             scoring.add_done_callback(partial(self._later, group, batch))
             return
         try:
