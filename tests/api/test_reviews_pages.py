@@ -89,6 +89,7 @@ def test_a_person_decides_on_the_page(client: Client, token: Callable[[str], str
     assert "distance" in shown
     client.cookies.clear()
     client.post("/login", data={"token": token("reviewer"), "next": "/"})
+    assert f"{len(waiting)} predictions to decide" in client.get("/p/flights").text
     listed = client.get("/p/flights/reviews").text
     assert f"{len(waiting)} wait" in listed
     assert all(each.key in listed for each in waiting[:50])

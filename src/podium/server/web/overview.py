@@ -12,6 +12,7 @@ from podium.manage.approvals import pending
 from podium.manage.audit import store as audit
 from podium.monitor.alerts import store as alerts
 from podium.monitor.checks import store as checks
+from podium.monitor.reviews import store as reviews
 from podium.server.web import page, words
 from podium.store.store import Store
 
@@ -38,6 +39,7 @@ def overview(request: page.WebRequest, store: Store, caller: access.Caller) -> R
             places=places(connection, caller.project),
             alerts=standing(connection, caller.project),
             waiting=pending.pending(connection, caller.project, now_us, limit=20),
+            reviews=reviews.waiting(connection, caller.project),
             jobs=jobs.find(connection, caller.project, active_at_us=now_us, limit=10),
             events=words.lines(found, quiet=True)[:_EVENTS],
         )
