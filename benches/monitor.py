@@ -243,7 +243,8 @@ def table(found: dict[str, Any]) -> str:
                 part["podium_cached_peak_mb"],
             ),
             f"stored over floor: {part['cached_over_floor']:.2f} wall, {part['cached_over_floor_cpu']:.2f} cpu",
-            f"stored over the second file's floor: {part['cached_over_floor_now']:.2f} wall, {part['cached_over_floor_now_cpu']:.2f} cpu",
+            f"… over the second file's: {part['cached_over_floor_now']:.2f} wall, "
+            f"{part['cached_over_floor_now_cpu']:.2f} cpu",
         ]
         lines += [
             _line(peer if each.get("ended") else f"{peer} (stopped)", each["s"], each.get("cpu_s"), each["peak_mb"])

@@ -214,12 +214,14 @@ def test_one_outlier_blinds_nothing_and_raises_nothing(folder: Path) -> None:
         (("notes.json", "same.parquet"), "not a stored reference"),
         (("reference.parquet", "notes.txt"), "neither a Parquet nor a CSV"),
         (("reference.parquet", "other.parquet"), "Not one column"),
+        (("reference.parquet", "empty.csv"), "cannot be read as CSV"),
     ],
 )
 def test_bad_input_is_exit_code_2_and_one_clear_message(folder: Path, arguments: tuple[str, ...], said: str) -> None:
     (folder / "broken.parquet").write_bytes(b"PAR1 no")
     (folder / "notes.json").write_text("{}")
     (folder / "notes.txt").write_text("x")
+    (folder / "empty.csv").write_text("")
     write(folder, "other.parquet", {"something": [1, 2, 3]})
     assert said in " ".join(run(folder, *arguments, code=2).split())
 

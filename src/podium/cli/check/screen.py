@@ -6,7 +6,7 @@ from rich.text import Text
 
 from podium.cli import console
 from podium.cli.check.work import Done
-from podium.measures.comparison import numeric, together
+from podium.measures.comparison import categorical, numeric, together
 from podium.measures.comparison.finding import Column, Finding, State
 
 _MARKS = {State.ALARM: ("✗", "red"), State.OK: ("✓", "green"), State.NOT_ENOUGH_DATA: ("?", "dim")}
@@ -43,7 +43,7 @@ def show(done: Done, html: str, *, all_columns: bool) -> None:
         and_alarms = f", {alarming} of them with an alarm" if alarming else ""
         console.out.print(Text(f"… {rest} more columns{and_alarms} (--all shows them)", style="dim"))
     if done.extra:
-        names = escape(", ".join(done.extra))
+        names = escape(", ".join(categorical.word(each) for each in done.extra))
         console.out.print(f"[dim]Not in the reference: {names}[/dim]", no_wrap=True, overflow="ellipsis")
     if html:
         console.out.print(f"[dim]Report: {escape(html)}[/dim]", no_wrap=True, overflow="ellipsis")
@@ -66,7 +66,7 @@ def _verdict(found: together.Comparison) -> Text:
 
 def _whole(finding: Finding, state: State) -> Text:
     mark, colour = _MARKS[state]
-    return Text.assemble((f"{mark} ", colour), finding.said)
+    return Text.assemble((f"{mark} ", colour), categorical.word(finding.said, console.out.width - 2))
 
 
 def _table(columns: tuple[Column, ...]) -> Table:
@@ -85,7 +85,7 @@ def _table(columns: tuple[Column, ...]) -> Table:
         mark, colour = _MARKS[each.state]
         said = Text(each.note if each.state is State.ALARM else quiet(each), style=_STYLES.get(each.state, "dim"))
         said.truncate(room, overflow="ellipsis")
-        shown = Text(each.column)
+        shown = Text(categorical.word(each.column, _NAME))
         shown.truncate(name, overflow="ellipsis")
         made.add_row(Text(mark, style=colour), shown, Text(each.kind, style="dim"), moved(each), _psi(each), said)
     return made

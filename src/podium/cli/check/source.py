@@ -185,8 +185,11 @@ def _copy(file: Path, made: Path, types: dict[str, pyarrow.DataType]) -> None:
 
 def _widened(file: Path, types: dict[str, pyarrow.DataType], problem: str) -> dict[str, pyarrow.DataType] | None:
     """The types with that of the column which the problem names made wider; None when it names none that can be."""
-    with _reader(file, types) as blocks:
-        schema = blocks.schema
+    try:
+        with _reader(file, types) as blocks:
+            schema = blocks.schema
+    except pyarrow.ArrowInvalid:  # it is empty, or its first block is no table
+        return None
     place = problem.partition("column #")[2].partition(":")[0]
     if not place.isdigit() or int(place) >= len(schema):
         return None

@@ -112,7 +112,7 @@ def _unseen(name: str, before: reference.CategoryReference, now: histogram.Categ
         effect=max(0.0, now.new / rows - once / old),
         floor=rule.unseen,
         p_value=_chance(now, once, old, rows),
-        said="new: " + _list([(word, count / rows) for word, count in names], len(names) - _SHOWN + bool(now.unnamed)),
+        said="new: " + _list([(each, count / rows) for each, count in names], len(names) - _SHOWN + bool(now.unnamed)),
     )
 
 
@@ -141,15 +141,19 @@ def _said(before: reference.CategoryReference, now: histogram.CategorySketch) ->
         return ""
     most = max(moved, key=lambda each: abs(moved[each]))
     was = before.counts[most] / old
-    return f"{_word(most)} {numeric.share(was)} → {numeric.share(was + moved[most])}"
+    return f"{word(most)} {numeric.share(was)} → {numeric.share(was + moved[most])}"
 
 
 def _list(shares: list[tuple[str, float]], more: int) -> str:
-    shown = ", ".join(f"{_word(word)} {numeric.share(value)}" for word, value in shares[:_SHOWN])
+    shown = ", ".join(f"{word(name)} {numeric.share(value)}" for name, value in shares[:_SHOWN])
     return shown + (f" and {more} more" if more > 0 else "")
 
 
-def _word(word: str) -> str:
-    """A category as it is shown: on one line, and short."""
-    plain = "".join(letter if letter.isprintable() else "·" for letter in word)
-    return plain if len(plain) <= _WORD else plain[: _WORD - 1] + "…"
+def word(text: str, most: int = _WORD) -> str:
+    """A category, or another text out of the data, as it is shown: on one line, and short.
+
+    >>> word("one\\ntwo"), word("a long one", 6)
+    ('one·two', 'a lon…')
+    """
+    plain = "".join(letter if letter.isprintable() else "·" for letter in text)
+    return plain if len(plain) <= most else plain[: most - 1] + "…"

@@ -107,9 +107,6 @@ def patterns(
     if before.pattern is not None and before.pattern.columns == columns:
         changed = reconstruction.change(before.pattern, now)
         if changed is not None:
-            said = (
-                "how columns move together has changed" if changed.value > 0 else "columns move together more closely"
-            )
             made.append(
                 Finding(
                     column=None,
@@ -117,7 +114,7 @@ def patterns(
                     effect=abs(changed.value),
                     floor=rule.pattern,
                     p_value=changed.p_value,
-                    said=f"{said}: distance from the pattern {changed.value:+.0%}",
+                    said=f"how columns move together: distance from their pattern {changed.value:+.0%}",
                 )
             )
     apart = None if old is None else domain_classifier.domain_classifier(old, now, random)
@@ -130,7 +127,7 @@ def patterns(
                 effect=max(0.0, apart.auc - 0.5),
                 floor=rule.apart,
                 p_value=apart.p_value,
-                said=f"rows can be told apart (AUC {apart.auc:.2f}), most by {', '.join(name for _, name in most)}",
+                said=f"telling rows of both apart: AUC {apart.auc:.2f}, most by {', '.join(name for _, name in most)}",
             )
         )
     return made

@@ -128,13 +128,14 @@ def fine_edges(known: rows.Numbers, bins: int = FINE) -> rows.Numbers:
     >>> fine_edges(numpy.arange(1000.0)).size
     255
     """
-    different = numpy.unique(known)
+    ordered = numpy.sort(known)
+    different = ordered[numpy.append(True, ordered[1:] != ordered[:-1])]
     if different.size <= bins // 2:
         return numpy.sort(numpy.concatenate([numpy.nextafter(different, -numpy.inf), different]))
     tails = 1 / bins / 2.0 ** numpy.arange(1, _TAILS + 1)
     levels = numpy.concatenate([tails, numpy.arange(1, bins) / bins, 1 - tails])
-    inner = numpy.quantile(known, levels, method="inverted_cdf")
-    ends = [numpy.nextafter(different[0], -numpy.inf), different[-1]]
+    inner = ordered[numpy.ceil(levels * ordered.size).astype(numpy.int64) - 1]
+    ends = [numpy.nextafter(ordered[0], -numpy.inf), ordered[-1]]
     return numpy.unique(numpy.concatenate([inner, ends]))
 
 

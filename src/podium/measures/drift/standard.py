@@ -22,8 +22,11 @@ def scale(before: Matrix) -> tuple[Matrix, Matrix]:
     known[0, numpy.isnan(known).all(axis=0)] = 0.0
     low, middle, high = numpy.nanquantile(known, [0.25, 0.5, 0.75], axis=0)
     width = (high - low) / _QUARTILES
-    width = numpy.where(width > 0, width, numpy.nanstd(known, axis=0))
-    return middle, numpy.where(width > 0, width, 1.0)
+    narrow = ~(width > 0)
+    if narrow.any():
+        with numpy.errstate(over="ignore", invalid="ignore"):
+            width[narrow] = numpy.nanstd(known[:, narrow], axis=0)
+    return middle, numpy.where((width > 0) & numpy.isfinite(width), width, 1.0)
 
 
 def place(data: Matrix, middle: Matrix, width: Matrix) -> Matrix:
@@ -32,5 +35,6 @@ def place(data: Matrix, middle: Matrix, width: Matrix) -> Matrix:
     >>> place(numpy.array([[1e9], [numpy.nan], [3.0]]), numpy.array([2.0]), numpy.array([0.5])).tolist()
     [[5.0], [0.0], [2.0]]
     """
-    placed = numpy.clip((data - middle) / width, -FARTHEST, FARTHEST)
+    with numpy.errstate(over="ignore", invalid="ignore"):
+        placed = numpy.clip((data - middle) / width, -FARTHEST, FARTHEST)
     return numpy.where(numpy.isnan(placed), 0.0, placed)
