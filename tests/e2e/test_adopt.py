@@ -7,8 +7,9 @@ import pyarrow
 import pytest
 
 from podium.build.runs.training import adopt, export, request
+from podium.bundle.engines.python import environment
 from podium.core import bundle, engine, run
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, Unavailable
 from tests import foreign, training_project
 
 
@@ -72,3 +73,9 @@ def test_packages_are_pinned(tmp_path: Path) -> None:
 def test_rows_without_the_models_own_answers_prove_nothing(tmp_path: Path) -> None:
     with pytest.raises(PodiumError, match="no column 'expected'"):
         take_over(tmp_path, training_project.data(200))
+
+
+def test_no_room_for_an_environment_is_told(tmp_path: Path) -> None:
+    (tmp_path / "engines").write_text("a file where a folder should be")
+    with pytest.raises(Unavailable, match="no room"):
+        environment.ensure(tmp_path / "engines", "3.11", b"")

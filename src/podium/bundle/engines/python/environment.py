@@ -52,10 +52,15 @@ def ensure(folder: Path, python: str, lock: bytes) -> Path:
     named = hashlib.sha256(b"\n".join([python.encode(), platform.machine().encode(), lock])).hexdigest()
     place = folder / "python" / named[:32]
     if not place.is_dir():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(place.with_suffix(".lock")):
-            if not place.is_dir():
-                _make(folder, place, python, lock)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(place.with_suffix(".lock")):
+                if not place.is_dir():
+                    _make(folder, place, python, lock)
+        except OSError as problem:
+            raise Unavailable(
+                "There is no room for the model's environment.", field="engine", fix=f"Make {folder} writable."
+            ) from problem
     return place / "bin" / "python"
 
 
