@@ -33,7 +33,7 @@ _BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?```console\n(?P<text>.*?)
 _INLINE = re.compile(r"`(podium [a-z][^`\n]*)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 _END = "the-command-has-ended"
-_UP_S = 30.0
+_UP_S = 120.0
 
 
 class Block(msgspec.Struct, frozen=True):

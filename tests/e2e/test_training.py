@@ -201,7 +201,13 @@ def test_a_requested_run_is_trained_by_a_worker(store: Store, caller: CallerOf, 
     found = reread(store, found)
     assert found.state is run.RunState.FINISHED, found.error
     assert found.result is not None
-    assert set(found.result.files) == {"model.onnx", "golden.arrow", "reference.json"}
+    assert set(found.result.files) == {
+        "model.onnx",
+        "golden.arrow",
+        "reference.json",
+        "explain.onnx",
+        "explain.arrow",
+    }
     for address in found.result.files.values():
         assert digest.of_bytes(store.blobs.get(address)) == address
     assert b"validation" in store.blobs.get(found.log or "")
