@@ -1,0 +1,167 @@
+"""Logging what was decided, and answering: the answers leave when the rows are on disk."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+
+import msgspec
+
+from podium.core.errors import PodiumError
+from podium.core.rollout import Durability
+from podium.scoring import admission, answers, engine, request
+from podium.scoring.call import Answer
+from podium.scoring.operate import Parts
+from podium.scoring.work import Entry, Group, Item, Lane
+
+_LOG = logging.getLogger("podium.scorer")
+_encode = msgspec.json.encode
+
+
+class Desk:
+    """Where requests are answered. `woken` is called when a sync has ended and all that it made durable is answered."""
+
+    def __init__(
+        self, parts: Parts, loop: asyncio.AbstractEventLoop, gate: admission.Gate, woken: Callable[[], None]
+    ) -> None:
+        self._parts = parts
+        self._loop = loop
+        self._gate = gate
+        self._woken = woken
+        self._acks: deque[Callable[[], None]] = deque()
+        self._telling = False
+
+    def failed(self, group: Group, error: Exception) -> None:
+        for item in group.items:
+            self.refuse(item, error)
+        for entry in group.entries:
+            entry.told(error)
+
+    def log(self, group: Group, batch: engine.Batch, outcome: engine.Outcome) -> None:
+        """Log what was decided; the answers are written meanwhile, and leave when it is on disk."""
+        durable = group.loaded.document.durability is Durability.DURABLE
+        logged = self._parts.log.append(outcome.parts, durable=durable)
+        texts = _texts(group, batch, outcome)
+        settle = partial(self._settle, group, batch, outcome, texts, logged)
+        if logged.done():
+            settle()
+        else:
+            logged.add_done_callback(lambda _: self._acknowledge(settle))
+
+    def _acknowledge(self, settle: Callable[[], None]) -> None:
+        """Called by the log's thread: one wake-up of the loop for all that one sync has made durable."""
+        self._acks.append(settle)
+        if not self._telling:
+            self._telling = True
+            self._loop.call_soon_threadsafe(self._acknowledged)
+
+    def _acknowledged(self) -> None:
+        self._telling = False
+        while self._acks:
+            self._acks.popleft()()
+        self._woken()
+
+    def _settle(
+        self, group: Group, batch: engine.Batch, outcome: engine.Outcome, texts: list[str], logged: "Future[None]"
+    ) -> None:
+        error = logged.exception()
+        if isinstance(error, Exception):
+            self.failed(group, error)
+            return
+        now = time.perf_counter()
+        self._gate.measure(group.level, now - group.started, now)
+        singles = len(group.items)
+        size = 0
+        for (exchange, number, _, body), text in zip(group.items, texts, strict=True):
+            exchange.text(number, text)
+            size += len(body)
+        if singles:
+            counts = self._parts.counts
+            counts.count("podium_requests_total", singles, endpoint=group.endpoint, status="200")
+            counts.observe(group.endpoint, now - group.started, singles)
+            self._gate.leave(singles, size)
+        at = singles
+        for entry in group.entries:
+            entry.told(_scored(entry, batch, outcome, at))
+            at += len(entry.keys)
+        self._count_rows(outcome)
+        if outcome.referred is not None:
+            self._parts.counts.count("podium_referred_total", sum(outcome.referred), endpoint=group.endpoint)
+        self._parts.shadows.submit(group.loaded, batch)
+
+    def _count_rows(self, outcome: engine.Outcome) -> None:
+        for part in outcome.parts:
+            self._parts.counts.count(
+                "podium_predictions_total",
+                len(part),
+                endpoint=part.source.endpoint,
+                version=str(part.source.version),
+                role=part.source.role,
+            )
+
+    def tell(self, item: Item, lane: Lane, scored: request.Scored | Exception) -> None:
+        """Answer an HTTP request that did not come the fast way."""
+        if not isinstance(scored, request.Scored):
+            self.refuse(item, scored)
+            return
+        exchange, number, head, body = item
+        written = head.work.codec.write(scored, lane.asked)
+        self.count(lane.asked.endpoint, 200, lane.group.started)
+        self._gate.leave(1, len(body))
+        exchange.answer(number, Answer(200, written.body, written.media, written.headers), head)
+
+    def refuse(self, item: Item, error: BaseException) -> None:
+        exchange, number, head, body = item
+        if not isinstance(error, PodiumError):
+            _LOG.error("a request failed", exc_info=error)
+        answer = answers.of(error) if isinstance(error, PodiumError) else answers.broken()
+        self._gate.leave(1, len(body))
+        lane = head.work.lane
+        self.count(head.work.endpoint, answer.status, time.perf_counter() if lane is None else lane.group.started)
+        exchange.answer(number, answer, head)
+
+    def count(self, endpoint: str, status: int, started: float) -> None:
+        named = endpoint if self._parts.board.serves(endpoint) else ""
+        self._parts.counts.count("podium_requests_total", endpoint=named, status=str(status))
+        if named:
+            self._parts.counts.observe(named, time.perf_counter() - started)
+
+
+def _texts(group: Group, batch: engine.Batch, outcome: engine.Outcome) -> list[str]:
+    """The answers to single rows."""
+    count = len(group.items)
+    if not count:
+        return []
+    scores = _encode(outcome.scores[:count].tolist())[1:-1].decode().split(",")
+    made = []
+    rows = zip(
+        group.items, batch.request_ids, batch.prediction_ids, scores, outcome.versions, outcome.decisions, strict=False
+    )
+    for item, request_id, prediction_id, score, version, decision in rows:
+        work = item[2].work
+        template = work.lane.templates.get((version, decision)) or work.lane.template(work.codec, version, decision)
+        if '"' in request_id or "\\" in request_id:
+            request_id, prediction_id = _escaped(request_id), _escaped(prediction_id)
+        made.append(template.fill(request_id, prediction_id, score))
+    return made
+
+
+def _escaped(text: str) -> str:
+    return _encode(text).decode()[1:-1]
+
+
+def _scored(entry: Entry, batch: engine.Batch, outcome: engine.Outcome, at: int) -> request.Scored:
+    """One request's part of the outcome."""
+    end = at + len(entry.keys)
+    return request.Scored(
+        request_id=entry.request_id,
+        prediction_ids=batch.prediction_ids[at:end],
+        scores=outcome.scores[at:end].tolist(),
+        decisions=outcome.decisions[at:end],
+        versions=outcome.versions[at:end],
+        wanted=entry.wanted,
+        referred=None if outcome.referred is None else outcome.referred[at:end],
+    )

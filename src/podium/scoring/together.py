@@ -1,0 +1,167 @@
+"""Scoring a group: its rows in one call of the engine; who is wrong is told, and the others are scored without him."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from podium.bundle import grid
+from podium.bundle.engines import caller
+from podium.bundle.grid import Grid
+from podium.core.errors import Invalid, Unavailable
+from podium.core.signature import Signature
+from podium.scoring import codec, engine, request, settle, waiting
+from podium.scoring.operate import Parts
+from podium.scoring.work import Entry, Group, Item, Lane
+
+_MANY = 4096
+"""More rows than that are scored on a thread."""
+
+
+class Together:
+    """Scores groups. `strict`: reads a request by the strict reader."""
+
+    def __init__(
+        self, parts: Parts, loop: asyncio.AbstractEventLoop, desk: settle.Desk, strict: Callable[[Item, Lane], Entry]
+    ) -> None:
+        self._parts = parts
+        self._loop = loop
+        self._desk = desk
+        self._strict = strict
+        self._threads = waiting.Threads()
+
+    def score(self, group: Group) -> None:
+        """Score a group's rows, on a thread when that takes long."""
+        try:
+            batch = self._batch(group)
+        except Exception as error:  # noqa: BLE001 - the group's requests are told
+            self._desk.failed(group, error)
+            return
+        if group.deciding.blocking or len(batch.keys) > _MANY:
+            threads = self._threads.of(group.endpoint) if group.deciding.blocking else None
+            scoring = self._loop.run_in_executor(threads, _on_a_thread, group, batch)
+            scoring.add_done_callback(partial(self._later, group, batch))
+            return
+        try:
+            outcome = group.loaded.score(batch, group.deciding)
+        except Exception as error:  # noqa: BLE001 - told apart below
+            self._unscored(group, batch, error)
+            return
+        self._desk.log(group, batch, outcome)
+
+    def _later(self, group: Group, batch: engine.Batch, scoring: "asyncio.Future[engine.Outcome]") -> None:
+        error = scoring.exception()
+        if isinstance(error, Exception):
+            self._unscored(group, batch, error)
+        else:
+            self._desk.log(group, batch, scoring.result())
+
+    def _batch(self, group: Group) -> engine.Batch:
+        """The rows of all: first the single ones, then the others in their order."""
+        grids: list[Grid] = []
+        ids: list[str] = []
+        keys: list[str] = []
+        if group.items:
+            made, ids, keys = self._singles(group)
+            grids.append(made)
+        predictions = [f"{request_id}/0" for request_id in ids]
+        for entry in group.entries:
+            grids.append(entry.grid)
+            rows = len(entry.keys)
+            keys += entry.keys
+            ids += [entry.request_id] * rows
+            predictions += request.prediction_ids(entry.request_id, rows)
+        again = partial(_again, self._parts, [*group.items], [*group.entries], group)
+        return engine.Batch(ids, predictions, keys, grid.join(grids), again, self._parts.now())
+
+    def _singles(self, group: Group) -> tuple[Grid, list[str], list[str]]:
+        """Grid, request ids and keys of the single rows. Doubtful ones go to the strict reader."""
+        checks = next(iter(group.loaded.readers.values())).checks
+        while group.rows:
+            numbers, texts, keys, ids = zip(*group.rows, strict=True)
+            made = np.array(numbers, dtype=np.float64)
+            doubt = checks.doubtful(made)
+            if doubt is None:
+                return Grid(made, np.array(texts, dtype=object)), self._identified(ids), list(keys)
+            self._reread(group, doubt.tolist())
+        order = group.deciding.champion.runtime.order
+        return Grid(np.empty((0, len(order.numbers))), np.empty((0, len(order.texts)), dtype=object)), [], []
+
+    def _identified(self, given: Sequence[str]) -> list[str]:
+        """Those that were sent, and new ones where none was."""
+        nameless = given.count("")
+        fresh = self._parts.new_ids("req", nameless)
+        if nameless == len(given):
+            return fresh
+        rest = iter(fresh)
+        return [each or next(rest) for each in given]
+
+    def _reread(self, group: Group, flags: list[bool]) -> None:
+        """Take the doubtful rows out of the single ones."""
+        doubtful = [item for item, flag in zip(group.items, flags, strict=True) if flag]
+        group.items = [item for item, flag in zip(group.items, flags, strict=True) if not flag]
+        group.rows = [row for row, flag in zip(group.rows, flags, strict=True) if not flag]
+        for item in doubtful:
+            try:
+                group.entries.append(self._strict(item, item[2].work.lane))
+            except Exception as error:  # noqa: BLE001 - one request's fault is not another's
+                self._desk.refuse(item, error)
+
+    def _unscored(self, group: Group, batch: engine.Batch, error: Exception) -> None:
+        """Tell those who are to blame; score the others again."""
+        if isinstance(error, engine.NoAnswer):
+            self._without(group, batch, error.wrong)
+        elif isinstance(error, Unavailable) or group.requests == 1:
+            self._desk.failed(group, error)
+        else:
+            for alone in self._apart(group, batch):
+                self.score(alone)
+
+    def _apart(self, group: Group, batch: engine.Batch) -> list[Group]:
+        """Each request in a group of its own, with the rows that it has in the batch."""
+        apart = []
+        for at, item in enumerate(group.items):
+            rows = grid.take(batch.grid, slice(at, at + 1))
+            again = partial(_again, self._parts, [item], [], group)
+            told = partial(self._desk.tell, item, item[2].work.lane)
+            apart.append(group.alone(Entry(batch.request_ids[at], [batch.keys[at]], rows, again, None, told)))
+        return apart + [group.alone(entry) for entry in group.entries]
+
+    def _without(self, group: Group, batch: engine.Batch, wrong: npt.NDArray[np.bool_]) -> None:
+        at = 0
+        for alone in self._apart(group, batch):
+            (entry,) = alone.entries
+            rows = wrong[at : at + len(entry.keys)]
+            at += len(entry.keys)
+            if rows.any():
+                entry.told(
+                    Invalid(
+                        f"The model has no answer for row {int(rows.argmax())}.",
+                        field="score",
+                        fix="Send the features that are null, or less extreme ones.",
+                    )
+                )
+            else:
+                self.score(alone)
+
+
+def _on_a_thread(group: Group, batch: engine.Batch) -> engine.Outcome:
+    """Score; an engine that asks others says on behalf of which trace, if it is one."""
+    if len(group.traces) != 1 or group.requests != 1:
+        return group.loaded.score(batch, group.deciding)
+    before = caller.TRACE.set(group.traces[0].outgoing())
+    try:
+        return group.loaded.score(batch, group.deciding)
+    finally:
+        caller.TRACE.reset(before)
+
+
+def _again(parts: Parts, items: Sequence[Item], entries: Sequence[Entry], group: Group, other: Signature) -> Grid:
+    """The same rows, read again for another signature."""
+    grids = []
+    for _, _, head, body in items:
+        asked = codec.Asked(group.endpoint, other, head.work.headers, parts.new_id)
+        grids.append(head.work.codec.read(body, asked).grid(other))
+    return grid.join([*grids, *(entry.again(other) for entry in entries)])
