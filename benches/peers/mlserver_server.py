@@ -5,6 +5,7 @@ Adaptive batching of up to 64 requests within 2 ms where asked.
 
 import json
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ class Onnx(MLModel):
         )
 
 
+def _free_port() -> int:
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return int(made.getsockname()[1])
+
+
 def main() -> None:
     options = given.options()
     folder = options.files / f"mlserver-{options.model}-{'batching' if options.batching else 'plain'}"
@@ -55,8 +62,8 @@ def main() -> None:
     if options.batching:
         model |= {"max_batch_size": 64, "max_batch_time": 0.002}
     (folder / "model-settings.json").write_text(json.dumps(model))
-    settings = {"host": "127.0.0.1", "http_port": options.port, "grpc_port": options.port + 1, "debug": False,
-                "metrics_port": options.port + 2}  # fmt: skip
+    ports = {"http_port": options.port, "grpc_port": _free_port(), "metrics_port": _free_port()}
+    settings = {"host": "127.0.0.1", "debug": False, **ports}
     (folder / "settings.json").write_text(json.dumps(settings))
     given.become("mlserver", ["start", str(folder)])
 

@@ -1,5 +1,6 @@
 """The report as tables of text, for the terminal and for the page alike."""
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ _COLUMNS = {
     "start_cpu_s": "CPU s, later starts",
 }
 _BUSY = 0.95
+_REASON = 60
+"""Characters; the report has all of them."""
 _JUDGED = {True: "pass", False: "miss", None: "not measured"}
 
 
@@ -65,7 +68,7 @@ def number(value: float | None) -> str:
 
 def _found(value: float | None, part: Mapping[str, Any]) -> str:
     """A figure, or why there is none."""
-    return str(part.get("reason", "not measured")) if value is None else number(value)
+    return textwrap.shorten(str(part.get("reason", "not measured")), _REASON) if value is None else number(value)
 
 
 def _servers(report: Mapping[str, Any]) -> Table:
