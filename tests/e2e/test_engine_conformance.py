@@ -14,7 +14,7 @@ import pytest
 
 from podium.bundle import read, runtime
 from podium.bundle.engines import place
-from podium.core import digest
+from podium.core import bundle, digest
 from tests import engine_kit
 from tests import scoring_kit as kit
 from tests.vendor import Vendor
@@ -349,3 +349,24 @@ def test_callers_of_a_hung_model_keep_no_other_model_from_answering(plant: Plant
         assert {each.result().status_code for each in waiting} <= {429, 503}
     assert slowest < 1.0
     healed(plant, "python")
+
+
+def test_a_version_that_is_replaced_takes_its_process_along(plant: Plant) -> None:
+    plant.serve("python")
+    healed(plant, "python")
+    (before,) = plant.workers("python")
+    made = engine_kit.Kind(bundle.Engine.PYTHON, engine_kit.python_files() | {"code/more.py": b"# another version\n"})
+    engine_kit.serve(plant.folder, "python", engine_kit.write_bundle(plant.folder, made), number=2)
+    deadline = time.monotonic() + 120
+    while True:
+        answer = plant.infer("python", [NULL])
+        assert answer.status_code == 200, answer.text
+        if kit.output(answer.json(), "version") == [2]:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    while [each.pid for each in plant.workers("python")] == [before.pid] or len(plant.workers("python")) != 1:
+        assert plant.infer("python", [NULL]).status_code == 200
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert not before.is_running() or before.status() == psutil.STATUS_ZOMBIE

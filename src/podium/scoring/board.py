@@ -1,6 +1,7 @@
 """What this scorer serves now: one loaded rollout for each endpoint, switched whole between two requests."""
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from podium.core.time import Clock
 from podium.scoring import engine, metrics, proof, trust
 
 _LOG = logging.getLogger("podium.scorer")
+_LET_GO_SECONDS = 30.0
+"""A replaced model in a process of its own answers the requests and shadows that it was given so long."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,9 +56,12 @@ class Board:
         except PodiumError as problem:
             self.refuse(endpoint, problem, _number(signed))
             raise Refused(problem.message, field=problem.field, fix=problem.fix) from problem
+        before = self._loaded.get(endpoint)
         self._loaded[endpoint] = loaded  # one assignment: a request sees the old rollout or the new one, whole
         self._bodies[endpoint] = signed.body
         self.refused.pop(endpoint, None)
+        if before is not None:
+            _let_go(before)
         _LOG.info("endpoint %s serves rollout %d", endpoint, document.number)
         return True
 
@@ -106,6 +112,21 @@ class Board:
         """What the control plane is told."""
         refused = {endpoint: msgspec.structs.asdict(refusal) for endpoint, refusal in sorted(self.refused.items())}
         return {"rollouts": self.numbers(), "refused": refused}
+
+
+def _let_go(before: engine.Loaded) -> None:
+    """End the processes of a replaced rollout's models, once no request can still be with them."""
+    ending = [live.runtime for live in before.live if live.runtime.blocking]
+    if not ending:
+        return
+
+    def end() -> None:
+        for each in ending:
+            each.close()
+
+    waiting = threading.Timer(_LET_GO_SECONDS, end)
+    waiting.daemon = True
+    waiting.start()
 
 
 def _number(signed: rollout.Signed) -> int | None:
