@@ -58,16 +58,16 @@ def test_the_loop_goes_round(plain: dict[str, Any]) -> None:
     totals = plain["totals"]
     assert totals["predictions"] > 70_000
     assert 0.99 * totals["predictions"] < totals["outcomes"] <= totals["predictions"]
-    assert totals["champions"] == 2
-    assert totals["approvals"] == 4
-    assert [item["stage"] for item in plain["releases"]] == ["champion", "stopped", "champion"]
+    assert totals["champions"] == 3
+    assert totals["approvals"] == 6
+    assert [item["stage"] for item in plain["releases"]] == ["champion", "champion", "champion"]
     assert plain["proofs"]["audit_verified"] is True
     assert plain["proofs"]["replayed"] == plain["proofs"]["replay_identical"] == 200
     assert plain["proofs"]["tampered_refused"] is True
     assert plain["proofs"]["unapproved_refused"] is True
     march, _april, may = plain["months"]
     assert march["deciders"] == {"1": march["rows"]}
-    assert set(may["deciders"]) == {"1", "3"}
+    assert set(may["deciders"]) == {"1", "2", "3"}
     assert 0.6 < march["loop"]["auc"] < 0.95
     assert march["loop"] == march["static"]
     assert plain["peak_rss_mb"] <= 1500

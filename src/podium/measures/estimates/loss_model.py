@@ -11,7 +11,7 @@ from podium.measures.estimates import dle
 
 try:
     import sklearn.ensemble
-    import threadpoolctl  # type: ignore[import-untyped]
+    import threadpoolctl
 except ModuleNotFoundError:  # pragma: no cover - with the extra it is there
     sklearn = threadpoolctl = None
 
