@@ -39,7 +39,7 @@ def test_a_changed_byte_a_foreign_key_or_no_key_is_refused() -> None:
         trust.check(signed, {}, "production", kit.NOW)
 
 
-@pytest.mark.parametrize("changes", [{"format": 2}, {"environment": "staging"}])
+@pytest.mark.parametrize("changes", [{"format": 3}, {"format": 0}, {"environment": "staging"}])
 def test_another_format_or_environment_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(Refused):
         check(kit.document(1, kit.route("champion", 1, NAMED), **changes))
