@@ -100,7 +100,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     made.close()
 
 
-def healed(plant: Plant, kind: str) -> float:
+def healed(plant: Plant, kind: str, within: float = HEALED_SECONDS) -> float:
     """Seconds until the kind answers again; every answer before says try again."""
     begun = time.monotonic()
     while True:
@@ -109,7 +109,7 @@ def healed(plant: Plant, kind: str) -> float:
             return time.monotonic() - begun
         assert answer.status_code == 503, answer.text
         assert answer.headers["retry-after"] == "1"
-        assert time.monotonic() - begun < HEALED_SECONDS, answer.text
+        assert time.monotonic() - begun < within, answer.text
         time.sleep(0.02)
 
 
@@ -348,7 +348,7 @@ def test_callers_of_a_hung_model_keep_no_other_model_from_answering(plant: Plant
             slowest = max(slowest, time.monotonic() - asked)
         assert {each.result().status_code for each in waiting} <= {429, 503}
     assert slowest < 1.0
-    healed(plant, "python")
+    healed(plant, "python", within=90.0)  # it hung several times running: each start is waited for longer
 
 
 def test_a_version_that_is_replaced_takes_its_process_along(plant: Plant) -> None:
