@@ -48,7 +48,7 @@ def run(context: JobContext) -> dict[str, Any]:
         quiet, faulted = rehearse.run(
             setting, wanted, lambda done, words: context.progress(_LOADED + done * (1 - _LOADED), words)
         )
-    per_window = known.count / max(1, len(traffic.days(known))) * length
+    days = len(traffic.days(known))
     made = drill.Drill(
         id=store.new_id("drill"),
         project=project,
@@ -57,9 +57,9 @@ def run(context: JobContext) -> dict[str, Any]:
         at_us=time.to_us(store.clock()),
         from_us=int(known.at_us.min()),
         to_us=int(known.at_us.max()),
-        days=len(traffic.days(known)),
+        days=days,
         rows=known.count,
-        rows_a_window=round(per_window),
+        rows_a_window=round(known.count / days * length),
         window=owner.spec.monitor.window,
         seed=wanted.seed,
         quiet_windows=quiet.windows,

@@ -6,7 +6,7 @@ import pyarrow
 import pyarrow.compute
 
 from podium.bundle import columns
-from podium.core import explanation, prediction, signature, time
+from podium.core import explanation, prediction, review, signature, time
 from podium.core.errors import Conflict, Invalid, NotFound
 from podium.deploy.endpoints import store as endpoints
 from podium.monitor.intake import bundles, segments, window
@@ -37,6 +37,11 @@ def explain(store: Store, project: str, prediction_id: str, role: str | None = N
         row = _prediction(found.append_column("outcome", pyarrow.nulls(1, pyarrow.float64())), cache)
         wanted = cache.get(row.digest).manifest.signature
         made = cache.explainer(row.digest).explain(columns.from_log(wanted, found))
+    return explained(row, made)
+
+
+def explained(row: prediction.Prediction | review.Review, made: explanation.Explained) -> explanation.Explanation:
+    """What an explainer says of one row, as people are told it."""
     return explanation.Explanation(
         prediction_id=row.prediction_id,
         endpoint=row.endpoint,

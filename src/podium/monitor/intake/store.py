@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Column, Connection, Index, Integer, String, Table, UniqueConstraint, func, insert, select, update
 
 from podium.core import outcome
-from podium.core.errors import Conflict, NotFound
+from podium.core.errors import Conflict
 from podium.store import schema
 
 segments = Table(
@@ -238,13 +238,6 @@ def models_waiting(connection: Connection, project: str) -> list[str]:
         query = select(source.c.model).where(source.c.project == project, source.c.batch.is_(None)).distinct()
         found |= {row.model for row in connection.execute(query)}
     return sorted(found)
-
-
-def check_log(connection: Connection, project: str, model: str) -> None:
-    """Raise `NotFound` when the model has no log yet."""
-    query = select(batches.c.number).where(batches.c.project == project, batches.c.model == model).limit(1)
-    if connection.execute(query).first() is None:
-        raise NotFound("This model has no predictions in the log yet.", field="model")
 
 
 def _batch(connection: Connection, project: str, model: str, log: str, number: int) -> Batch:
