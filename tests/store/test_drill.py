@@ -74,8 +74,14 @@ def setting(**monitor: Any) -> rehearse.Setting:
 
 def run(found: rehearse.Setting, seed: int = 0) -> tuple[rehearse.Quiet, dict[str, drill.Faulted]]:
     wanted = drill.DrillRequest(repetitions=4, seed=seed)
-    quiet, faulted = rehearse.run(found, wanted, lambda _done, _words: None)
-    return quiet, {each.fault: each for each in faulted}
+    made = rehearse.run(found, wanted, lambda _done, _words: None)
+    return made.quiet, {each.fault: each for each in made.faults}
+
+
+def monitors(found: rehearse.Setting) -> dict[tuple[str, str | None], drill.Monitor]:
+    wanted = drill.DrillRequest(repetitions=4)
+    made = rehearse.run(found, wanted, lambda _done, _words: None)
+    return {(each.measure, each.column): each for each in made.monitors}
 
 
 def test_gross_faults_are_found_at_once_and_quiet_traffic_is_left_alone() -> None:
@@ -87,6 +93,44 @@ def test_gross_faults_are_found_at_once_and_quiet_traffic_is_left_alone() -> Non
         assert faulted[name].by
     assert "wind psi" in faulted["shift 1σ"].by
     assert "origin new_categories" in faulted["new category"].by
+
+
+def test_every_check_is_back_tested_by_a_fault_of_its_own() -> None:
+    found = monitors(setting())
+    names = {("psi", each) for each in ("wind", "hour", "origin", None)} | {("new_categories", "origin")}
+    names |= {("missing_rate", each) for each in ("wind", "hour", "origin")}
+    assert names <= found.keys()
+    for key in (
+        ("psi", "wind"),
+        ("psi", "hour"),
+        ("psi", None),
+        ("missing_rate", "hour"),
+        ("new_categories", "origin"),
+    ):
+        assert (found[key].runs, found[key].detected, found[key].delay) == (4, 4, 1.0), key
+        assert found[key].false_alarms == 0
+    assert found["psi", "hour"].fault == "1 standard deviation higher"
+    assert found["missing_rate", "origin"].fault == "nulls, which the scorer refuses"
+    assert found["log_loss", None].fault == "concept drift"
+    assert found["log_loss", None].detected > 0
+
+
+def test_a_check_that_sees_nothing_of_its_fault_has_no_delay() -> None:
+    found = monitors(setting(drift_psi=50.0, performance_drop=0.0))
+    assert (found["psi", "wind"].detected, found["psi", "wind"].delay) == (0, None)
+    assert found["missing_rate", "wind"].detected == 4
+    assert ("log_loss", None) not in found
+
+
+def test_a_check_that_cries_wolf_is_named_with_its_own_figure() -> None:
+    moving = made()
+    for day in range(0, 28, 2):
+        moving.features["wind"][moving.at_us // traffic.DAY_US == day] += 6.0
+    found = monitors(setting()._replace(rows=moving))
+    wind = found["psi", "wind"]
+    assert wind.false_alarms > 0
+    assert wind.false_alarms_per_month == pytest.approx(wind.false_alarms / 32 * 30 / 7)
+    assert found["psi", "hour"].false_alarms == 0
 
 
 def test_what_is_under_the_limits_is_told_as_missed() -> None:
@@ -158,6 +202,8 @@ def test_a_drill_of_an_endpoint(store: Store, clock: Any) -> None:
     assert found.quiet_windows == 16
     assert {each.fault for each in found.faults} >= {"shift 1σ", "unit changed", "nulls", "label flip"}
     assert next(each for each in found.faults if each.fault == "unit changed").detected == 2
+    (distance,) = [each for each in found.monitors if (each.measure, each.column) == ("psi", "distance")]
+    assert (distance.runs, distance.detected, distance.delay) == (2, 2, 1.0)
 
 
 def test_where_nothing_decides_or_nothing_is_known_it_says_so(store: Store, clock: Any) -> None:

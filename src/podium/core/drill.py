@@ -29,6 +29,24 @@ class Faulted(msgspec.Struct, frozen=True, kw_only=True):
     """The checks that were in the first alert, the most frequent first."""
 
 
+class Monitor(msgspec.Struct, frozen=True, kw_only=True):
+    """The back-test of one check: how often it alerts while nothing is wrong, and how soon once something is."""
+
+    measure: str
+    column: str | None
+    false_alarms: int
+    """Quiet windows in which it began to alert."""
+    false_alarms_per_month: float
+    """Expected in 30 days."""
+    fault: str = ""
+    """What was put in to learn its delay, in words; empty: no fault of the drill is one for it."""
+    runs: int = 0
+    detected: int = 0
+    """Runs in which it alerted within the faulty windows."""
+    delay: float | None = None
+    """The median number of windows until it did, over the runs in which it did; 1: the first faulty window."""
+
+
 class Drill(msgspec.Struct, frozen=True, kw_only=True):
     """What a drill found. The reference is made of other days of the same traffic: what is found was put in."""
 
@@ -53,6 +71,8 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
     falsely_by: tuple[str, ...]
     """The checks in those alerts, the most frequent first."""
     faults: tuple[Faulted, ...]
+    monitors: tuple[Monitor, ...] = ()
+    """Each check by itself, in the order in which a window makes them; empty in drills of older versions."""
 
 
 BUDGET = 1.0

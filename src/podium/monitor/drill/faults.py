@@ -57,6 +57,43 @@ def plan(features: Sequence[Field], traffic: Traffic) -> list[Fault]:
     return found
 
 
+def everywhere(features: Sequence[Field], traffic: Traffic) -> tuple[Fault, Fault]:
+    """Two faults in all features at once: one that moves their values, one that makes some of them null."""
+
+    def moved(rows: Traffic, random: numpy.random.Generator) -> Traffic:
+        for field in features:
+            rows = _with(rows, field, _moved(field, rows, traffic, random))
+        return rows
+
+    def nulls(rows: Traffic, random: numpy.random.Generator) -> Traffic:
+        for field in features:
+            null: Any = columns.NULL_TEXT if field.type is FieldType.TEXT else numpy.nan
+            values = rows.features[field.name].copy()
+            values[random.random(rows.count) < _SHARE] = null
+            rows = msgspec.structs.replace(rows, features={**rows.features, field.name: values})
+        return rows
+
+    return Fault("moved", "", moved), Fault("nulls", f"null in {_SHARE:.0%} of the rows", nulls)
+
+
+def words_for_moved(field: Field) -> str:
+    """What `everywhere` does to a feature's values."""
+    if field.type is FieldType.TEXT:
+        return f"a word never seen in {_SHARE:.0%} of the rows"
+    return "always true" if field.type is FieldType.BOOLEAN else "1 standard deviation higher"
+
+
+def _moved(field: Field, rows: Traffic, traffic: Traffic, random: numpy.random.Generator) -> Any:
+    values = rows.features[field.name]
+    if field.type is FieldType.TEXT:
+        values = values.copy()
+        values[random.random(rows.count) < _SHARE] = _NEW
+        return values
+    if field.type is FieldType.BOOLEAN:
+        return numpy.where(numpy.isfinite(values), 1.0, values)
+    return values + (float(numpy.nanstd(traffic.features[field.name])) or 1.0)
+
+
 def _of_number(field: Field, traffic: Traffic) -> list[Fault]:
     name = field.name
     spread = float(numpy.nanstd(traffic.features[name])) or 1.0

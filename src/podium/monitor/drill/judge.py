@@ -61,8 +61,17 @@ def _spread(made: Column, trained: Column | None) -> Column:
     return msgspec.structs.replace(made, dispersion=trained.dispersion, null_dispersion=trained.null_dispersion)
 
 
-def broken(rows: Traffic, before: reference.Reference, signature: Signature, spec: project.Project) -> Broken:
-    """The checks that break in a window of these rows."""
+def of_features(
+    rows: Traffic, before: reference.Reference, signature: Signature, spec: project.Project
+) -> list[evaluate.Finding]:
+    """What a window of these rows says of features and scores."""
+    return list(evaluate.of_columns(_summary(rows, before, signature), before, spec.monitor))
+
+
+def findings(
+    rows: Traffic, before: reference.Reference, signature: Signature, spec: project.Project
+) -> list[evaluate.Finding]:
+    """All that a window of these rows says."""
     known = numpy.isfinite(rows.target)
     act = _acts(rows)
     labelled = evaluate.Labelled(
@@ -71,10 +80,11 @@ def broken(rows: Traffic, before: reference.Reference, signature: Signature, spe
         act=None if act is None else act[known],
         threshold=rows.threshold,
     )
-    found = [
-        *evaluate.of_columns(_summary(rows, before, signature), before, spec.monitor),
-        *evaluate.of_outcomes(labelled, before, spec),
-    ]
+    return [*of_features(rows, before, signature, spec), *evaluate.of_outcomes(labelled, before, spec)]
+
+
+def broken(found: list[evaluate.Finding]) -> Broken:
+    """The checks that break in a window."""
     states = evaluate.states(found)
     return frozenset(
         (each.measure, each.column) for each, state in zip(found, states, strict=True) if state is CheckState.BROKEN

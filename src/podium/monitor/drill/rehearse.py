@@ -10,12 +10,10 @@ import numpy
 
 from podium.core import drill, project, reference
 from podium.core.signature import Signature
-from podium.monitor.drill import faults, judge, traffic
+from podium.monitor.drill import backtest, faults, judge, traffic
 from podium.monitor.drill.judge import Broken
 from podium.monitor.drill.traffic import Traffic
 
-FAULTY = 4
-"""Windows for which a fault lasts."""
 _QUIET = 8
 """Quiet windows judged in each repetition."""
 _NAMED = 3
@@ -41,24 +39,36 @@ class Quiet(NamedTuple):
     by: tuple[str, ...]
 
 
-def run(
-    setting: Setting, wanted: drill.DrillRequest, tell: Callable[[float, str], None]
-) -> tuple[Quiet, list[drill.Faulted]]:
+class Rehearsed(NamedTuple):
+    """What a rehearsal found: of all rules together, and of each check by itself."""
+
+    quiet: Quiet
+    faults: list[drill.Faulted]
+    monitors: list[drill.Monitor]
+
+
+def run(setting: Setting, wanted: drill.DrillRequest, tell: Callable[[float, str], None]) -> Rehearsed:
     """Rehearse. Each repetition makes its reference of half of the days and its windows of the other half, so that a
     window never holds a row of its reference. `tell` hears how far it is, from 0 to 1."""
     days = traffic.days(setting.rows)
     random = numpy.random.default_rng(wanted.seed)
     ranked = faults.ranked(setting.rows, setting.signature, setting.predict, random)
     plan = faults.plan(ranked, setting.rows)
-    quiet: list[Iterable[Broken]] = []
-    seen: dict[str, list[tuple[int | None, Broken]]] = {fault.name: [] for fault in plan}
+    tested = backtest.BackTest(setting.signature, setting.rows, numpy.random.default_rng([wanted.seed, 1]))
+    quiet: list[Broken] = []
+    seen: dict[str, list[list[Broken]]] = {fault.name: [] for fault in plan}
     for number in range(wanted.repetitions):
         tell(number / wanted.repetitions, f"repetition {number + 1} of {wanted.repetitions}")
         one = _Repetition(setting, days, random)
-        quiet.append(one.opened(_QUIET))
+        quiet += one.opened(_QUIET)
         for fault in plan:
-            seen[fault.name].append((1, frozenset()) if fault.refused else one.under(fault))
-    return _quiet(quiet, wanted.repetitions), [_faulted(fault, seen[fault.name]) for fault in plan]
+            seen[fault.name].append([] if fault.refused else one.under(fault))
+        tested.add(one.draw, one.reference, setting.spec)
+    return Rehearsed(
+        Quiet(windows=len(quiet), alarms=sum(bool(each) for each in quiet), by=_names(quiet)),
+        [_faulted(fault, seen[fault.name]) for fault in plan],
+        tested.monitors(quiet, seen, setting.window_days),
+    )
 
 
 class _Repetition:
@@ -69,40 +79,43 @@ class _Repetition:
         self._random = random
         before, self._days = traffic.halves(setting.rows, days, random)
         rows = setting.rows.take(numpy.concatenate(before))
-        self._reference = judge.reference_of(rows, setting.signature, setting.spec, setting.trained)
+        self.reference = judge.reference_of(rows, setting.signature, setting.spec, setting.trained)
 
     def opened(self, count: int) -> Iterator[Broken]:
         """The checks that begin to alert in each of `count` quiet windows."""
         limits = self._setting.spec.monitor
-        history: list[Broken] = [self._judge(self._draw()) for _ in range(limits.last_windows() - 1)]
+        history: list[Broken] = [self._judge(self.draw()) for _ in range(limits.last_windows() - 1)]
         standing: Broken = frozenset()
         for _ in range(count):
-            history.append(self._judge(self._draw()))
+            history.append(self._judge(self.draw()))
             now = judge.alerting(history, limits)
             yield now - standing
             standing = now
 
-    def under(self, fault: faults.Fault) -> tuple[int | None, Broken]:
-        """In which of the faulty windows (1 is the first) something new alerts, and what; None if nothing does."""
+    def under(self, fault: faults.Fault) -> list[Broken]:
+        """What alerts that did not before, by faulty window; up to the first with an alert, or for all of them where
+        the fault is one by which checks of whole rows are back-tested."""
         setting, limits = self._setting, self._setting.spec.monitor
-        history = [self._judge(self._draw()) for _ in range(limits.last_windows())]
+        history = [self._judge(self.draw()) for _ in range(limits.last_windows())]
         standing = judge.alerting(history, limits)
-        for number in range(1, FAULTY + 1):
-            rows = fault.put(self._draw(), self._random)
+        found: list[Broken] = []
+        for _ in range(backtest.FAULTY):
+            rows = fault.put(self.draw(), self._random)
             scored = msgspec.structs.replace(rows, score=setting.predict(rows.features))
             answered = numpy.flatnonzero(numpy.isfinite(scored.score))  # the scorer refuses rows without an answer
             history.append(self._judge(scored.take(answered)))
-            found = _related(judge.alerting(history, limits) - standing, fault)
-            if found:
-                return number, found
-        return None, frozenset()
+            found.append(_related(judge.alerting(history, limits) - standing, fault))
+            if found[-1] and fault.name not in backtest.OF_ROWS:
+                break
+        return found
 
-    def _draw(self) -> Traffic:
+    def draw(self) -> Traffic:
+        """A window's rows."""
         rows = self._setting.rows
         return rows.take(traffic.window(rows, self._days, self._setting.window_days, self._random))
 
     def _judge(self, rows: Traffic) -> Broken:
-        return judge.broken(rows, self._reference, self._setting.signature, self._setting.spec)
+        return judge.broken(judge.findings(rows, self.reference, self._setting.signature, self._setting.spec))
 
 
 def _related(found: Broken, fault: faults.Fault) -> Broken:
@@ -110,21 +123,18 @@ def _related(found: Broken, fault: faults.Fault) -> Broken:
     return frozenset(each for each in found if each[1] is None or each[1] in fault.columns)
 
 
-def _quiet(repetitions: list[Iterable[Broken]], count: int) -> Quiet:
+def _faulted(fault: faults.Fault, seen: list[list[Broken]]) -> drill.Faulted:
     """Checks that alert together are one alarm, as one alert tells them."""
-    found = [each for one in repetitions for each in one]
-    return Quiet(windows=count * _QUIET, alarms=sum(bool(each) for each in found), by=_names(found))
-
-
-def _faulted(fault: faults.Fault, seen: list[tuple[int | None, Broken]]) -> drill.Faulted:
-    delays = [delay for delay, _ in seen if delay is not None]
+    firsts = [1 if fault.refused else next((at for at, each in enumerate(one, 1) if each), None) for one in seen]
+    delays = [each for each in firsts if each is not None]
+    first = (next((each for each in one if each), frozenset()) for one in seen)
     return drill.Faulted(
         fault=fault.name,
         what=fault.what,
         runs=len(seen),
         detected=len(delays),
         delay=statistics.median(delays) if delays else None,
-        by=("refused by the scorer",) if fault.refused else _names(found for _, found in seen),
+        by=("refused by the scorer",) if fault.refused else _names(first),
     )
 
 

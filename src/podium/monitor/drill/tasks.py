@@ -45,7 +45,7 @@ def run(context: JobContext) -> dict[str, Any]:
         setting = rehearse.Setting(
             known, signature, owner.spec, runtime.predict, length, closing.reference_of(store, owner, version.number)
         )
-        quiet, faulted = rehearse.run(
+        found = rehearse.run(
             setting, wanted, lambda done, words: context.progress(_LOADED + done * (1 - _LOADED), words)
         )
     days = len(traffic.days(known))
@@ -62,11 +62,12 @@ def run(context: JobContext) -> dict[str, Any]:
         rows_a_window=round(known.count / days * length),
         window=owner.spec.monitor.window,
         seed=wanted.seed,
-        quiet_windows=quiet.windows,
-        false_alarms=quiet.alarms,
-        false_alarms_per_month=quiet.alarms / quiet.windows * _MONTH_DAYS / length,
-        falsely_by=quiet.by,
-        faults=tuple(faulted),
+        quiet_windows=found.quiet.windows,
+        false_alarms=found.quiet.alarms,
+        false_alarms_per_month=found.quiet.alarms / found.quiet.windows * _MONTH_DAYS / length,
+        falsely_by=found.quiet.by,
+        faults=tuple(found.faults),
+        monitors=tuple(found.monitors),
     )
     result = {"drill": made.id}
     with context.finishing(result=result) as tx:
