@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from podium.core import access, alert, check, endpoint, version, window
+from podium.core import access, alert, check, drill, endpoint, version, window
 from podium.deploy.endpoints import store as endpoints
 from podium.monitor.alerts import store as alerts
 from podium.monitor.checks import store as checks
+from podium.monitor.drill import store as drills
 from podium.store.store import Store
 from tests import cycle
 
@@ -83,3 +84,58 @@ def one_check(identifier: str, span: window.Window, column: str, value: float) -
         rows=1234,
         state=check.CheckState.BROKEN if value > 0.2 else check.CheckState.OK,
     )
+
+
+def rehearse(store: Store, *, version_number: int = 1, alarms: int = 3) -> drill.Drill:
+    """A drill of the endpoint, as the job leaves it: drift of the hour is back-tested, that of the distance is not."""
+    made = drill.Drill(
+        id="drill-1",
+        project="flights",
+        endpoint="late",
+        version=version_number,
+        at_us=START_US + 15 * DAY_US,
+        from_us=START_US,
+        to_us=START_US + 14 * DAY_US,
+        days=14,
+        rows=17_000,
+        rows_a_window=8_500,
+        window="7d",
+        seed=0,
+        quiet_windows=160,
+        false_alarms=alarms,
+        false_alarms_per_month=alarms / 160 * 30 / 7,
+        falsely_by=("hour psi",),
+        faults=(
+            drill.Faulted(
+                fault="shift 1σ",
+                what="hour is 1 standard deviations higher",
+                runs=20,
+                detected=20,
+                delay=1.0,
+                by=("hour psi",),
+            ),
+            drill.Faulted(
+                fault="label flip",
+                what="10% of the outcomes come inverted",
+                runs=20,
+                detected=11,
+                delay=2.0,
+                by=("log_loss",),
+            ),
+        ),
+        monitors=(
+            drill.Monitor(
+                measure="psi",
+                column="hour",
+                false_alarms=alarms,
+                false_alarms_per_month=alarms / 160 * 30 / 7,
+                fault="1 standard deviation higher",
+                runs=20,
+                detected=17,
+                delay=1.5,
+            ),
+        ),
+    )
+    with store.plumbing() as connection:
+        drills.add(connection, made)
+    return made

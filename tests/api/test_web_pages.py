@@ -135,6 +135,42 @@ def test_worst_checks_come_first(store: Store, caller: CallerOf, sign_in: SignIn
     assert 'class="broken"' in text
 
 
+def test_the_endpoints_page_tells_false_alarms_and_delay_of_each_check(
+    store: Store, caller: CallerOf, sign_in: SignIn
+) -> None:
+    web_project.fill(store, caller)
+    client = sign_in("viewer")
+    address = "/p/flights/endpoints/late"
+    before = client.get(address).text
+    assert "Not rehearsed yet" in before
+    assert "podium drill late" in before
+    web_project.rehearse(store)
+    shown = client.get(address)
+    check_safe(shown.text, shown.headers)
+    assert "Not rehearsed yet" not in shown.text
+    assert "within budget" in shown.text
+    assert "Expected false alarms: 0.08 in 30 days, of at most 1" in shown.text
+    hour, distance = (
+        re.search(rf"<th scope=\"row\">{name} .*?</tr>", shown.text, re.DOTALL) for name in ("hour", "distance")
+    )
+    assert hour is not None
+    assert distance is not None
+    assert 'title="3 in the quiet windows">0.08</td>' in hour[0]
+    assert 'title="1 standard deviation higher: found in 17 of 20 runs">1.5 <small>17/20</small></td>' in hour[0]
+    assert hour[0].count("title=") == 2
+    assert distance[0].count("title=") == 0
+    assert "label flip" in shown.text
+    assert "Another version decides now" not in shown.text
+
+
+def test_a_rehearsal_over_budget_or_of_another_version_says_so(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
+    web_project.fill(store, caller)
+    web_project.rehearse(store, version_number=7, alarms=80)
+    shown = sign_in("viewer").get("/p/flights/endpoints/late").text
+    assert "over budget" in shown
+    assert "Another version decides now: run <code>podium drill late</code> again" in shown
+
+
 def test_an_empty_project_has_pages_too(store: Store, caller: CallerOf, sign_in: SignIn) -> None:
     cycle.begin(store, caller)
     client = sign_in("viewer")

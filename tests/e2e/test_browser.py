@@ -37,6 +37,7 @@ def one_store(sqlite_template: Path, tmp_path: Path, make_store: Callable[[str],
 @pytest.fixture
 def url(one_store: Store, caller: CallerOf) -> Iterator[str]:
     web_project.fill(one_store, caller)
+    web_project.rehearse(one_store)
     listener = serve.bind("127.0.0.1", 0)
     server = serve.server(app.build(one_store, routes.ALL), "warning")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -13,7 +13,7 @@ from podium.core import time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from podium.core import alert, check
+    from podium.core import alert, check, drill
 
 alerts = typer.Typer(help="Alerts: checks that broke their limits.", no_args_is_help=True)
 
@@ -43,6 +43,8 @@ def checks(
     """
     with session(project) as client:
         found = latest(client.checks.list(endpoint, kind=kind or None))
+        drilled = next(iter(client.checks.drills(endpoint)), None)
+    tested = {(each.measure, each.column): each for each in (drilled.monitors if drilled else ())}
     rows = [
         (
             Text(item.state, style=_COLOURS[item.state]),
@@ -55,13 +57,34 @@ def checks(
             _number(item.reference),
             "" if item.low is None else f"[{_number(item.low)}, {_number(item.high)}]",
             f"{item.rows:,}",
+            *_back_test(tested.get((item.measure, item.column))),
         )
         for item in found
     ]
     if found:
         console.say(f"{endpoint}: window {console.when(found[0].window.start_us)} to {_end(found)} UTC")
-    heads = ("state", "kind", "measure", "column", "version", "value", "limit", "in training", "interval", "rows")
-    console.table(found, heads, rows, empty=f"No window was closed yet. Next: podium close {endpoint}")
+    heads = ("state", "kind", "measure", "column", "version", "value", "limit", "reference", "interval", "rows")
+    more = ("false alarms", "delay")
+    console.table(found, heads + more, rows, empty=f"No window was closed yet. Next: podium close {endpoint}")
+    if found:
+        console.say(_rehearsed(endpoint, drilled))
+
+
+def _back_test(item: "drill.Monitor | None") -> tuple[str, str]:
+    """Expected false alarms a month, and the windows until an alert, as the last drill found them."""
+    if item is None:
+        return "", ""
+    delay = "" if not item.runs else "missed" if item.delay is None else f"{item.delay:g}"
+    return _number(item.false_alarms_per_month), delay
+
+
+def _rehearsed(endpoint: str, item: "drill.Drill | None") -> str:
+    if item is None:
+        return f"False alarms and delays: not rehearsed yet. Next: podium drill {endpoint}"
+    return (
+        f"Expected false alarms of all checks together: {_number(item.false_alarms_per_month)} in 30 days "
+        f"(drill of version {item.version}, {console.when(item.at_us)})."
+    )
 
 
 def latest(found: "Sequence[check.Check]") -> "list[check.Check]":

@@ -15,7 +15,7 @@ from rich.text import Text
 from podium.cli import approve, console, provenance
 from podium.cli.options import Json, Project
 from podium.cli.session import chosen, running, session
-from podium.core import alert, approval, check, endpoint, event, job, release, version
+from podium.core import alert, approval, check, drill, endpoint, event, job, release, version
 from podium.core.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     release: release.Release | None
     window: check.ClosedWindow | None
     alerts: tuple[alert.Alert, ...]
+    drill: drill.Drill | None
+    """The last rehearsal of its checks: expected false alarms, and delays; None: not rehearsed yet."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +146,7 @@ def _place(client: "Client", item: endpoint.Endpoint) -> Place:
         release=next((each for each in releases if each.stage in release.OPEN), None),
         window=next(iter(client.checks.windows(item.name)), None),
         alerts=tuple(each for each in client.alerts.list(endpoint=item.name) if each.state != "resolved"),
+        drill=next(iter(client.checks.drills(item.name)), None),
     )
 
 
@@ -228,7 +231,7 @@ def _scorers(found: Sequence[endpoint.Scorer]) -> Text:
 
 def _places(places: Sequence[Place]) -> RenderableType:
     made = Table(box=None, header_style="dim", pad_edge=False)
-    for column in ("endpoint", "champion", "challenger", "last window", "checks", "alerts"):
+    for column in ("endpoint", "champion", "challenger", "last window", "checks", "alerts", "false alarms"):
         made.add_column(column)
     for place in places:
         item, window = place.status.endpoint, place.window
@@ -241,8 +244,17 @@ def _places(places: Sequence[Place]) -> RenderableType:
             else f"to {console.when(window.end_us)}, {window.rows:,} rows",
             _checks(window),
             Text(str(len(place.alerts)), style="red") if place.alerts else Text("0", style="green"),
+            _expected(place.drill),
         )
     return made
+
+
+def _expected(item: drill.Drill | None) -> Text:
+    """Expected false alarms, as the last drill found them."""
+    if item is None:
+        return Text("not rehearsed", style="dim")
+    kept = item.false_alarms_per_month <= drill.BUDGET
+    return Text(f"{item.false_alarms_per_month:.2g} a month", style="green" if kept else "red")
 
 
 def _checks(window: check.ClosedWindow | None) -> Text:

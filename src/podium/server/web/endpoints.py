@@ -6,12 +6,13 @@ import msgspec
 from litestar import Response
 from sqlalchemy import Connection
 
-from podium.core import access, check, release
+from podium.core import access, check, drill, release
 from podium.deploy.endpoints import actions
 from podium.deploy.endpoints import store as rows
 from podium.deploy.releases import store as releases
 from podium.monitor.alerts import store as alerts
 from podium.monitor.checks import store as checks
+from podium.monitor.drill import store as drills
 from podium.monitor.triggers import store as triggers
 from podium.server.web import page
 from podium.store.store import Store
@@ -27,6 +28,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
     last: check.Check
     values: tuple[float | None, ...]
+    tested: drill.Monitor | None
+    """Its back-test in the last drill; None: it was not rehearsed."""
 
 
 @page.view("/p/{project:str}/endpoints/{name:str}")
@@ -35,7 +38,8 @@ def endpoint(request: page.WebRequest, store: Store, caller: access.Caller, name
     status = actions.status(store, caller, name)
     with store.read() as connection:
         windows = checks.list_windows(connection, caller.project, name, limit=_WINDOWS)
-        found = _series(connection, caller.project, name, windows)
+        drilled = next(iter(drills.list_all(connection, caller.project, name, limit=1)), None)
+        found = _series(connection, caller.project, name, windows, drilled)
         decisions = triggers.list_all(connection, caller.project, name, limit=_WINDOWS)
         return page.render(
             request,
@@ -49,12 +53,20 @@ def endpoint(request: page.WebRequest, store: Store, caller: access.Caller, name
             windows=windows,
             decisions={each.end_us: each for each in decisions},
             series=found[:_SHOWN],
+            drill=drilled,
+            budget=drill.BUDGET,
             left_out=max(0, len(found) - _SHOWN),
             alerts=alerts.list_all(connection, caller.project, endpoint=name, limit=10),
         )
 
 
-def _series(connection: Connection, project: str, name: str, windows: Sequence[check.ClosedWindow]) -> list[Series]:
+def _series(
+    connection: Connection,
+    project: str,
+    name: str,
+    windows: Sequence[check.ClosedWindow],
+    drilled: drill.Drill | None,
+) -> list[Series]:
     if not windows:
         return []
     found = checks.list_checks(connection, project, name, since_us=windows[-1].end_us, limit=_MOST_CHECKS)
@@ -62,8 +74,11 @@ def _series(connection: Connection, project: str, name: str, windows: Sequence[c
     for each in found:
         by_key.setdefault((each.version, each.measure, each.column), {})[each.window.end_us] = each
     ends = sorted(window.end_us for window in windows)
+    tested = {(each.measure, each.column): each for each in (drilled.monitors if drilled else ())}
     series = [
-        Series(last=known[ends[-1]], values=_values(known, ends)) for known in by_key.values() if ends[-1] in known
+        Series(last=known[ends[-1]], values=_values(known, ends), tested=tested.get((measure, column)))
+        for (_, measure, column), known in by_key.items()
+        if ends[-1] in known
     ]
     return sorted(series, key=lambda one: worst_first(one.last))
 

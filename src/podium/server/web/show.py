@@ -19,11 +19,12 @@ GOOD, BAD, WAITING, QUIET = ("good", "✓"), ("bad", "✗"), ("wait", "…"), ("
 TONES: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("ok", "yes", "passed", "approved", "champion", "finished", "done", "resolved", "low"), GOOD),
     **dict.fromkeys(("holds", "better", "not-worse", "identical", "in force", "closed", "delivered"), GOOD),
+    "within budget": GOOD,
     **dict.fromkeys(("broken", "no", "failed", "rejected", "rolled-back", "open", "high", "void", "worse"), BAD),
-    **dict.fromkeys(("candidate", "validated", "shadow", "canary", "awaiting-approval", "requested"), WAITING),
+    **dict.fromkeys(("missed", "over budget"), BAD),
     **dict.fromkeys(("candidate", "validated", "shadow", "canary", "awaiting-approval"), WAITING),
     **dict.fromkeys(("requested", "queued", "running", "behind", "acknowledged", "renewal"), WAITING),
-    **dict.fromkeys(("medium", "expired", "waiting", "snoozed"), WAITING),
+    **dict.fromkeys(("medium", "expired", "waiting", "snoozed", "at times"), WAITING),
 }
 """The tone (a class of the style sheet) and the sign of a state; a state is never told by its colour alone."""
 
