@@ -37,10 +37,12 @@ class Found(NamedTuple):
         return end
 
 
-def stamp(message: memoryview, seed: int) -> None:
-    """Put a batch's checksum in place of the zeros in its message; `seed`: the CRC-32 of the schema message."""
-    start, end = _place(message)
-    message[start:end] = f"{zlib.crc32(message, seed):08x}".encode()
+def place(message: bytes) -> tuple[int, int]:
+    """Where the eight digits of the checksum stand: a text of eight characters in the message's metadata."""
+    found = _STATED.search(message, 0, _PREFIX + int.from_bytes(message[4:_PREFIX], "little"))
+    if found is None:
+        raise ValueError("no checksum")
+    return found.span(1)
 
 
 def find(data: bytes) -> Found:
@@ -77,21 +79,13 @@ def _batch(view: memoryview, schema: pa.Schema, seed: int) -> tuple[int, int]:
     try:
         message = pa.ipc.read_message(source)
         whole = bytes(view[: source.tell()])
-        start, end = _place(whole)
+        start, end = place(whole)
         blank = whole[:start] + UNSTATED + whole[end:]
         if int(whole[start:end], 16) != zlib.crc32(blank, seed):
             return 0, 0
         return len(whole), pa.ipc.read_record_batch(message, schema).num_rows
     except (*_BROKEN, ValueError):
         return 0, 0
-
-
-def _place(message: bytes | memoryview) -> tuple[int, int]:
-    """Where the eight digits stand: a text of eight characters in the message's metadata."""
-    found = _STATED.search(message, 0, _PREFIX + int.from_bytes(message[4:_PREFIX], "little"))
-    if found is None:
-        raise ValueError("no checksum")
-    return found.span(1)
 
 
 def _next(data: bytes, start: int, head: int) -> int:

@@ -9,45 +9,21 @@ Each record batch carries a checksum, so that after a power cut those that are w
 
 import fcntl
 import hashlib
-import io
 import os
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from podium.core import digest
-from podium.scoring.log import batches
+from podium.scoring.log.message import Encoder
+from podium.scoring.log.rows import Rows
 
 NEW, OPEN, SEALED, SIDECAR, ASIDE = ".new", ".open", ".arrow", ".arrow.sha256", ".refused"
-
-
-class Encoder:
-    """Record batches as the bytes of one stream, each with its checksum."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self.head = schema.serialize().to_pybytes()
-        """The stream's first bytes: its schema."""
-        self._seed = zlib.crc32(self.head)
-        self._sink = io.BytesIO()
-        self._stream = pa.ipc.new_stream(self._sink, schema)
-        self._begun = False
-
-    def encode(self, batch: pa.RecordBatch) -> bytes:
-        """The bytes that the batch adds."""
-        self._sink.seek(0)
-        self._stream.write_batch(batch, custom_metadata={batches.CRC: batches.UNSTATED})
-        start = 0 if self._begun else len(self.head)  # Arrow writes the schema together with the first batch
-        self._begun = True
-        with self._sink.getbuffer() as whole, whole[start : self._sink.tell()] as piece:
-            batches.stamp(piece, self._seed)
-            return bytes(piece)
 
 
 class Segment:
     """An open segment. Not safe for several threads: its writer is one thread."""
 
-    def __init__(self, folder: Path, name: str, schema: pa.Schema, opened: float) -> None:
+    def __init__(self, folder: Path, name: str, encoder: Encoder, opened: float) -> None:
         """Make the file, lock it, name it. `opened` is when, on the writer's monotonic clock. May raise OSError."""
         self.path = folder / f"{name}{OPEN}"
         self.opened = opened
@@ -56,7 +32,7 @@ class Segment:
         self.harmed = False
         """What was written in vain could not be cut off again: nothing may follow it."""
         self._hash = hashlib.sha256()
-        self._encoder = Encoder(schema)
+        self._encoder = encoder
         new = folder / f"{name}{NEW}"
         self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
         try:
@@ -70,12 +46,12 @@ class Segment:
             os.close(self._file)
             raise
 
-    def append(self, batch: pa.RecordBatch) -> None:
-        """Write a batch and wait until it is on disk; on OSError nothing of it is in the file."""
-        self._write(self._encoder.encode(batch))
-        self.rows += batch.num_rows
+    def append(self, parts: Sequence[Rows]) -> None:
+        """Write rows as one batch and wait until it is on disk; on OSError nothing of it is in the file."""
+        self._write(self._encoder.encode(parts))
+        self.rows += sum(map(len, parts))
 
-    def _write(self, piece: bytes) -> None:
+    def _write(self, piece: bytes | bytearray) -> None:
         try:
             view = memoryview(piece)
             while view:

@@ -16,7 +16,9 @@ import msgspec
 import pyarrow as pa
 
 from podium.core.errors import Unavailable
+from podium.core.signature import Signature
 from podium.scoring.log import rows
+from podium.scoring.log.message import Encoder
 from podium.scoring.log.segment import Segment
 
 _QUEUED_SECONDS = 0.2
@@ -43,11 +45,12 @@ class _Entry(NamedTuple):
     done: Done
 
 
-class _Place(NamedTuple):
+class _Place:
     """A segment holds the rows of one endpoint with one schema."""
 
-    endpoint: str
-    schema: pa.Schema
+    def __init__(self, schema: pa.Schema, signature: Signature) -> None:
+        self.schema = schema
+        self.encoder = Encoder(schema, signature)
 
 
 class Writer:
@@ -199,14 +202,13 @@ class Writer:
         return failed
 
     def _append(self, place: _Place, parts: list[rows.Rows]) -> None:
-        batch = rows.batch(parts, place.schema)
         segment = self._open.get(place)
         if segment is None:
-            segment = Segment(self._folder, self._new_name(), place.schema, time.monotonic())
+            segment = Segment(self._folder, self._new_name(), place.encoder, time.monotonic())
             self._open[place] = segment
         before = segment.bytes
         try:
-            segment.append(batch)
+            segment.append(parts)
         except OSError:
             if segment.harmed:
                 self._open.pop(place).abandon()
@@ -246,7 +248,9 @@ class Writer:
         """Where a route's rows go; remembered for each signature object, as there is one for each loaded bundle."""
         known = self._places.get((source.endpoint, id(source.signature)))
         if known is None or known[0] is not source.signature:
-            known = (source.signature, _Place(source.endpoint, rows.schema(source.endpoint, source.signature)))
+            schema = rows.schema(source.endpoint, source.signature)
+            like = (place for _, place in self._places.values() if place.schema.equals(schema, check_metadata=True))
+            known = (source.signature, next(like, None) or _Place(schema, source.signature))
             self._places[source.endpoint, id(source.signature)] = known
         return known[1]
 

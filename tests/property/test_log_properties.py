@@ -1,0 +1,211 @@
+"""What the log writes is what any reader of Arrow finds; torn and harmed logs keep whole batches."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podium.bundle.columns import NULL_TEXT
+from podium.bundle.grid import Grid
+from podium.core.prediction import FEATURE_PREFIX
+from podium.core.review import Band
+from podium.core.signature import Field, FieldType, Signature, Task
+from podium.scoring.log import batches, rows
+from podium.scoring.log.message import Encoder
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00" + NULL_TEXT), max_size=5)
+_ID = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
+_VALUES: dict[FieldType, st.SearchStrategy[Any]] = {
+    FieldType.NUMBER: st.floats(allow_nan=False),
+    FieldType.INTEGER: st.integers(-(2**53) + 1, 2**53 - 1),
+    FieldType.BOOLEAN: st.booleans(),
+    FieldType.TEXT: _TEXT,
+}
+_BAND = st.none() | st.builds(Band, low=st.floats(0.1, 0.3), high=st.floats(0.4, 0.9))
+
+
+def _signature(kinds: list[FieldType]) -> Signature:
+    fields = tuple(Field(name=f"x{at}", type=kind, nullable=True) for at, kind in enumerate(kinds))
+    return Signature(features=fields, task=Task.BINARY, key="id", target="y")
+
+
+def _cells(signature: Signature, count: int) -> st.SearchStrategy[list[dict[str, Any]]]:
+    row = st.fixed_dictionaries({field.name: st.none() | _VALUES[field.type] for field in signature.features})
+    return st.lists(row, min_size=count, max_size=count)
+
+
+def _grid(signature: Signature, cells: list[dict[str, Any]]) -> Grid:
+    texts = [field.name for field in signature.features if field.type is FieldType.TEXT]
+    others = [field.name for field in signature.features if field.type is not FieldType.TEXT]
+    numbers = [[np.nan if row[name] is None else float(row[name]) for name in others] for row in cells]
+    words = [[NULL_TEXT if row[name] is None else row[name] for name in texts] for row in cells]
+    return Grid(
+        np.array(numbers, dtype=np.float64).reshape(len(cells), len(others)),
+        np.array(words, dtype=object).reshape(len(cells), len(texts)),
+    )
+
+
+@st.composite
+def _parts(draw: st.DrawFn, signature: Signature) -> tuple[list[rows.Rows], list[dict[str, Any]]]:
+    """Parts of one or more sources, and the rows that a reader must find."""
+    sources = draw(st.lists(_source(signature), min_size=1, max_size=3))
+    parts, wanted = [], []
+    for _ in range(draw(st.integers(1, 3))):
+        source = draw(st.sampled_from(sources))
+        count = draw(st.integers(1, 9))
+        cells = draw(_cells(signature, count))
+        scores = draw(st.lists(st.floats(0, 1), min_size=count, max_size=count))
+        keys = draw(st.lists(_TEXT, min_size=count, max_size=count))
+        request_id, at_us = draw(_ID), draw(st.integers(0, 2**50))
+        ids = [f"{request_id}/{row}" for row in range(count)]
+        parts.append(
+            rows.Rows(
+                source=source,
+                at_us=at_us,
+                request_ids=[request_id] * count,
+                prediction_ids=ids,
+                keys=keys,
+                scores=np.array(scores),
+                grid=_grid(signature, cells),
+            )
+        )
+        wanted += [_row(parts[-1], row, cells[row]) for row in range(count)]
+    return parts, wanted
+
+
+@st.composite
+def _source(draw: st.DrawFn, signature: Signature) -> rows.Source:
+    return rows.Source(
+        endpoint="delay",
+        model="delay",
+        version=draw(st.integers(1, 9)),
+        digest="sha256:" + draw(_ID),
+        role=draw(st.sampled_from(["champion", "canary", "shadow"])),
+        rollout=draw(st.integers(1, 9)),
+        threshold=draw(st.none() | st.floats(0, 1)),
+        signature=signature,
+        review=draw(_BAND),
+    )
+
+
+def _row(part: rows.Rows, row: int, cells: dict[str, Any]) -> dict[str, Any]:
+    source, score = part.source, float(part.scores[row])
+    decided = None if source.threshold is None else score >= source.threshold
+    if source.review is not None and source.review.refers(score):
+        decided = None
+    return {
+        "prediction_id": part.prediction_ids[row],
+        "request_id": part.request_ids[row],
+        "at": _EPOCH + timedelta(microseconds=part.at_us),
+        "endpoint": source.endpoint,
+        "model": source.model,
+        "version": source.version,
+        "digest": source.digest,
+        "role": source.role,
+        "rollout": source.rollout,
+        "key": part.keys[row],
+        "score": score,
+        "threshold": source.threshold,
+        "decision": decided,
+    } | {FEATURE_PREFIX + name: value for name, value in cells.items()}
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_reader_of_arrow_finds_every_row_as_it_was_logged(data: st.DataObject) -> None:
+    signature = _signature(data.draw(st.lists(st.sampled_from(list(FieldType)), min_size=1, max_size=6)))
+    encoder = Encoder(rows.schema("delay", signature), signature)
+    written, wanted = [], []
+    for _ in range(data.draw(st.integers(1, 3))):
+        parts, expected = data.draw(_parts(signature))
+        written.append(bytes(encoder.encode(parts)))
+        wanted += expected
+    stream = encoder.head + b"".join(written)
+    found = pa.ipc.open_stream(stream).read_all()
+    found.validate(full=True)
+    assert found.schema.equals(rows.schema("delay", signature), check_metadata=True)
+    assert found.to_pylist() == wanted
+    assert [column.null_count for column in found.columns] == [
+        sum(row[name] is None for row in wanted) for name in found.column_names
+    ]
+    assert batches.find(stream).spans[-1][1] == len(stream)
+
+
+def test_each_buffer_begins_at_a_multiple_of_eight_bytes_and_overlaps_no_other() -> None:
+    encoder, part = _small()
+    message = bytes(encoder.encode([part]))
+    batch = pa.ipc.read_record_batch(pa.py_buffer(message), _small_schema())
+    start = pa.py_buffer(message).address
+    spans = sorted(
+        (buffer.address, buffer.size) for column in batch.columns for buffer in column.buffers() if buffer is not None
+    )
+    assert all(place % 8 == 0 for place, _ in spans) or start % 8
+    for (place, size), (after, _) in itertools.pairwise(spans):
+        assert place + size <= after
+
+
+_SMALL = [FieldType.NUMBER, FieldType.TEXT, FieldType.INTEGER, FieldType.BOOLEAN]
+
+
+def _small_schema() -> pa.Schema:
+    return rows.schema("delay", _signature(_SMALL))
+
+
+def _small(batch: int = 0) -> tuple[Encoder, rows.Rows]:
+    """Three rows."""
+    signature = _signature(_SMALL)
+    source = rows.Source(
+        endpoint="delay", model="delay", version=1, digest="sha256:ab", role="champion", rollout=1, threshold=0.5,
+        signature=signature,
+    )  # fmt: skip
+    cells = [{"x0": 0.5 + row, "x1": "öst", "x2": row, "x3": row == 1} for row in range(3)]
+    part = rows.Rows(
+        source=source,
+        at_us=1,
+        request_ids=[f"r{batch}"] * 3,
+        prediction_ids=[f"r{batch}/{row}" for row in range(3)],
+        keys=["", "a", "b"],
+        scores=np.array([0.5, batch + 1.0, batch + 2.0]),
+        grid=_grid(signature, cells),
+    )
+    return Encoder(_small_schema(), signature), part
+
+
+def _pieces() -> list[bytes]:
+    """A segment: its schema, and four batches of three rows."""
+    encoder, _ = _small()
+    return [encoder.head, *(bytes(encoder.encode([_small(batch)[1]])) for batch in range(4))]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_torn_log_keeps_every_whole_batch_and_nothing_else(data: st.DataObject) -> None:
+    pieces = _pieces()
+    whole = b"".join(pieces)
+    ends = [sum(map(len, pieces[: count + 1])) for count in range(len(pieces))]
+    cut = data.draw(st.integers(0, len(whole)))
+    kept = max((count for count, end in enumerate(ends) if end <= cut), default=0)
+    torn = whole[:cut] + bytes(data.draw(st.sampled_from([0, 7, 4096])))
+    found = batches.find(torn)
+    assert found.rows == 3 * kept
+    assert not found.rows or found.end == ends[kept]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_flipped_bit_costs_the_batch_that_it_is_in_and_no_other(data: st.DataObject) -> None:
+    pieces = _pieces()
+    ends = [sum(map(len, pieces[: count + 1])) for count in range(len(pieces))]
+    harmed = bytearray(b"".join(pieces))
+    bit = data.draw(st.integers(0, 8 * len(harmed) - 1))
+    harmed[bit // 8] ^= 1 << bit % 8
+    where = next(count for count, end in enumerate(ends) if bit // 8 < end)
+    found = batches.find(bytes(harmed))
+    whole = [(start, end) for count, (start, end) in enumerate(itertools.pairwise(ends), 1) if count != where]
+    assert list(found.spans) == (whole if where else [])
+    assert found.rows == (9 if where else 0)
