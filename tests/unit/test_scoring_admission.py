@@ -1,5 +1,7 @@
 """Who is let in under load, and what several processes have counted."""
 
+import pytest
+
 from podium.scoring import admission, siblings
 from podium.scoring.admission import ALWAYS, MOST_BYTES, Gate
 
@@ -38,6 +40,46 @@ def test_under_five_times_the_load_those_let_in_take_at_most_twice_as_long() -> 
     assert max(later) <= 2.2 * 64
     assert min(later) >= 64
     assert 0.0025 < gate.usual < 0.0035, "the times of an overload are not learned"
+
+
+def test_turning_away_costs_too_so_that_fewer_than_always_come_in() -> None:
+    """Each one too many takes a tenth of the time of one that is answered."""
+    gate, now = usual()
+    took = []
+    for _ in range(1000):
+        admitted = gate.admit([SIZE] * 640, now)
+        took.append(0.003 / 64 * (admitted + 0.1 * (640 - admitted)))
+        gate.measure(gate.bytes, took[-1], now + took[-1])
+        gate.leave(admitted, SIZE * admitted)
+        now += 0.01
+    assert admission.FEWEST <= admitted < ALWAYS
+    assert max(took[50:]) < admission.SOON * 1.1, "64 of them would take longer"
+    assert 0.003 / 64 * (ALWAYS + 0.1 * (640 - ALWAYS)) > admission.SOON * 1.1
+
+
+def test_a_few_come_in_whatever_happens_and_64_once_no_more_are_asked_at_a_time() -> None:
+    gate, now = usual()
+    gate.limit = 0.0
+    assert gate.admit([SIZE] * 200, now) == admission.FEWEST
+    gate.leave(admission.FEWEST, admission.FEWEST * SIZE)
+    assert gate.admit([SIZE] * ALWAYS, now + 0.5) == admission.FEWEST, "it was crowded just now"
+    gate.leave(admission.FEWEST, admission.FEWEST * SIZE)
+    assert gate.admit([SIZE] * ALWAYS, now + 1.6) == ALWAYS
+
+
+def test_a_scorer_that_has_not_seen_a_quiet_second_takes_64() -> None:
+    gate, now = usual(0.5)
+    gate.limit = 0.0
+    assert gate.admit([SIZE] * 200, now) == ALWAYS
+
+
+def test_what_is_usual_is_known_after_a_second_and_follows_later() -> None:
+    gate, now = usual(1.0, took=0.02)
+    assert gate.usual == pytest.approx(0.02)
+    for _ in range(1000):
+        turn(gate, 64, 0.01, now)
+        now += 0.01
+    assert 0.0105 < gate.usual < 0.0125
 
 
 def test_afterwards_all_come_in_again() -> None:

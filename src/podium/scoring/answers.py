@@ -35,12 +35,6 @@ def too_slow() -> Answer:
     return invalid(408, "The request did not arrive in time.", "Send it again.")
 
 
-def too_many() -> Answer:
-    """For a request that would wait longer than is worth waiting."""
-    body = problem.encode(429, "unavailable", "The scorer has more to do than it can.", fix="Send it again later.")
-    return Answer(429, body, problem.MEDIA, (("retry-after", "1"),))
-
-
 def too_many_connections() -> Answer:
     """For a connection over the limit."""
     return of(Unavailable("The scorer has as many connections as it takes.", fix="Connect again later."))
@@ -49,3 +43,12 @@ def too_many_connections() -> Answer:
 def broken() -> Answer:
     """For a fault of our own."""
     return Answer(500, problem.encode(500, "error", "The scorer failed; its log says why."), problem.MEDIA)
+
+
+TOO_MANY = Answer(
+    429,
+    problem.encode(429, "unavailable", "The scorer has more to do than it can.", fix="Send it again later."),
+    problem.MEDIA,
+    (("retry-after", "1"),),
+)
+"""For a request that would wait longer than is worth waiting."""

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
@@ -123,11 +123,18 @@ class Desk:
         self.count(head.work.endpoint, answer.status, time.perf_counter() if lane is None else lane.group.started)
         exchange.answer(number, answer, head)
 
-    def count(self, endpoint: str, status: int, started: float) -> None:
+    def turn_away(self, items: Sequence[Item], started: float) -> None:
+        """Tell these that there are too many."""
+        for exchange, number, head, _ in items:
+            exchange.answer(number, answers.TOO_MANY, head)
+        for endpoint, requests in Counter([head.work.endpoint for _, _, head, _ in items]).items():
+            self.count(endpoint, answers.TOO_MANY.status, started, requests)
+
+    def count(self, endpoint: str, status: int, started: float, requests: int = 1) -> None:
         named = endpoint if self._parts.board.serves(endpoint) else ""
-        self._parts.counts.count("podium_requests_total", endpoint=named, status=str(status))
+        self._parts.counts.count("podium_requests_total", requests, endpoint=named, status=str(status))
         if named:
-            self._parts.counts.observe(named, time.perf_counter() - started)
+            self._parts.counts.observe(named, time.perf_counter() - started, requests)
 
 
 def _texts(group: Group, batch: engine.Batch, outcome: engine.Outcome) -> list[str]:

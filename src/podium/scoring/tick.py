@@ -18,7 +18,7 @@ import msgspec
 from podium.bundle.grid import Grid
 from podium.core.errors import Conflict, PodiumError, Unavailable
 from podium.core.signature import Signature
-from podium.scoring import admission, answers, codec, engine, operate, request, routes, settle, together
+from podium.scoring import admission, codec, engine, operate, request, routes, settle, together
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import compiled, problem, reader
 from podium.scoring.watch import Followed
@@ -27,7 +27,6 @@ from podium.scoring.work import Entry, Exchange, Group, Item, Lane, Said, Told, 
 _LOG = logging.getLogger("podium.scorer")
 _SLICE = 192 * 1024
 """Bodies of about so many bytes are read in one turn; others that have come meanwhile hear soon whether they may."""
-_TOO_MANY = answers.too_many()
 _ENOUGH = 24
 """So many requests do not wait for the end of a sync."""
 _encode = msgspec.json.encode
@@ -159,14 +158,13 @@ class Tick:
         return groups
 
     def _admit(self) -> None:
-        """What came in this turn joins the queue, as far as there is room; the rest hears so at once."""
+        """What came in this turn joins the queue, the last first, as far as there is room; the rest hears so now."""
         items, self._items = self._items, []
-        admitted = self.gate.admit([len(item[3]) for item in items], self._started)
-        for exchange, number, head, _ in items[admitted:]:
-            self._desk.count(head.work.endpoint, _TOO_MANY.status, self._started)
-            exchange.answer(number, _TOO_MANY, head)
-        if admitted:
-            self._queue.append((self._started, items[:admitted]))
+        first = len(items) - self.gate.admit([len(item[3]) for item in reversed(items)], self._started)
+        if first:
+            self._desk.turn_away(items[:first], self._started)
+        if first < len(items):
+            self._queue.append((self._started, items[first:]))
 
     def _read(self, item: Item, lane: Lane, found: compiled.Many | None) -> None:
         """Put a request that is not one plain row into its group."""

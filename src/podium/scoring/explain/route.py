@@ -55,7 +55,7 @@ class Explaining:
         try:
             told = self._desk.ask(asked)
         except Busy:
-            return answers.too_many()
+            return answers.TOO_MANY
         later = (("retry-after", "1"),) if told.status == _UNAVAILABLE else ()
         return Answer(told.status, told.body, told.media, later)
 

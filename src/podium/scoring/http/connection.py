@@ -42,12 +42,17 @@ class Shared:
         self.connections: set[Connection] = set()
         self.draining = False
         self.refused = 0
-        self.ok = out.start(200, JSON)
+        self.renew()
+
+    def renew(self) -> None:
+        """Make what all answers of a second share."""
+        self.ok = self.out.start(200, JSON)
+        self.too_many = self.out.whole(answers.TOO_MANY, close=False, bare=False)
 
     def sweep(self) -> None:
         """A second has gone by."""
         self.out.renew()
-        self.ok = self.out.start(200, JSON)
+        self.renew()
         for connection in list(self.connections):
             connection.sweep()
 
@@ -244,6 +249,9 @@ class Connection(asyncio.Protocol):
 
     def answer(self, number: int, answer: Answer, head: Head) -> None:
         """Send an answer once those before it are sent."""
+        if answer is answers.TOO_MANY and not self._closing:  # rows come by POST, so the body is wanted
+            self.send(number, self._shared.too_many)
+            return
         close = self._closing and number == self._taken - 1
         self.send(number, self._shared.out.whole(answer, close=close, bare=head.method == "HEAD"))
 

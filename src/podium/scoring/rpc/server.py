@@ -164,7 +164,7 @@ class Server:
         parts = self._service.parts
         named = endpoint if parts.board.serves(endpoint) else ""
         parts.counts.count("podium_requests_total", endpoint=named, status="429")
-        problem = answers.too_many().body
+        problem = answers.TOO_MANY.body
         await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _TOO_MANY, ((codes.TRAILER, problem),))
 
     async def _score(self, message: Any, *, large: bool) -> Any:
