@@ -124,11 +124,11 @@ def test_two_writers_at_once_do_not_both_win(store: Store) -> None:
     production.send(store, production.traffic(store, document, 10, day=0).table, "s1")
     compaction.compact(store, "flights", "delay")
     log = logs.Log(store, "flights", "delay", rows.PREDICTIONS)
-    one, two = log.open(), log.open()
     content = logs.with_day(production.traffic(store, document, 10, day=1).table.drop_columns(["f.hour"]))
-    log.append(content, 2, one)
-    with pytest.raises(Unavailable):
-        log.append(content, 2, two)
+    with log.opened() as one, log.opened() as two:
+        log.append(content, 2, one)
+        with pytest.raises(Unavailable):
+            log.append(content, 2, two)
 
 
 def test_a_feature_is_added_and_one_may_not_change_its_kind(store: Store) -> None:

@@ -214,15 +214,15 @@ def broken_before(
 ) -> list[set[tuple[str, str | None]]]:
     """(measure, column) of the broken checks of a version's windows before an instant, newest first."""
     ends = connection.execute(
-        select(checks.c.end_us)
+        select(windows.c.end_us)
         .where(
-            checks.c.project == project,
-            checks.c.endpoint == endpoint,
-            checks.c.version == version,
-            checks.c.end_us < end_us,
+            windows.c.project == project,
+            windows.c.endpoint == endpoint,
+            windows.c.version == version,
+            windows.c.end_us < end_us,
+            windows.c.checks > 0,
         )
-        .distinct()
-        .order_by(checks.c.end_us.desc())
+        .order_by(windows.c.end_us.desc())
         .limit(windows_back)
     ).scalars()
     return [

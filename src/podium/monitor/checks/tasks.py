@@ -86,7 +86,7 @@ def judge(
 
 def _asked(store: Store, place: endpoint.Endpoint, owner: model.Model, end_us: int) -> triggers.Asked:
     matured = 0
-    if owner.spec.triggers:
+    if any(each.on == "new_data" for each in owner.spec.triggers):
         query = window.Query(
             model=owner.name,
             endpoint=place.name,

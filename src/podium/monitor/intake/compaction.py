@@ -79,21 +79,18 @@ def _busy() -> Unavailable:
 
 
 def _write(store: Store, project: str, model: str, table: logs.Log, batch: rows.Batch) -> tuple[int, set[str]]:
-    opened = table.open()
-    if opened is not None and (opened.transaction_version(table.name) or 0) >= batch.number:
-        return 0, set()
-    if not batch.digests:
-        return 0, set()
-    if table.name == rows.PREDICTIONS:
-        content = _predictions(store, project, model, batch)
-        content = _new_only(content, opened)
-    else:
-        content = _outcomes(store, batch)
-    if not content.num_rows:
-        return 0, set()
-    content = logs.with_day(content)
-    table.append(content, batch.number, opened)
-    return content.num_rows, set(content.column("day").unique().to_pylist())
+    with table.opened() as opened:
+        if not batch.digests or (opened is not None and (opened.transaction_version(table.name) or 0) >= batch.number):
+            return 0, set()
+        if table.name == rows.PREDICTIONS:
+            content = _new_only(_predictions(store, project, model, batch), table, opened)
+        else:
+            content = _outcomes(store, batch)
+        if not content.num_rows:
+            return 0, set()
+        content = logs.with_day(content)
+        table.append(content, batch.number, opened)
+        return content.num_rows, set(content.column("day").unique().to_pylist())
 
 
 def _predictions(store: Store, project: str, model: str, batch: rows.Batch) -> pyarrow.Table:
@@ -114,24 +111,24 @@ def _outcomes(store: Store, batch: rows.Batch) -> pyarrow.Table:
     return table.append_column("position", pyarrow.array(range(count), pyarrow.int64()))
 
 
-def _new_only(content: pyarrow.Table, known: Any) -> pyarrow.Table:
+def _new_only(content: pyarrow.Table, table: logs.Log, opened: Any) -> pyarrow.Table:
     """The rows whose (prediction_id, role) is neither in the table nor earlier in the batch, by time."""
     names = _names(content)
     first = pyarrow.table({"name": names, "place": pyarrow.array(range(content.num_rows), pyarrow.int64())})
     first = first.group_by("name", use_threads=False).aggregate([("place", "min")])
     keep = first.column("place_min")
     content = content.take(keep)
-    if known is not None:
-        there = _there(content, known)
+    if opened is not None:
+        there = _there(content, table, opened)
         content = content.filter(pyarrow.compute.invert(pyarrow.compute.is_in(_names(content), there)))
     return content.sort_by([("at", "ascending"), ("prediction_id", "ascending"), ("role", "ascending")])
 
 
-def _there(content: pyarrow.Table, table: Any) -> pyarrow.Array:
+def _there(content: pyarrow.Table, table: logs.Log, opened: Any) -> pyarrow.Array:
     """Which of the rows' names the table holds in the time that the rows cover and an hour around; read in pieces."""
     ends = pyarrow.compute.min_max(content.column("at").cast(pyarrow.int64())).as_py()
     first_us, last_us = max(0, ends["min"] - AGAIN_US), min(segments.LAST_US, ends["max"] + AGAIN_US)
-    known = logs.between(table, first_us, last_us)
+    known = table.between(opened, first_us, last_us)
     field = pyarrow.compute.field
     between = (field("at") >= pyarrow.scalar(first_us, segments.AT)) & (
         field("at") <= pyarrow.scalar(last_us, segments.AT)
@@ -155,13 +152,13 @@ def append_derived(store: Store, project: str, model: str, content: pyarrow.Tabl
     """
     table = logs.Log(store, project, model, rows.PREDICTIONS)
     number = _reserve(store, project, model)
-    opened = table.open()
-    if opened is not None and (opened.transaction_version(table.name) or 0) >= number:
-        raise _busy()
-    content = _new_only(content, opened)
-    count: int = content.num_rows
-    if count:
-        table.append(logs.with_day(content), number, opened)
+    with table.opened() as opened:
+        if opened is not None and (opened.transaction_version(table.name) or 0) >= number:
+            raise _busy()
+        content = _new_only(content, table, opened)
+        count: int = content.num_rows
+        if count:
+            table.append(logs.with_day(content), number, opened)
     with store.plumbing() as connection:
         rows.committed(connection, project, model, rows.PREDICTIONS, number, count)
     return count

@@ -1,14 +1,17 @@
 """The log's tables: one Delta table of predictions and one of outcomes for each model, readable by any engine."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pyarrow
 import pyarrow.compute
 import pyarrow.dataset
+import pyarrow.fs
 
 from podium.core import time
 from podium.core.errors import Unavailable, missing_extra
+from podium.monitor.intake import tables
 from podium.store.store import Store
 
 try:
@@ -17,14 +20,19 @@ try:
 except ModuleNotFoundError:  # pragma: no cover - with the extra it is there
     deltalake = None
 
-_SMALL_FILES = 48
+_SMALL_FILES = 16
 """A day with more files than this is rewritten into few."""
 
 _FIRST_US = -62_135_596_800_000_000
 _LAST_US = 253_402_300_799_000_000
 """The years 1 and 9999 end what a calendar knows."""
-_PROPERTIES = {"delta.dataSkippingNumIndexedCols": "4"}
+_PROPERTIES = {
+    "delta.dataSkippingNumIndexedCols": "4",
+    "delta.checkpointInterval": str(tables.CHECKPOINT),
+}
 """Only the first columns (ids, time, endpoint) are worth statistics; those of every feature make opening slow."""
+_TABLES = tables.Tables()
+"""This process's open tables."""
 
 
 class Log:
@@ -38,24 +46,27 @@ class Log:
         self._options = store.blobs.storage_options or None
         self._local = "://" not in self.url
 
-    def open(self) -> deltalake.DeltaTable | None:
-        """The table at its newest version; None before the first write."""
-        if not deltalake.DeltaTable.is_deltatable(self.url, self._options):
-            return None
-        return deltalake.DeltaTable(self.url, storage_options=self._options)
-
-    def last_batch(self) -> int:
-        """The number of the last batch that was written; 0 before the first."""
-        table = self.open()
-        return 0 if table is None else (table.transaction_version(self.name) or 0)
+    def opened(self) -> AbstractContextManager["deltalake.DeltaTable | None"]:
+        """The table at its newest version, the caller's alone inside the block; None before the first write."""
+        return _TABLES.lend(self.url, self._options)
 
     def dataset(self, from_us: int | None = None, to_us: int | None = None) -> pyarrow.dataset.Dataset | None:
         """The table as an Arrow dataset, if asked only the files of the days from one instant to another (both within).
 
         None before the first write.
         """
-        table = self.open()
-        return None if table is None else between(table, from_us, to_us)
+        with self.opened() as table:
+            return None if table is None else self.between(table, from_us, to_us)
+
+    def between(
+        self, table: "deltalake.DeltaTable", from_us: int | None = None, to_us: int | None = None
+    ) -> pyarrow.dataset.Dataset:
+        """An open table as an Arrow dataset of the files of some days: the fewer they are, the sooner it is open."""
+        days = [("day", ">=", _day(from_us))] if from_us is not None else []
+        days += [("day", "<=", _day(to_us))] if to_us is not None else []
+        # Without a file system of its own, deltalake asks for the sizes of all files there are.
+        here = pyarrow.fs.SubTreeFileSystem(self.url, pyarrow.fs.LocalFileSystem()) if self._local else None
+        return table.to_pyarrow_dataset(file_pruning_predicate=days or None, filesystem=here)
 
     def append(self, rows: pyarrow.Table, batch: int, table: deltalake.DeltaTable | None) -> None:
         """Write a batch to the table as it was opened; `Unavailable` when somebody wrote one since.
@@ -82,21 +93,14 @@ class Log:
 
     def tidy(self, days: Sequence[str]) -> None:
         """Rewrite days that lie in many small files."""
-        table = self.open()
-        if table is None:
+        if not days:
             return
-        for day in days:
-            if len(table.file_uris(file_pruning_predicate=[("day", "=", day)])) > _SMALL_FILES:
-                table.optimize.compact(partition_filters=[("day", "=", day)])
-
-
-def between(
-    table: deltalake.DeltaTable, from_us: int | None = None, to_us: int | None = None
-) -> pyarrow.dataset.Dataset:
-    """An open table as an Arrow dataset of the files of some days: the fewer they are, the sooner it is open."""
-    days = [("day", ">=", _day(from_us))] if from_us is not None else []
-    days += [("day", "<=", _day(to_us))] if to_us is not None else []
-    return table.to_pyarrow_dataset(file_pruning_predicate=days or None)
+        with self.opened() as table:
+            if table is None:
+                return
+            for day in days:
+                if len(table.file_uris(file_pruning_predicate=[("day", "=", day)])) > _SMALL_FILES:
+                    table.optimize.compact(partition_filters=[("day", "=", day)])
 
 
 def _day(instant_us: int) -> str:

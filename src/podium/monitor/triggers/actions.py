@@ -24,7 +24,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     end_us: int
     now_us: int
     matured: int
-    """Logged predictions that decided and whose outcome was known at the end."""
+    """Logged predictions that decided and whose outcome was known at the end; for a trigger on new data."""
 
 
 def look(store: Store, caller: access.Caller, asked: Asked) -> trigger.Decision:
