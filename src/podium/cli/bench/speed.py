@@ -141,7 +141,7 @@ def _alone(model: Model, seconds: float, rows: int) -> alone.Found:
     spec = alone.Spec(
         onnx=model.onnx,
         signature=model.signature,
-        values=model.values(0, rows),
+        requests=[model.values(start, rows) for start in work.starts(rows)],
         seconds=seconds,
         core=process.cores()[0],
     )
