@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "podium"
 LONGEST = 300
 ONE_IDEA: dict[str, str] = {
     "bundle/columns.py": "every way in and out of the canonical columns, with one rule for each type",
+    "core/project.py": "the project file's tables, a type each",
     "core/project_rules.py": "the rules of the project file, a function each",
     "scoring/http/connection.py": "one client's connection: bytes in, requests on, answers out in order",
     "scoring/protocols/compiled.py": "the compiled decoders of JSON, which share how they know that nothing is hidden",

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from podium.core import project, release, time
@@ -108,3 +109,66 @@ def test_every_move_is_one_that_the_plan_allows(stage: Stage, verdict: Verdict, 
 
 def test_durations_are_read_as_the_project_file_writes_them() -> None:
     assert time.parse_duration(PART.shadow.max_duration) == timedelta(days=21)
+
+
+GUARDED = project.ReleasePart(
+    endpoint="delay", shadow=PART.shadow, guardrails=(project.GuardrailPart(metric="latency", margin=2.0),)
+)
+
+
+def rail(verdict: Verdict) -> release.Guarded:
+    known = verdict is not Verdict.NOT_ENOUGH_DATA
+    return release.Guarded(
+        metric="latency",
+        margin=2.0,
+        verdict=verdict,
+        rows=200,
+        first=3.0 if known else None,
+        second=9.0 if known else None,
+        difference=-6.0,
+        low=-7.0,
+        high=-5.0,
+    )
+
+
+def after_rail(stage: Stage, seen: tuple[release.Guarded, ...], *, days: float) -> rules.Move:
+    found = msgspec.structs.replace(comparison(Verdict.BETTER), guardrails=seen)
+    return rules.after_judgement(item(stage), found, GUARDED, timedelta(days=days) // timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize(
+    ("stage", "to"),
+    [
+        (Stage.SHADOW, Stage.STOPPED),
+        (Stage.AWAITING_APPROVAL, Stage.STOPPED),
+        (Stage.CANARY, Stage.ROLLED_BACK),
+    ],
+)
+def test_a_better_challenger_that_breaks_a_guardrail_ends_with_the_reason(stage: Stage, to: Stage) -> None:
+    move = after_rail(stage, (rail(Verdict.WORSE),), days=1)
+    assert move.to is to
+    assert "breaks a guardrail: latency 3 → 9, worse by +6 (95.0% interval +5 to +7, margin 2) on 200 rows" in move.why
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "days", "to"),
+    [
+        ([Verdict.NOT_WORSE], 8, Stage.AWAITING_APPROVAL),
+        ([Verdict.BETTER], 8, Stage.AWAITING_APPROVAL),
+        ([Verdict.NOT_ENOUGH_DATA], 8, None),
+        ([], 8, None),
+        ([Verdict.NOT_ENOUGH_DATA], 21, Stage.STOPPED),
+        ([Verdict.NOT_WORSE, Verdict.WORSE], 8, Stage.STOPPED),
+    ],
+)
+def test_a_shadow_goes_on_only_when_its_guardrails_are_shown_to_be_kept(
+    verdicts: list[Verdict], days: float, to: Stage | None
+) -> None:
+    move = after_rail(Stage.SHADOW, tuple(rail(each) for each in verdicts), days=days)
+    assert move.to is to
+    if to is None or verdicts == [Verdict.NOT_ENOUGH_DATA]:
+        assert "guardrails" in move.why
+
+
+def test_a_canary_whose_guardrails_are_not_seen_to_be_broken_becomes_champion() -> None:
+    assert after_rail(Stage.CANARY, (rail(Verdict.NOT_ENOUGH_DATA),), days=8).to is Stage.CHAMPION

@@ -211,7 +211,21 @@ def _comparison(item: "plans.Comparison") -> list[tuple[str, Any]]:
     ]
     if item.cost_difference is not None:
         found.append(("saves", f"{item.cost_difference:+.5g} per row"))
+    found.extend(
+        (f"guard: {each.metric}{f' by {each.by}' if each.by else ''}", _guarded(each)) for each in item.guardrails
+    )
     return found
+
+
+def _guarded(item: "plans.Guarded") -> Text:
+    style = {"worse": "red", "not-enough-data": "yellow"}.get(item.verdict, "green")
+    said = f" on {item.rows:,} rows"
+    if item.first is not None and item.second is not None:
+        said = (
+            f" {item.first:.5g} → {item.second:.5g}, {item.difference:+.5g} [{item.low:+.5g}, {item.high:+.5g}]"
+            f" on {item.rows:,} rows; may be worse by {item.margin:.5g}"
+        )
+    return Text.assemble((item.verdict, style), said)
 
 
 def _scorers(found: "endpoint.Status") -> list[tuple[str, Any]]:

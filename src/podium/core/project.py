@@ -155,6 +155,22 @@ class CanaryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """It decides at least so long before it becomes champion."""
 
 
+class GuardrailPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[release.guardrails]]`: what a challenger may not make worse than the champion by more than a margin.
+
+    Before people are asked it must be shown, on the shadow's rows, that the margin is kept; a challenger that surely
+    breaks it is stopped, as a canary rolled back. May be looked at after every window.
+    """
+
+    metric: str
+    """`latency` (a row's scoring, in milliseconds), `calibration` (mean gap between scores and rates), `cost_per_row`,
+    another metric that is a mean over rows, or with `by` a measure of fairness."""
+    margin: float
+    """By how much it may be worse, in the metric's unit; above 0."""
+    by: str = ""
+    """For fairness: the feature between whose values the gap is measured."""
+
+
 class BundlePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[bundle]`: which kinds of model may become versions, besides `onnx`, which always may."""
 
@@ -180,6 +196,8 @@ class ReleasePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """See `[release.shadow]`."""
     canary: CanaryPart = CanaryPart()
     """See `[release.canary]`."""
+    guardrails: tuple[GuardrailPart, ...] = ()
+    """See `[[release.guardrails]]`."""
 
 
 class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

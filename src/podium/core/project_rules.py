@@ -7,7 +7,7 @@ from typing import Any
 import croniter
 import msgspec
 
-from podium.core import check, monitor_rules, project, time
+from podium.core import check, guardrail_rules, monitor_rules, project, time
 from podium.core import name as names
 from podium.core.errors import Invalid
 from podium.core.signature import Task
@@ -291,6 +291,12 @@ def _monitor(parts: Parts) -> Iterator[Problem]:
         yield Problem(("metrics", key), message, fix)
 
 
+def _guardrails(parts: Parts) -> Iterator[Problem]:
+    allowed = _ALLOWED.get(_at(parts, "model", "task") or Task.BINARY, ())
+    for index, key, message, fix in guardrail_rules.check(parts, allowed):
+        yield Problem(("release", "guardrails", index, key), message, fix)
+
+
 def _approvals(parts: Parts) -> Iterator[Problem]:
     required = _at(parts, "approvals", "required")
     if required is not None and len(set(required)) != len(required):
@@ -349,6 +355,7 @@ _RULES: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     _stages,
     _counts,
     _monitor,
+    _guardrails,
     _approvals,
     _triggers,
 )

@@ -44,6 +44,27 @@ class Verdict(enum.StrEnum):
     NOT_ENOUGH_DATA = "not-enough-data"
 
 
+class Guarded(msgspec.Struct, frozen=True, kw_only=True):
+    """What is seen of one guardrail: not worse (by more than the margin), worse, better, or not enough data."""
+
+    metric: str
+    by: str = ""
+    """The feature between whose values fairness is measured."""
+    margin: float
+    verdict: Verdict
+    rows: int
+    first: float | None = None
+    """The champion's figure; lower is better."""
+    second: float | None = None
+    """The challenger's."""
+    difference: float = 0.0
+    """By how much the challenger is better."""
+    low: float = 0.0
+    high: float = 0.0
+    confidence: float = 0.95
+    """Of the interval: all guardrails together err no more often than one interval of the project's confidence."""
+
+
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Challenger against champion, paired on the same matured rows. Positive differences favour the challenger."""
 
@@ -58,6 +79,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Cost saved per row by the challenger."""
     from_us: int = 0
     to_us: int = 0
+    guardrails: tuple[Guarded, ...] = ()
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):

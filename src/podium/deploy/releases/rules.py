@@ -22,6 +22,10 @@ def after_judgement(
     if comparison.verdict is Verdict.WORSE:
         to = Stage.ROLLED_BACK if item.stage is Stage.CANARY else Stage.STOPPED
         return Move(to, f"The challenger is worse: {described(comparison)}.")
+    broken = [each for each in comparison.guardrails if each.verdict is Verdict.WORSE]
+    if broken:
+        to = Stage.ROLLED_BACK if item.stage is Stage.CANARY else Stage.STOPPED
+        return Move(to, f"The challenger breaks a guardrail: {'; '.join(guarded(each) for each in broken)}.")
     waited = timedelta(microseconds=now_us - item.stage_since_us)
     if item.stage is Stage.SHADOW:
         return _after_shadow(waited, comparison, part)
@@ -33,19 +37,19 @@ def after_judgement(
 def _after_shadow(waited: timedelta, comparison: release.Comparison, part: project.ReleasePart) -> Move:
     shadow = part.shadow
     enough_rows = comparison.rows >= shadow.min_rows
-    if waited >= time.parse_duration(shadow.min_duration) and enough_rows and proven(comparison, part):
+    kept = not _open_guardrails(comparison, part)
+    if waited >= time.parse_duration(shadow.min_duration) and enough_rows and proven(comparison, part) and kept:
         return Move(Stage.AWAITING_APPROVAL, f"The challenger proved itself: {described(comparison)}.")
     if waited >= time.parse_duration(shadow.max_duration):
         return Move(
             Stage.STOPPED,
-            f"After {shadow.max_duration} in shadow the challenger is not proven {_required(part)}: "
-            f"{described(comparison)}.",
+            f"After {shadow.max_duration} in shadow the challenger is not proven {_lacking(comparison, part)}.",
         )
     if waited < time.parse_duration(shadow.min_duration):
         return Move(None, f"It listens for at least {shadow.min_duration}.")
     if not enough_rows:
         return Move(None, f"It is judged on at least {shadow.min_rows:,} rows; there are {comparison.rows:,}.")
-    return Move(None, f"The challenger is not yet proven {_required(part)}: {described(comparison)}.")
+    return Move(None, f"The challenger is not yet proven {_lacking(comparison, part)}.")
 
 
 def _after_canary(waited: timedelta, comparison: release.Comparison, part: project.ReleasePart) -> Move:
@@ -69,8 +73,17 @@ def proven(comparison: release.Comparison, part: project.ReleasePart) -> bool:
     return comparison.verdict is Verdict.BETTER
 
 
-def _required(part: project.ReleasePart) -> str:
-    return "better" if part.require == "better" else "not worse"
+def _open_guardrails(comparison: release.Comparison, part: project.ReleasePart) -> list[str]:
+    """What there is to say of guardrails that are not shown to be kept; those not looked at at all included."""
+    if len(comparison.guardrails) < len(part.guardrails):
+        return ["its guardrails have not been looked at"]
+    return [guarded(each) for each in comparison.guardrails if each.verdict not in (Verdict.BETTER, Verdict.NOT_WORSE)]
+
+
+def _lacking(comparison: release.Comparison, part: project.ReleasePart) -> str:
+    if proven(comparison, part):
+        return f"to keep its guardrails: {'; '.join(_open_guardrails(comparison, part))}"
+    return f"{'better' if part.require == 'better' else 'not worse'}: {described(comparison)}"
 
 
 def described(comparison: release.Comparison) -> str:
@@ -81,4 +94,16 @@ def described(comparison: release.Comparison) -> str:
         f"{comparison.metric} {comparison.difference:+.5g} "
         f"({comparison.confidence:.0%} interval {comparison.low:+.5g} to {comparison.high:+.5g}) "
         f"on {comparison.rows:,} rows; above 0 favours the challenger"
+    )
+
+
+def guarded(item: release.Guarded) -> str:
+    """A guardrail in words: both figures, by how much it is worse with its interval, and the margin."""
+    name = f"{item.metric} by {item.by}" if item.by else item.metric
+    if item.first is None or item.second is None:
+        return f"{name} on {item.rows:,} rows, which is not enough to say"
+    return (
+        f"{name} {item.first:.5g} → {item.second:.5g}, worse by {-item.difference:+.5g} "
+        f"({item.confidence:.1%} interval {-item.high:+.5g} to {-item.low:+.5g}, margin {item.margin:.5g}) "
+        f"on {item.rows:,} rows"
     )

@@ -1,17 +1,20 @@
 """Challenger against champion, from the log: paired on the same rows in shadow, on their own rows in canary."""
 
+from datetime import timedelta
+
 import msgspec
 import numpy
 import pyarrow
 import pyarrow.compute
 
-from podium.core import model, release, run
+from podium.core import guardrail_rules, model, prediction, release, run, time
 from podium.core.release import Stage, Verdict
 from podium.measures import rows as arrays
 from podium.measures.business import cost
+from podium.measures.guardrails import figure
 from podium.measures.performance import by_name
 from podium.measures.performance import compare as paired
-from podium.monitor.checks import summaries
+from podium.monitor.checks import guardrails, summaries, timing
 from podium.monitor.intake import window as log
 from podium.monitor.reviews import decisions
 from podium.store.store import Store
@@ -36,7 +39,7 @@ def compare(store: Store, project: str, owner: model.Model, item: release.Releas
         to_us=end_us,
         as_of_us=end_us,
         matured=True,
-        columns=_NARROW,
+        columns=(*_NARROW, *(prediction.FEATURE_PREFIX + each for each in _groups(owner))),
     )
     if query.from_us >= query.to_us:
         return _nothing(owner, query)
@@ -49,12 +52,58 @@ def compare(store: Store, project: str, owner: model.Model, item: release.Releas
         )
     )
     if canary:
-        own = mine.filter(pyarrow.compute.not_equal(mine.column("role"), "shadow"))
-        return _unpaired(owner, query, _rows(theirs), _rows(own))
-    return _paired(owner, query, *_pairs(theirs, mine))
+        mine = mine.filter(pyarrow.compute.not_equal(mine.column("role"), "shadow"))
+        found, least = _unpaired(owner, query, _rows(theirs), _rows(mine)), owner.spec.monitor.min_rows
+    else:
+        theirs, mine = _pairs(theirs, mine)
+        found, least = _paired(owner, query, _rows(theirs), _rows(mine)), owner.spec.release.shadow.min_rows
+    if not owner.spec.release.guardrails:
+        return found
+    enough = min(theirs.num_rows, mine.num_rows) >= least
+    sides = _sides(owner, *((theirs, mine) if enough else (theirs.slice(0, 0), mine.slice(0, 0))), canary=canary)
+    return msgspec.structs.replace(
+        found, guardrails=guardrails.judge(owner, sides, _took(store, project, owner, item, query))
+    )
 
 
-def _pairs(theirs: pyarrow.Table, mine: pyarrow.Table) -> tuple[_Rows, _Rows]:
+def _groups(owner: model.Model) -> list[str]:
+    return sorted({each.by for each in owner.spec.release.guardrails if each.by})
+
+
+def _sides(owner: model.Model, theirs: pyarrow.Table, mine: pyarrow.Table, *, canary: bool) -> guardrails.Sides:
+    first, second = (
+        figure.Scored(each.target, each.score, each.act, each.threshold) for each in (_rows(theirs), _rows(mine))
+    )
+    columns = [(by, prediction.FEATURE_PREFIX + by) for by in _groups(owner)]
+    return guardrails.Sides(
+        first=first,
+        second=second,
+        groups={
+            by: (theirs.column(name).to_pylist(), mine.column(name).to_pylist())
+            for by, name in columns
+            if name in theirs.column_names and name in mine.column_names
+        },
+        paired=not canary,
+        anytime_rows=_often(owner) if canary else max(1, owner.spec.release.shadow.min_rows),
+    )
+
+
+def _took(
+    store: Store, project: str, owner: model.Model, item: release.Release, query: log.Query
+) -> guardrails.Took | None:
+    """What the newest rows take the champion's bundle and the challenger's, if a guardrail watches it."""
+    if all(each.metric != guardrail_rules.LATENCY for each in owner.spec.release.guardrails):
+        return None
+    whole = msgspec.structs.replace(query, columns=None, roles=("champion",), matured=False)
+    newest = timing.newest(store, project, whole)
+    if not newest.num_rows:
+        return None
+    first, second = timing.milliseconds(store, newest, newest.column("digest")[-1].as_py(), item.digest)
+    window_us = time.parse_duration(owner.spec.monitor.window) // timedelta(microseconds=1)
+    return guardrails.Took(first=first, second=second, look=-(-(query.to_us - query.from_us) // window_us))
+
+
+def _pairs(theirs: pyarrow.Table, mine: pyarrow.Table) -> tuple[pyarrow.Table, pyarrow.Table]:
     """The rows that both scored, in the same order."""
     common = set(theirs.column("prediction_id").to_pylist()) & set(mine.column("prediction_id").to_pylist())
     wanted = pyarrow.array(sorted(common), pyarrow.string())
@@ -62,7 +111,7 @@ def _pairs(theirs: pyarrow.Table, mine: pyarrow.Table) -> tuple[_Rows, _Rows]:
         each.filter(pyarrow.compute.is_in(each.column("prediction_id"), wanted)).sort_by("prediction_id")
         for each in (theirs, mine)
     )
-    return _rows(one), _rows(two)
+    return one, two
 
 
 def _rows(table: pyarrow.Table) -> _Rows:
@@ -123,7 +172,7 @@ def _unpaired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows)
         two,
         spec.metrics.confidence,
         higher_is_better=measure.higher_is_better,
-        anytime_rows=max(1, round(spec.monitor.min_rows / max(spec.release.canary.weight, 1e-6))),
+        anytime_rows=_often(owner),
     )
     verdict = Verdict.NOT_ENOUGH_DATA
     if difference.high < -spec.release.margin:
@@ -133,6 +182,12 @@ def _unpaired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows)
     elif difference.low >= -spec.release.margin:
         verdict = Verdict.NOT_WORSE
     return _said(owner, query, difference, verdict, _saved(owner, first, second))
+
+
+def _often(owner: model.Model) -> int:
+    """About how many rows both have together when the canary has enough of its own."""
+    spec = owner.spec
+    return max(1, round(spec.monitor.min_rows / max(spec.release.canary.weight, 1e-6)))
 
 
 def _saved(owner: model.Model, first: _Rows, second: _Rows) -> float | None:
