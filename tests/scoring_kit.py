@@ -38,14 +38,14 @@ ROWS: dict[str, list[Any]] = {"distance": [100.0, 1900.5, 700.0], "hour": [1, 23
 
 
 def bundle_digest(bias: float = -1.0, *, explained: bool = False, review: Band | None = None) -> str:
-    return write.seal(_manifest(review), _files(bias, explained=explained))[0]
+    return write.seal(manifest(review), _files(bias, explained=explained))[0]
 
 
 def _files(bias: float, *, explained: bool) -> dict[str, bytes]:
     return artifacts.files(bias) | (artifacts.explanation(bias) if explained else {})
 
 
-def _manifest(review: Band | None = None) -> bundle.Manifest:
+def manifest(review: Band | None = None) -> bundle.Manifest:
     return bundle.Manifest(
         project=PROJECT,
         model=MODEL,
@@ -65,7 +65,7 @@ def _manifest(review: Band | None = None) -> bundle.Manifest:
 def write_bundle(folder: Path, bias: float = -1.0, *, explained: bool = False, review: Band | None = None) -> str:
     named = bundle_digest(bias, explained=explained, review=review)
     target = folder / "bundles" / named.removeprefix(digest.PREFIX)
-    write.write(target, _manifest(review), _files(bias, explained=explained))
+    write.write(target, manifest(review), _files(bias, explained=explained))
     (folder / "proven").mkdir(exist_ok=True)
     (folder / "proven" / named.removeprefix(digest.PREFIX)).write_text(VERSION)  # so that scorers start at once
     return named
@@ -319,8 +319,8 @@ class ControlPlane:
 
     def publish(self, signed: rollout.Signed, *biases: float) -> None:
         for bias in biases:
-            named, _, manifest = write.seal(_manifest(), artifacts.files(bias))
-            self.files[named] = {**artifacts.files(bias), bundle.MANIFEST: manifest}
+            named, _, sealed = write.seal(manifest(), artifacts.files(bias))
+            self.files[named] = {**artifacts.files(bias), bundle.MANIFEST: sealed}
         self.signed[signed.rollout().endpoint] = signed
 
     def get(self, path: list[str], _data: bytes, _headers: Any) -> tuple[int, bytes]:

@@ -31,6 +31,7 @@ class Board:
     def __init__(self, project: str, environment: str, clock: Clock, counts: metrics.Metrics) -> None:
         self.keys: dict[str, bytes] = {}
         self.limits = proof.Limits()
+        self._proofs = proof.Proofs()
         self._project = project
         self._environment = environment
         self._clock = clock
@@ -50,7 +51,7 @@ class Board:
         try:
             document = trust.check(signed, self.keys, self._environment, time.to_us(self._clock()))
             self._check_place(endpoint, document)
-            loaded = engine.load(document, folder_of, self.keys, self.limits)
+            loaded = engine.load(document, folder_of, self.keys, self.limits, self._proofs)
         except Unavailable:
             raise
         except PodiumError as problem:
@@ -64,6 +65,10 @@ class Board:
             _let_go(before)
         _LOG.info("endpoint %s serves rollout %d", endpoint, document.number)
         return True
+
+    def rest(self) -> None:
+        """Nothing more is to be adopted for now."""
+        self._proofs.rest()
 
     def refuse(self, endpoint: str, problem: PodiumError, number: int | None) -> None:
         """Remember why a rollout was not taken; said in answers, in the status and in the process's log."""

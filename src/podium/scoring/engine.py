@@ -197,23 +197,32 @@ def _rows(live: Live, batch: Batch, scores: npt.NDArray[np.float64], seen: Grid)
     )
 
 
-def load(document: rollout.Rollout, folder_of: Callable[[str], Path], keys: trust.Keys, limits: proof.Limits) -> Loaded:
+def load(
+    document: rollout.Rollout,
+    folder_of: Callable[[str], Path],
+    keys: trust.Keys,
+    limits: proof.Limits,
+    proofs: proof.Proofs,
+) -> Loaded:
     """Verify, load and prove every route's bundle; `Refused` on the first that fails. `folder_of`: by digest."""
     runtimes: dict[str, Runtime] = {}
     live = []
     for route in document.routes:
         if route.digest not in runtimes:
-            runtimes[route.digest] = _runtime(document, folder_of(digest.check(route.digest)), route.digest, limits)
+            folder = folder_of(digest.check(route.digest))
+            runtimes[route.digest] = _runtime(document, folder, route.digest, limits, proofs)
         _check_band(route, runtimes[route.digest].manifest)
         live.append(Live(route, runtimes[route.digest], _source(document, route, runtimes)))
     return Loaded(document, live, keys)
 
 
-def _runtime(document: rollout.Rollout, folder: Path, named: str, limits: proof.Limits) -> Runtime:
+def _runtime(
+    document: rollout.Rollout, folder: Path, named: str, limits: proof.Limits, proofs: proof.Proofs
+) -> Runtime:
     manifest = read.verify(folder, named)
     _check_manifest(document, manifest)
     proof.check_size(manifest, limits)
-    proof.prove(folder, named, limits)
+    proofs.prove(folder, named, limits)
     runtime = Runtime(folder, manifest)
     runtime.check_golden()
     return runtime

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from podium.core import name
@@ -46,12 +47,18 @@ class Poller:
 
     def from_cache(self) -> None:
         """Serve what was kept on disk. What is refused now is reported; the control plane may have better."""
-        for endpoint, path in self._cache.rollout_files().items():
-            if self._wanted(endpoint):
-                try:
-                    self._board.adopt(endpoint, read_signed(path), self._cache.bundle)
-                except PodiumError as problem:
-                    self._board.refuse(endpoint, problem, None)
+        try:
+            for endpoint, path in self._cache.rollout_files().items():
+                if self._wanted(endpoint):
+                    self._keep(endpoint, path)
+        finally:
+            self._board.rest()
+
+    def _keep(self, endpoint: str, path: Path) -> None:
+        try:
+            self._board.adopt(endpoint, read_signed(path), self._cache.bundle)
+        except PodiumError as problem:
+            self._board.refuse(endpoint, problem, None)
 
     def start(self) -> None:
         self._thread.start()
@@ -84,9 +91,12 @@ class Poller:
         if not self._board.keys and isinstance(self._source, ControlPlane):
             self._cache.pin(self._source.key())
             self._board.keys = self._cache.pinned()
-        for endpoint, number in self._source.numbers().items():
-            if self._wanted(endpoint) and self._seen.get(endpoint) != number:
-                self._take(name.check(endpoint, "endpoint"), number)
+        try:
+            for endpoint, number in self._source.numbers().items():
+                if self._wanted(endpoint) and self._seen.get(endpoint) != number:
+                    self._take(name.check(endpoint, "endpoint"), number)
+        finally:
+            self._board.rest()
         self._report()
 
     def _take(self, endpoint: str, number: int) -> None:

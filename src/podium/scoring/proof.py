@@ -1,4 +1,4 @@
-"""A version proves itself in a process of its own before this one loads it: what crashes, hangs or is slow ends there.
+"""A version proves itself in another process before this one loads it: what crashes, hangs or is slow ends there.
 
 An engine that breaks while it loads would otherwise take all endpoints of the scorer with it, and again at each start.
 A bundle that proved itself is noted by its digest, and is not asked again by the same Podium.
@@ -6,25 +6,17 @@ A bundle that proved itself is noted by its digest, and is not asked again by th
 
 import contextlib
 import logging
-import os
-import signal
-import subprocess
-import sys
-import time
+import threading
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
-from podium.bundle import columns, golden, read
-from podium.bundle.runtime import Runtime
 from podium.core import bundle, digest
-from podium.core.errors import PodiumError, Refused, Unavailable
+from podium.core.errors import Refused
+from podium.scoring import proving
 from podium.version import VERSION
 
 _LOG = logging.getLogger("podium.scorer")
-_TRIES = 3
-_NICE = 5
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,14 +30,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     proven: Path | None = None
 
 
-class _Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process found: nothing, or why the version is refused."""
-
-    message: str | None = None
-    field: str | None = None
-    fix: str | None = None
-
-
 def check_size(manifest: bundle.Manifest, limits: Limits) -> None:
     """`Refused` when the bundle's files are larger than this scorer takes; asked before they are fetched."""
     total = sum(file.bytes for file in manifest.files)
@@ -57,79 +41,57 @@ def check_size(manifest: bundle.Manifest, limits: Limits) -> None:
         )
 
 
-def prove(folder: Path, named: str, limits: Limits) -> None:
-    """Load the bundle in a process of its own and score its golden rows; `Refused` with the reason when that fails."""
-    note = None if limits.proven is None else limits.proven / digest.check(named).removeprefix(digest.PREFIX)
-    if note is not None and note.is_file() and note.read_text(errors="replace") == VERSION:
-        return
-    said = _asked(folder, named, limits)
-    if said.message is not None:
-        raise Refused(said.message, field=said.field, fix=said.fix)
-    if note is not None:
-        with contextlib.suppress(OSError):  # then it is proven again at the next start
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(VERSION)
+class Proofs:
+    """Asks one process about many versions. Of several threads one asks at a time."""
 
+    def __init__(self) -> None:
+        self._prover: proving.Prover | None = None
+        self._lock = threading.Lock()
 
-def _asked(folder: Path, named: str, limits: Limits) -> _Said:
-    command = [sys.executable, "-m", "podium.scoring.proof", str(folder), named, str(limits.row_seconds)]
-    try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
-    except OSError:
-        raise Unavailable("No process can be started in which a new version would prove itself.") from None
-    try:
-        out, told = process.communicate(timeout=limits.load_seconds)
-    except subprocess.TimeoutExpired:
-        return _Said(
-            message=f"The version is too slow: it does not load and answer golden rows in {limits.load_seconds:g} s.",
-            field=bundle.GOLDEN,
-        )
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-    try:
-        return msgspec.json.decode(out.splitlines()[-1] if out else b"", type=_Said)
-    except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
-        _LOG.warning("a version broke while it was loaded: %s", told.decode(errors="replace")[-2000:])
-    code = process.returncode
-    how = f"by signal {-code}" if code < 0 else f"with status {code}"
-    return _Said(message=f"The engine breaks when it loads this version: its process ended {how}.", field="engine")
-
-
-def _speed(runtime: Runtime, folder: Path, seconds: float) -> None:
-    table, _ = golden.read(folder, runtime.manifest.signature)
-    one = columns.take(table, np.arange(min(1, columns.count(table))))
-    best = float("inf")
-    for _ in range(_TRIES):
-        begun = time.perf_counter()
-        runtime.predict(one)
-        best = min(best, time.perf_counter() - begun)
-        if best <= seconds:
+    def prove(self, folder: Path, named: str, limits: Limits) -> None:
+        """Have the bundle loaded elsewhere, and its golden rows scored; `Refused` with the reason when that fails."""
+        note = None if limits.proven is None else limits.proven / digest.check(named).removeprefix(digest.PREFIX)
+        if note is not None and note.is_file() and note.read_text(errors="replace") == VERSION:
             return
-    raise Refused(
-        f"The version is too slow: one row takes {best:.2g} s; this scorer allows {seconds:g} s.",
-        field="engine",
-        fix="Make the model simpler, or raise PODIUM_ROW_SECONDS.",
-    )
+        with self._lock:
+            said = self._said(proving.Asked(folder=str(folder), digest=named, row_seconds=limits.row_seconds), limits)
+        if said.message is not None:
+            raise Refused(said.message, field=said.field, fix=said.fix)
+        if note is not None:
+            with contextlib.suppress(OSError):  # then it is proven again at the next start
+                note.parent.mkdir(parents=True, exist_ok=True)
+                note.write_text(VERSION)
 
+    def rest(self) -> None:
+        """No more are to be proven for now: the process ends."""
+        with self._lock:
+            self._end()
 
-def main(folder: Path, named: str, row_seconds: float) -> None:
-    """The process: say what was found as the last line of the output."""
-    os.nice(_NICE)
-    said = _Said()
-    try:
-        runtime = Runtime(folder, read.verify(folder, named))
-        _speed(runtime, folder, row_seconds)
-        runtime.check_golden()
-        runtime.close()
-    except PodiumError as problem:
-        said = _Said(message=problem.message, field=problem.field, fix=problem.fix)
-    sys.stdout.write("\n" + msgspec.json.encode(said).decode() + "\n")
-    sys.stdout.flush()
+    def _said(self, asked: proving.Asked, limits: Limits) -> proving.Said:
+        """What is found. Who fails in a process that had others before is asked again in one of his own."""
+        prover = self._prover
+        if prover is not None and prover.good:
+            with contextlib.suppress(proving.Ended, proving.Late):
+                said = prover.ask(asked, limits.load_seconds)
+                if said.message is None:
+                    return said
+        self._end()
+        prover = self._prover = proving.Prover()
+        try:
+            return prover.ask(asked, limits.load_seconds)
+        except proving.Late:
+            self._prover = None
+            slow = f"The version is too slow: it does not load and answer golden rows in {limits.load_seconds:g} s."
+            return proving.Said(message=slow, field=bundle.GOLDEN)
+        except proving.Ended as ended:
+            self._prover = None
+            _LOG.warning("a version broke while it was loaded: %s", ended.told)
+            how = f"by signal {-ended.code}" if ended.code < 0 else f"with status {ended.code}"
+            return proving.Said(
+                message=f"The engine breaks when it loads this version: its process ended {how}.", field="engine"
+            )
 
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]))
+    def _end(self) -> None:
+        if self._prover is not None:
+            self._prover.close()
+            self._prover = None
