@@ -133,6 +133,21 @@ def test_a_check_that_cries_wolf_is_named_with_its_own_figure() -> None:
     assert found["psi", "hour"].false_alarms == 0
 
 
+def test_a_drill_of_a_seasonal_rule_compares_days_with_their_weekday() -> None:
+    """Weekends always are so: against all days they are alarms, against weekends they are not; faults are found."""
+    seen = made(days=84, rows_a_day=250)
+    weekend = np.isin((seen.at_us // traffic.DAY_US + 3) % 7, (5, 6))
+    seen.features["wind"][weekend] += 9.0
+    seen = msgspec.structs.replace(seen, score=predict(seen.features))
+    off = {"performance_drop": 0.0, "cost_rise": 0.0}
+    against_all, _ = run(setting(**off)._replace(rows=seen, window_days=1))
+    found = setting(reference="week", window="1d", **off)._replace(rows=seen, window_days=1)
+    by_weekday, faulted = run(found)
+    assert against_all.alarms >= 4
+    assert by_weekday.alarms == 0
+    assert (faulted["shift 1σ"].detected, faulted["unit changed"].detected) == (4, 4)
+
+
 def test_what_is_under_the_limits_is_told_as_missed() -> None:
     _, faulted = run(setting(drift_psi=3.0, score_psi=3.0, performance_drop=0.0, cost_rise=0.0))
     assert faulted["shift 0.5σ"].detected == 0

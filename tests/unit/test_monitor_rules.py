@@ -1,10 +1,11 @@
 """The rules of the `[monitor]` part, each broken once; and that core's names are those of the measures."""
 
-from typing import Any
+import itertools
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from podium.core import monitor_rules, project_rules
+from podium.core import monitor_rules, project, project_rules, season, window
 from podium.measures.estimates import cbpe
 from podium.measures.fairness import by_name
 
@@ -31,6 +32,10 @@ def test_what_is_right_breaks_no_rule() -> None:
     asked = {"fairness": ["calibration", "equalised_odds"], "groups": ["sex", "member", "children"]}
     assert said({**asked, "metrics": ["auc", "cost_per_row"], "estimated_drop": 0.1}) == []
     assert said({}) == []
+    assert said({"reference": "week"}) == []
+    assert said({"reference": "day", "window": "6h", "reference_windows": 28}) == []
+    assert said({"reference": "day", "window": "soon"}) == []
+    assert said({"reference": None, "reference_windows": None}) == []
     assert said({"fairness": None, "groups": None, "metrics": None, "estimated_drop": None}) == []
 
 
@@ -57,6 +62,15 @@ def test_what_is_right_breaks_no_rule() -> None:
             {"metrics": {"primary": "ece"}},
             "estimated_drop: The primary metric cannot be estimated.",
         ),
+        ({"reference_windows": 8}, {}, "reference_windows: Training is one reference."),
+        (
+            {"reference": "week", "window": "1d", "reference_windows": 2},
+            {},
+            "reference_windows: Matching windows are 3 to 52: fewer do not tell how far quiet ones differ.",
+        ),
+        ({"reference": "day", "window": "2d"}, {}, "reference: Windows that match by 'day' last 1d at most."),
+        ({"reference": "day"}, {}, "reference: Windows that match by 'day' last 1d at most."),
+        ({"reference": "year", "window": "8d"}, {}, "reference: Windows that match by 'year' last 7d at most."),
     ],
 )
 def test_each_rule(monitor: dict[str, Any], parts: dict[str, Any], message: str) -> None:
@@ -72,3 +86,14 @@ def test_decisions_need_costs() -> None:
         list(monitor_rules.check(without | {"monitor": {"fairness": ["calibration"], "groups": ["sex"]}}, ALLOWED))
         == []
     )
+
+
+def test_matching_windows_lie_before_and_apart() -> None:
+    assert set(season.SAID) == set(get_args(get_type_hints(project.MonitorPart)["reference"]))
+    for kind in ("day", "week", "year"):
+        longest = round(season.longest(kind).total_seconds() * 1e6)
+        span = window.Window(10**17, 10**17 + longest)
+        found = sorted(season.matching(kind, span, season.MOST))
+        assert len(found) == season.MOST
+        assert found[-1].end_us <= span.start_us
+        assert all(one.end_us <= two.start_us for one, two in itertools.pairwise(found))

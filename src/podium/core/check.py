@@ -44,6 +44,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     state: CheckState
     low: float | None = None
     high: float | None = None
+    weight: float | None = None
+    """The share of the feature in what all features add to the model's scores; None where that is not known."""
 
 
 class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from podium.core import name as names
-from podium.core import project
+from podium.core import project, season, time
+from podium.core.errors import Invalid
 from podium.core.signature import Task
 
-LIMITS = ("label_selection", "fairness_gap", "segment_excess", "estimated_drop")
+LIMITS = ("label_selection", "fairness_gap", "segment_excess", "estimated_drop", "weighted_psi")
 """Limits of 0 or more."""
 FAIRNESS = ("calibration", "demographic_parity", "equal_opportunity", "equalised_odds")
 ESTIMABLE = ("accuracy", "auc", "average_precision", "brier", "cost_per_row", "f1", "log_loss", "precision", "recall")
@@ -23,6 +24,7 @@ def check(parts: Mapping[str, Any], allowed: Iterable[str]) -> Iterator[Found]:
     yield from _fairness(here, parts)
     yield from _groups(here, parts.get("features") or {})
     yield from _estimated(here, parts)
+    yield from _season(here)
 
 
 def measured(parts: Mapping[str, Any]) -> Iterator[Found]:
@@ -75,6 +77,35 @@ def _estimated(here: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Fo
         yield "estimated_drop", "Performance is estimated for binary models.", "Leave it out."
     elif primary is not None and primary not in ESTIMABLE:
         yield "estimated_drop", "The primary metric cannot be estimated.", f"One of {', '.join(ESTIMABLE)} can."
+
+
+def _season(here: Mapping[str, Any]) -> Iterator[Found]:
+    part = project.MonitorPart()
+    kind, count = here.get("reference", part.reference), here.get("reference_windows", part.reference_windows)
+    if kind is None or count is None:
+        return
+    if kind == part.reference:
+        if "reference_windows" in here:
+            yield "reference_windows", "Training is one reference.", 'Leave it out, or write reference = "week".'
+        return
+    if not season.FEWEST <= count <= season.MOST:
+        yield (
+            "reference_windows",
+            f"Matching windows are {season.FEWEST} to {season.MOST}: fewer do not tell how far quiet ones differ.",
+            f"For example {part.reference_windows}.",
+        )
+        return
+    try:
+        length = time.parse_duration(here.get("window") or part.window)
+    except Invalid:
+        return  # told by the rule of durations
+    longest = season.longest(kind)
+    if length > longest:
+        yield (
+            "reference",
+            f"Windows that match by {kind!r} last {season.words(longest)} at most.",
+            "Write a shorter window, or another reference.",
+        )
 
 
 def _task(parts: Mapping[str, Any]) -> str:

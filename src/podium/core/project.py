@@ -236,6 +236,14 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     segment_excess: float = 0.0
     """Largest tolerated relative excess of loss in a segment over all other rows. Segments of one or two features are
     searched by themselves. Off by default."""
+    weighted_psi: float = 0.0
+    """Largest tolerated drift of all features together (the mean of their PSI, each weighted by its share in the
+    scores). Off by default."""
+    reference: Literal["training", "day", "week", "year"] = "training"
+    """What features and scores are compared with: `training`, or the windows of history that match: the same hours of
+    the days before, the same weekday and hours of the weeks before, or the same weeks of the year before."""
+    reference_windows: int = 8
+    """How many matching windows; of a year ago, those nearest to it."""
     estimated_drop: float = 0.0
     """As `performance_drop`, of the primary metric as estimated without outcomes. Off by default."""
     persistence: int = 1

@@ -53,5 +53,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a window on average, at which the dispersions hold; 0: they were not measured."""
     metric_dispersion: dict[str, float] = {}
     """By metric that is a mean over rows: how much more windows' means vary than by chance."""
+    importance: dict[str, float] = {}
+    """By feature: the share of its mean absolute contribution to the test split's scores; empty where contributions
+    are not exact."""
     calibration: Calibration | None = None
     """Of a binary model: what performance is estimated from while outcomes are not known."""

@@ -12,7 +12,7 @@ from podium.deploy.packaging import manifest
 from podium.manage.registry import store as registry
 from podium.monitor.alerts import actions as alerts
 from podium.monitor.alerts import message
-from podium.monitor.checks import cohort, estimates, evaluate, groups, labels, summaries
+from podium.monitor.checks import cohort, estimates, evaluate, groups, labels, matching, summaries
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 from podium.store.transaction import Transaction
@@ -45,7 +45,9 @@ def close(
     scored = cohort.read(store, subject, span, span.end_us)
     summary = summaries.of_window(store, subject, span, scored)
     findings = [
-        *evaluate.of_columns(summary, subject.reference, owner.spec.monitor),
+        *evaluate.of_columns(
+            summary, subject.reference, owner.spec.monitor, matching.reference_of(store, subject, span)
+        ),
         *_of_scores(subject, summary, scored),
         *_of_rows(subject, cohort.of_window(store, subject, span, scored)),
     ]
@@ -147,6 +149,7 @@ def _checks(
             state=state,
             low=each.low,
             high=each.high,
+            weight=each.weight,
         )
         for each, state in zip(findings, evaluate.states(findings), strict=True)
     ]

@@ -1,6 +1,6 @@
 """Checks from a window's summary: what moved, how far, and whether that is more than chance. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import numpy
@@ -9,7 +9,7 @@ from podium.core import project, reference, run
 from podium.core.check import CheckKind, CheckState
 from podium.measures import rows as arrays
 from podium.measures.business import cost
-from podium.measures.drift import discoveries, dispersion, psi
+from podium.measures.drift import discoveries, dispersion, psi, weighted
 from podium.measures.performance import by_name, interval
 from podium.measures.quality import missing_rate, new_categories
 from podium.monitor.checks.store import Summary
@@ -35,6 +35,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     enough: bool = True
+    weight: float | None = None
+    """The share of the feature in the model's scores, where that is known."""
 
 
 class Labelled(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +67,35 @@ def _state(finding: Finding, *, chance: bool) -> CheckState:
     return CheckState.BROKEN if finding.over and not chance else CheckState.OK
 
 
-def of_columns(summary: Summary, before: reference.Reference, limits: project.MonitorPart) -> Iterator[Finding]:
-    """Drift, missing values and new categories of every feature, and drift of the score."""
-    enough = summary.rows >= limits.min_rows
+def of_columns(
+    summary: Summary,
+    trained: reference.Reference,
+    limits: project.MonitorPart,
+    against: reference.Reference | None,
+) -> Iterator[Finding]:
+    """Drift, missing values and new categories of every feature, drift of the score, and drift of all together.
+
+    `against`: what features and scores are compared with, on the bins of `trained`: that itself, or history that
+    matches; None where there is none, so that nothing can be said. New categories are those that training never saw.
+    """
+    found = [
+        msgspec.structs.replace(each, weight=trained.importance.get(each.column or ""))
+        for each in _of_columns(summary, trained, limits, against)
+    ]
+    yield from found
+    if limits.weighted_psi > 0:
+        drift = {each.column: each for each in found if each.kind is CheckKind.DRIFT and each.column}
+        yield _weighted(drift, trained.importance, limits.weighted_psi)
+
+
+def _of_columns(
+    summary: Summary,
+    trained: reference.Reference,
+    limits: project.MonitorPart,
+    against: reference.Reference | None,
+) -> Iterator[Finding]:
+    enough = summary.rows >= limits.min_rows and against is not None
+    before = against or trained
     for name, known in before.numeric.items():
         seen = summary.numeric[name]
         spread = dispersion.scaled(known.dispersion, sum(seen.counts), before.window_rows)
@@ -87,7 +115,9 @@ def of_columns(summary: Summary, before: reference.Reference, limits: project.Mo
         spread = dispersion.scaled(categories.null_dispersion, words.rows, before.window_rows)
         yield from _missing(name, *nulls, limits, spread, enough)
         if limits.new_categories > 0:
-            yield _new(name, categories, words.new, sum(words.counts.values()), limits, enough)
+            known_words = sum(words.counts.values())
+            seen_before = summary.rows >= limits.min_rows
+            yield _new(name, trained.categorical[name], words.new, known_words, limits, seen_before)
     scores = (before.score.counts, summary.score.counts)
     spread = dispersion.scaled(before.score.dispersion, sum(scores[1]), before.window_rows)
     yield from _drift(CheckKind.SCORE_DRIFT, None, scores, limits.score_psi, spread, enough)
@@ -123,6 +153,25 @@ def _widened(found: run.Interval | None, before: reference.Reference, metric: st
     times = dispersion.scaled(before.metric_dispersion[metric], found.rows, before.window_rows) ** 0.5
     low, high = (found.value + (end - found.value) * times for end in (found.low, found.high))
     return msgspec.structs.replace(found, low=low, high=high)
+
+
+def _weighted(drift: Mapping[str, Finding], importance: Mapping[str, float], limit: float) -> Finding:
+    """Drift of all features together; nothing is known where importances are not, or where one could not be judged."""
+    known = {name: each.value for name, each in drift.items() if each.value is not None and each.enough}
+    some = all(name in known for name, share in importance.items() if share > 0.0)
+    value = weighted.weighted(known, importance) if importance and some else None
+    return Finding(
+        kind=CheckKind.DRIFT,
+        measure="weighted_psi",
+        column=None,
+        value=value,
+        reference=0.0,
+        limit=limit,
+        rows=max((each.rows for each in drift.values()), default=0),
+        over=value is not None and value > limit,
+        p_value=discoveries.simes([1.0 if each.p_value is None else each.p_value for each in drift.values()]),
+        enough=value is not None,
+    )
 
 
 def _drift(

@@ -83,6 +83,7 @@ checks = Table(
     Column("state", String(32), nullable=False),
     Column("low", Float),
     Column("high", Float),
+    Column("weight", Float),
 )
 Index("checks_by_window", checks.c.project, checks.c.endpoint, checks.c.end_us)
 

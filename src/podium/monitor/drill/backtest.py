@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy
 
-from podium.core import drill, project, reference
+from podium.core import drill, project
 from podium.core.signature import Signature
 from podium.monitor.checks import evaluate
 from podium.monitor.drill import faults, judge
@@ -38,7 +38,7 @@ class BackTest:
         self._keys: list[Key] = []
         self._delays: dict[Key, list[int | None]] = {}
 
-    def add(self, draw: Callable[[], Traffic], before: reference.Reference, spec: project.Project) -> None:
+    def add(self, draw: Callable[[], Traffic], before: judge.Known, spec: project.Project) -> None:
         """One repetition, with windows that `draw` gives."""
         self._keys = [(each.measure, each.column) for each in judge.findings(draw(), before, self._signature, spec)]
         for fault in (self._moved, self._nulls):
@@ -46,7 +46,7 @@ class BackTest:
                 self._delays.setdefault(key, []).append(delay)
 
     def _under(
-        self, fault: faults.Fault, draw: Callable[[], Traffic], before: reference.Reference, spec: project.Project
+        self, fault: faults.Fault, draw: Callable[[], Traffic], before: judge.Known, spec: project.Project
     ) -> dict[Key, int | None]:
         def findings(rows: Traffic) -> list[evaluate.Finding]:
             return judge.of_features(rows, before, self._signature, spec)

@@ -1,7 +1,7 @@
 """The monitor's own rules on rows in memory: the same summaries, limits, false-discovery control and persistence."""
 
-from collections.abc import Sequence
-from typing import TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy
@@ -15,8 +15,9 @@ from podium.measures.business import cost
 from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import evaluate
+from podium.monitor.checks import evaluate, matching
 from podium.monitor.checks.store import Summary
+from podium.monitor.drill import traffic
 from podium.monitor.drill.traffic import Traffic
 
 Column = TypeVar("Column", reference.NumericReference, reference.CategoryReference)
@@ -49,6 +50,7 @@ def reference_of(
         categorical=categorical,
         score=_spread(references.numeric(rows.score), trained.score),
         window_rows=trained.window_rows,
+        importance=trained.importance,
         metric_dispersion=trained.metric_dispersion,
         metrics={} if found is None else {measure.name: found.value},
         cost_per_row=priced,
@@ -61,16 +63,43 @@ def _spread(made: Column, trained: Column | None) -> Column:
     return msgspec.structs.replace(made, dispersion=trained.dispersion, null_dispersion=trained.null_dispersion)
 
 
-def of_features(
-    rows: Traffic, before: reference.Reference, signature: Signature, spec: project.Project
-) -> list[evaluate.Finding]:
+class Known(NamedTuple):
+    """What windows are compared with: a reference, and by weekday the days that match; None: the reference always."""
+
+    trained: reference.Reference
+    matching: Mapping[int, reference.Reference | None] | None
+
+    def against(self, rows: Traffic) -> reference.Reference | None:
+        """What features and scores of a window are compared with."""
+        return self.trained if self.matching is None else self.matching.get(traffic.weekday(rows.at_us[0]))
+
+
+def by_season(
+    days: Sequence[Traffic], trained: reference.Reference, signature: Signature, spec: project.Project
+) -> Known:
+    """What windows of a day are compared with: the days of their weekday, or all of them, where the rules say so."""
+    season = spec.monitor.reference
+    if season == "training":
+        return Known(trained, None)
+    made = [(traffic.weekday(each.at_us[0]), _summary(each, trained, signature)) for each in days]
+    return Known(
+        trained,
+        {
+            weekday: matching.merge(
+                [each for other, each in made if season == "day" or other == weekday], trained, spec.monitor.min_rows
+            )
+            for weekday in range(7)
+        },
+    )
+
+
+def of_features(rows: Traffic, known: Known, signature: Signature, spec: project.Project) -> list[evaluate.Finding]:
     """What a window of these rows says of features and scores."""
-    return list(evaluate.of_columns(_summary(rows, before, signature), before, spec.monitor))
+    summary = _summary(rows, known.trained, signature)
+    return list(evaluate.of_columns(summary, known.trained, spec.monitor, known.against(rows)))
 
 
-def findings(
-    rows: Traffic, before: reference.Reference, signature: Signature, spec: project.Project
-) -> list[evaluate.Finding]:
+def findings(rows: Traffic, before: Known, signature: Signature, spec: project.Project) -> list[evaluate.Finding]:
     """All that a window of these rows says."""
     known = numpy.isfinite(rows.target)
     act = _acts(rows)
@@ -80,7 +109,7 @@ def findings(
         act=None if act is None else act[known],
         threshold=rows.threshold,
     )
-    return [*of_features(rows, before, signature, spec), *evaluate.of_outcomes(labelled, before, spec)]
+    return [*of_features(rows, before, signature, spec), *evaluate.of_outcomes(labelled, before.trained, spec)]
 
 
 def broken(found: list[evaluate.Finding]) -> Broken:

@@ -63,7 +63,7 @@ def run(setting: Setting, wanted: drill.DrillRequest, tell: Callable[[float, str
         quiet += one.opened(_QUIET)
         for fault in plan:
             seen[fault.name].append([] if fault.refused else one.under(fault))
-        tested.add(one.draw, one.reference, setting.spec)
+        tested.add(one.draw, one.known, setting.spec)
     return Rehearsed(
         Quiet(windows=len(quiet), alarms=sum(bool(each) for each in quiet), by=_names(quiet)),
         [_faulted(fault, seen[fault.name]) for fault in plan],
@@ -79,7 +79,12 @@ class _Repetition:
         self._random = random
         before, self._days = traffic.halves(setting.rows, days, random)
         rows = setting.rows.take(numpy.concatenate(before))
-        self.reference = judge.reference_of(rows, setting.signature, setting.spec, setting.trained)
+        trained = judge.reference_of(rows, setting.signature, setting.spec, setting.trained)
+        if setting.window_days > 1:  # the days of longer windows hold every weekday
+            self.known = judge.Known(trained, None)
+        else:
+            apart = [setting.rows.take(each) for each in before]
+            self.known = judge.by_season(apart, trained, setting.signature, setting.spec)
 
     def opened(self, count: int) -> Iterator[Broken]:
         """The checks that begin to alert in each of `count` quiet windows."""
@@ -115,7 +120,7 @@ class _Repetition:
         return rows.take(traffic.window(rows, self._days, self._setting.window_days, self._random))
 
     def _judge(self, rows: Traffic) -> Broken:
-        return judge.broken(judge.findings(rows, self.reference, self._setting.signature, self._setting.spec))
+        return judge.broken(judge.findings(rows, self.known, self._setting.signature, self._setting.spec))
 
 
 def _related(found: Broken, fault: faults.Fault) -> Broken:

@@ -87,5 +87,14 @@ def _by_weekday(traffic: Traffic, known: Sequence[Places]) -> list[list[Places]]
     """The days grouped by weekday, in the week's order; weekdays without a day are left out."""
     groups: dict[int, list[Places]] = {}
     for places in known:
-        groups.setdefault(int(traffic.at_us[places[0]] // DAY_US + 3) % 7, []).append(places)
-    return [groups[weekday] for weekday in sorted(groups)]
+        groups.setdefault(weekday(traffic.at_us[places[0]]), []).append(places)
+    return [groups[each] for each in sorted(groups)]
+
+
+def weekday(at_us: int) -> int:
+    """0 for Mondays (UTC).
+
+    >>> weekday(0)
+    3
+    """
+    return int(at_us // DAY_US + 3) % 7

@@ -1,0 +1,126 @@
+"""What features and scores are compared with: training, or the windows of history that match a window by its season."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy
+import pyarrow
+import pyarrow.compute
+
+from podium.core import prediction, reference, season, window
+from podium.measures.drift import dispersion
+from podium.measures.sketch import histogram, score_labels
+from podium.monitor.checks import summaries
+from podium.monitor.checks.store import Summary
+from podium.monitor.intake import window as log
+from podium.store.store import Store
+
+_DECIDED = ("champion", "canary")
+
+
+def reference_of(store: Store, subject: summaries.Subject, span: window.Window) -> reference.Reference | None:
+    """What the subject's window is compared with, on the bins of its training.
+
+    Training itself, unless the rules name a season: then what the endpoint decided in the matching windows before it,
+    whichever version decided; scores only of this version, which may have been a shadow then. None without at least
+    three such windows of `min_rows` rows. How far quiet windows differ is measured between them.
+    """
+    limits = subject.model.spec.monitor
+    if limits.reference == "training":
+        return subject.reference
+    spans = season.matching(limits.reference, span, limits.reference_windows)
+    return merge([_read(store, subject, one) for one in spans], subject.reference, limits.min_rows)
+
+
+def merge(windows: Sequence[Summary], trained: reference.Reference, min_rows: int) -> reference.Reference | None:
+    """Matching windows as one reference; None without three that have enough rows.
+
+    With too few that have enough scores, the scores' part is empty, and says nothing.
+    """
+    seen = [each for each in windows if each.rows >= min_rows]
+    if len(seen) < season.FEWEST:
+        return None
+    scores = [each.score for each in seen if sum(each.score.counts) >= min_rows]
+    return msgspec.structs.replace(
+        trained,
+        rows=sum(each.rows for each in seen),
+        window_rows=sum(each.rows for each in seen) / len(seen),
+        numeric={name: _numeric(known, [one.numeric[name] for one in seen]) for name, known in trained.numeric.items()},
+        categorical={
+            name: _categorical(known, [one.categorical[name] for one in seen])
+            for name, known in trained.categorical.items()
+        },
+        score=_numeric(trained.score, scores if len(scores) >= season.FEWEST else []),
+    )
+
+
+def _numeric(known: reference.NumericReference, seen: Sequence[histogram.NumericSketch]) -> reference.NumericReference:
+    counts = numpy.array([each.counts for each in seen], dtype=numpy.int64).reshape(-1, len(known.counts))
+    nulls = [(each.nulls, sum(each.counts)) for each in seen]
+    return msgspec.structs.replace(
+        known,
+        counts=tuple(counts.sum(axis=0).tolist()),
+        nulls=sum(each.nulls for each in seen),
+        dispersion=_spread(counts),
+        null_dispersion=_spread(nulls),
+    )
+
+
+def _categorical(
+    known: reference.CategoryReference, seen: Sequence[histogram.CategorySketch]
+) -> reference.CategoryReference:
+    counts = numpy.array([[*(each.counts.get(word, 0) for word in known.counts), each.new] for each in seen])
+    nulls = [(each.nulls, each.rows - each.nulls) for each in seen]
+    whole = counts.sum(axis=0).tolist()
+    return msgspec.structs.replace(
+        known,
+        counts=dict(zip(known.counts, whole, strict=False)),
+        other=whole[-1],
+        nulls=sum(each.nulls for each in seen),
+        dispersion=_spread(counts),
+        null_dispersion=_spread(nulls),
+    )
+
+
+def _spread(counts: numpy.typing.ArrayLike) -> float:
+    """How much more a window differs from the mean of the k others than by chance.
+
+    That mean varies as well: by a k-th of what one window does, which rows that were independent would hide less.
+    """
+    table = numpy.asarray(counts)
+    found = dispersion.dispersion(table) if len(table) else 1.0
+    return found + (found - 1.0) / max(1, len(table))
+
+
+def _read(store: Store, subject: summaries.Subject, span: window.Window) -> Summary:
+    before = subject.reference
+    query = log.Query(
+        model=subject.model.name,
+        endpoint=subject.endpoint,
+        from_us=span.start_us,
+        to_us=span.end_us,
+        as_of_us=span.end_us,
+        columns=("version", "score", *(prediction.FEATURE_PREFIX + each for each in _features(before))),
+    )
+    found = log.read_rows(store, subject.project, query)
+    decided = found.filter(pyarrow.compute.is_in(found.column("role"), pyarrow.array(_DECIDED)))
+    mine = found.filter(pyarrow.compute.equal(found.column("version"), subject.version))
+    mine = mine.filter(pyarrow.compute.is_finite(mine.column("score")))
+    return Summary(
+        rows=decided.num_rows,
+        numeric={
+            name: histogram.numeric(summaries.feature_numbers(decided, name), known)
+            for name, known in before.numeric.items()
+        },
+        categorical={
+            name: histogram.categorical(summaries.feature_words(decided, name), known)
+            for name, known in before.categorical.items()
+        },
+        score=histogram.numeric(summaries.numbers(mine.column("score")), before.score),
+        labels=score_labels.ScoreLabels(rows=0, sums={}),
+        as_of_us=span.end_us,
+    )
+
+
+def _features(before: reference.Reference) -> tuple[str, ...]:
+    return (*before.numeric, *before.categorical)
