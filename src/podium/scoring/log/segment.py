@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from podium.core import digest
-from podium.scoring.log.message import Encoder
-from podium.scoring.log.rows import Rows
 
 NEW, OPEN, SEALED, SIDECAR, ASIDE = ".new", ".open", ".arrow", ".arrow.sha256", ".refused"
 
@@ -23,8 +21,11 @@ NEW, OPEN, SEALED, SIDECAR, ASIDE = ".new", ".open", ".arrow", ".arrow.sha256", 
 class Segment:
     """An open segment. Not safe for several threads: its writer is one thread."""
 
-    def __init__(self, folder: Path, name: str, encoder: Encoder, opened: float) -> None:
-        """Make the file, lock it, name it. `opened` is when, on the writer's monotonic clock. May raise OSError."""
+    def __init__(self, folder: Path, name: str, head: bytes, opened: float) -> None:
+        """Make the file, lock it, name it; `head`: the stream's first bytes. May raise OSError.
+
+        `opened` is when, on the writer's monotonic clock.
+        """
         self.path = folder / f"{name}{OPEN}"
         self.opened = opened
         self.bytes = 0
@@ -32,13 +33,12 @@ class Segment:
         self.harmed = False
         """What was written in vain could not be cut off again: nothing may follow it."""
         self._hash = hashlib.sha256()
-        self._encoder = encoder
         new = folder / f"{name}{NEW}"
         self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             new.rename(self.path)
-            self._write(self._encoder.head)
+            self._write([head])
             sync_folder(folder)
         except OSError:
             self.path.unlink(missing_ok=True)
@@ -46,16 +46,17 @@ class Segment:
             os.close(self._file)
             raise
 
-    def append(self, parts: Sequence[Rows]) -> None:
-        """Write rows as one batch and wait until it is on disk; on OSError nothing of it is in the file."""
-        self._write(self._encoder.encode(parts))
-        self.rows += sum(map(len, parts))
+    def append(self, messages: Sequence[bytearray], rows: int) -> None:
+        """Write batches of so many rows and wait until they are on disk; on OSError nothing of them is in the file."""
+        self._write(messages)
+        self.rows += rows
 
-    def _write(self, piece: bytes | bytearray) -> None:
+    def _write(self, pieces: Sequence[bytes | bytearray]) -> None:
         try:
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(self._file, view) :]
+            for piece in pieces:
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(self._file, view) :]
             os.fdatasync(self._file)
         except OSError:
             try:
@@ -63,8 +64,9 @@ class Segment:
             except OSError:
                 self.harmed = True
             raise
-        self._hash.update(piece)
-        self.bytes += len(piece)
+        for piece in pieces:
+            self._hash.update(piece)
+            self.bytes += len(piece)
 
     def seal(self) -> Path | None:
         """Give the segment its digest and final name; one without rows is deleted. On OSError try again."""

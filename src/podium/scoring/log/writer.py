@@ -2,11 +2,13 @@
 
 A request's rows are durable when its future is done. When the disk refuses, the waiting requests fail (none is
 acknowledged unlogged) and the next ones are tried afresh, so that the scorer recovers by itself.
+
+Queued rows become bytes soon after they came, while they are in the processor's caches, and are written together later.
 """
 
+import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -21,9 +23,12 @@ from podium.scoring.log import rows
 from podium.scoring.log.message import Encoder
 from podium.scoring.log.segment import Segment
 
+_LOG = logging.getLogger("podium.scorer")
 _QUEUED_SECONDS = 0.2
 _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
+_CHUNK = 512
+"""About so many rows become one message; so many queued ones do not wait for others."""
 MOST_WAITING = 200_000
 """Rows that may wait for the disk; beyond that durable ones are refused, and queued ones are dropped and counted."""
 
@@ -53,6 +58,29 @@ class _Place:
         self.encoder = Encoder(schema, signature)
 
 
+class _Message(NamedTuple):
+    """Rows as bytes, and the durable entries that they are of."""
+
+    place: _Place
+    data: bytearray
+    rows: int
+    entries: Sequence[_Entry]
+
+
+class _Chunk:
+    """Parts that become one message."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.parts: list[rows.Rows] = []
+        self.entries: list[_Entry] = []
+
+    def add(self, entry: _Entry, part: rows.Rows) -> None:
+        self.rows += len(part)
+        self.parts.append(part)
+        self.entries.append(entry)
+
+
 class Writer:
     """Appends to segments in a folder. `new_name` makes their names; `on_sealed` is told when one is ready to ship.
 
@@ -73,9 +101,13 @@ class Writer:
         self._limits = limits
         self._on_sealed = on_sealed
         self._on_dropped = on_dropped
-        self._pending: deque[_Entry] = deque()
-        self._since = 0.0
-        """When the first of those that wait came: also while the thread was busy with others."""
+        self._pending: list[_Entry] = []
+        self._gathered = 0
+        """Rows in pending entries."""
+        self._ready: list[_Message] = []
+        """To be written: of the thread alone."""
+        self._since: float | None = None
+        """When the first of the rows that are not on disk came: also while the thread was busy with others."""
         self._waiting = 0
         self._open: dict[_Place, Segment] = {}
         self._places: dict[tuple[str, int], tuple[object, _Place]] = {}
@@ -107,13 +139,15 @@ class Writer:
         with self._changed:
             if self._stopping or self._waiting + count > self._limits.waiting:
                 return self._no_room(done, count, durable=durable)
-            if not self._pending:
+            first, few = self._since is None, self._gathered < _CHUNK
+            if first:
                 self._since = time.monotonic()
-            if durable or not self._pending:  # queued rows wake the thread once
-                self._changed.notify()
             self._pending.append(_Entry(parts, durable, done))
+            self._gathered += count
             self._waiting += count
             self._urgent = self._urgent or durable
+            if durable or first or (few and self._gathered >= _CHUNK):
+                self._changed.notify()
         if not durable:
             done.set_result(None)
         return done
@@ -151,11 +185,11 @@ class Writer:
     def _run(self) -> None:
         while True:
             entries, flushes, stopping = self._next()
-            failed = self._commit(entries) if entries else None
             force = bool(flushes) or stopping
+            failed = self._commit(entries, write=force or self.busy or self._is_time())
             failed = self._seal_due(force=force) or failed
             for done in flushes:
-                _settle(done, failed)
+                _settle(done, failed=failed is not None)
             if stopping:
                 for segment in self._open.values():
                     segment.abandon()
@@ -165,69 +199,104 @@ class Writer:
 
     def _next(self) -> tuple[list[_Entry], list[Done], bool]:
         with self._changed:
-            if not self._pending and not self._flushes and not self._stopping:
-                self._changed.wait(_TICK_SECONDS)
-            while self._may_wait() and (left := self._since + _QUEUED_SECONDS - time.monotonic()) > 0:
-                self._changed.wait(left)
-            entries, self._pending = list(self._pending), deque()
+            while not (self._urgent or self._flushes or self._stopping or self._gathered >= _CHUNK or self._is_time()):
+                left = None if self._since is None else self._since + _QUEUED_SECONDS - time.monotonic()
+                self._changed.wait(_TICK_SECONDS if left is None else max(left, 0.0))
+                if left is None and self._since is None:
+                    break
+            entries, self._pending, self._gathered = self._pending, [], 0
             flushes, self._flushes = self._flushes, []
             self.busy, self._urgent = self._urgent, False
             return entries, flushes, self._stopping
 
-    def _may_wait(self) -> bool:
-        """Whether only queued rows wait."""
-        return bool(self._pending) and not (self._urgent or self._flushes or self._stopping)
+    def _is_time(self) -> bool:
+        """Whether queued rows have waited long enough to be written."""
+        return self._since is not None and time.monotonic() >= self._since + _QUEUED_SECONDS
 
-    def _commit(self, entries: list[_Entry]) -> Exception | None:
-        """Write all entries, each segment synced once. Of those that fail, queued ones wait for the next try."""
-        groups: dict[_Place, list[rows.Rows]] = {}
-        for entry in entries:
-            for part in entry.parts:
-                groups.setdefault(self._place(part.source), []).append(part)
+    def _commit(self, entries: list[_Entry], *, write: bool) -> Exception | None:
+        """Make messages of the entries' rows, and `write` all that there are; durable entries are told how it went."""
+        lost = self._encode(entries)
         failed: Exception | None = None
-        unwritten: set[_Place] = set()
-        for place, parts in groups.items():
-            try:
-                self._append(place, parts)
-            except (OSError, ValueError, TypeError, pa.ArrowException) as problem:
-                failed = problem
-                unwritten.add(place)
-        self.problem = None if failed is None else (getattr(failed, "strerror", None) or "The log cannot be written.")
-        self.busy = False
+        if write:
+            failed, unwritten = self._write()
+            lost += unwritten
+        gone = {id(entry) for entry in lost}
         for entry in entries:
-            lost = failed if any(self._place(part.source) in unwritten for part in entry.parts) else None
             if entry.durable:
-                _settle(entry.done, lost)
-        self._keep_queued(entries, unwritten, again=isinstance(failed, OSError))
+                _settle(entry.done, failed=id(entry) in gone)
         return failed
 
-    def _append(self, place: _Place, parts: list[rows.Rows]) -> None:
+    def _encode(self, entries: list[_Entry]) -> list[_Entry]:
+        """The durable entries that cannot be logged. Durable rows and queued ones stay apart, as do places."""
+        chunks: dict[tuple[_Place, bool], _Chunk] = {}
+        lost: list[_Entry] = []
+        for entry in entries:
+            for part in entry.parts:
+                key = self._place(part.source), entry.durable
+                chunk = chunks.setdefault(key, _Chunk())
+                chunk.add(entry, part)
+                if chunk.rows >= _CHUNK:
+                    lost += self._make(*key, chunks.pop(key))
+        for key, chunk in chunks.items():
+            lost += self._make(*key, chunk)
+        return lost
+
+    def _make(self, place: _Place, durable: bool, chunk: _Chunk) -> list[_Entry]:  # noqa: FBT001
+        entries = chunk.entries if durable else []
+        try:
+            self._ready.append(_Message(place, place.encoder.encode(chunk.parts), chunk.rows, entries))
+        except (ValueError, TypeError, pa.ArrowException) as problem:  # no disk will ever take them
+            _LOG.exception("%d rows cannot be logged", chunk.rows)
+            self.problem = str(problem)
+            if not durable:
+                self._on_dropped(chunk.rows)
+            self._leave(chunk.rows)
+            return entries
+        return []
+
+    def _write(self) -> tuple[OSError | None, list[_Entry]]:
+        """Write all messages, each segment synced once. Queued ones that fail wait for the next try.
+
+        Returns why some could not be written, and the durable entries that have rows in those.
+        """
+        by_place: dict[_Place, list[_Message]] = {}
+        for message in self._ready:
+            by_place.setdefault(message.place, []).append(message)
+        failed: OSError | None = None
+        unwritten: list[_Message] = []
+        for place, messages in by_place.items():
+            try:
+                self._append(place, messages)
+            except OSError as problem:
+                failed = problem
+                unwritten += messages
+        self.problem = None if failed is None else (failed.strerror or "The log cannot be written.")
+        self.busy = False
+        done = sum(message.rows for message in self._ready)
+        self._ready = [message for message in unwritten if not message.entries]
+        self._leave(done - sum(message.rows for message in self._ready))
+        return failed, [entry for message in unwritten for entry in message.entries]
+
+    def _append(self, place: _Place, messages: list[_Message]) -> None:
         segment = self._open.get(place)
         if segment is None:
-            segment = Segment(self._folder, self._new_name(), place.encoder, time.monotonic())
+            segment = Segment(self._folder, self._new_name(), place.encoder.head, time.monotonic())
             self._open[place] = segment
         before = segment.bytes
         try:
-            segment.append(parts)
+            segment.append([message.data for message in messages], sum(message.rows for message in messages))
         except OSError:
             if segment.harmed:
                 self._open.pop(place).abandon()
             raise
         self.bytes_written += segment.bytes - before
 
-    def _keep_queued(self, entries: list[_Entry], unwritten: set[_Place], *, again: bool) -> None:
-        """Put the parts of queued entries that the disk refused back to the front; all others wait no longer."""
-        kept = []
-        for entry in entries if unwritten else ():
-            parts = [part for part in entry.parts if self._place(part.source) in unwritten]
-            if parts and not entry.durable:
-                kept.append(entry._replace(parts=parts))
+    def _leave(self, count: int) -> None:
+        """So many rows wait no longer."""
         with self._changed:
-            if not again:  # no disk will ever take them
-                self._on_dropped(_count(kept))
-                kept = []
-            self._pending.extendleft(reversed(kept))
-            self._waiting += _count(kept) - _count(entries)
+            self._waiting -= count
+            if not self._ready:
+                self._since = time.monotonic() if self._pending else None
 
     def _seal_due(self, *, force: bool) -> Exception | None:
         now = time.monotonic()
@@ -255,15 +324,11 @@ class Writer:
         return known[1]
 
 
-def _count(entries: Sequence[_Entry]) -> int:
-    return sum(len(part) for entry in entries for part in entry.parts)
-
-
-def _settle(done: Done, failed: Exception | None) -> None:
-    if failed is None:
-        done.set_result(None)
-    else:
+def _settle(done: Done, *, failed: bool) -> None:
+    if failed:
         done.set_exception(_unavailable())
+    else:
+        done.set_result(None)
 
 
 def _unavailable() -> Unavailable:
