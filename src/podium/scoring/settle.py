@@ -45,11 +45,11 @@ class Desk:
         durable = group.loaded.document.durability is Durability.DURABLE
         logged = self._parts.log.append(outcome.parts, durable=durable)
         texts = _texts(group, batch, outcome)
-        settle = partial(self._settle, group, batch, outcome, texts, logged)
-        if logged.done():
-            settle()
+        settle = partial(self._settle, group, batch, outcome, texts)  # without the future, which keeps its callbacks:
+        if logged.done():  # a ring of them would hold the rows until Python looks for rings
+            settle(logged)
         else:
-            logged.add_done_callback(lambda _: self._acknowledge(settle))
+            logged.add_done_callback(lambda done: self._acknowledge(partial(settle, done)))
 
     def _acknowledge(self, settle: Callable[[], None]) -> None:
         """Called by the log's thread: one wake-up of the loop for all that one sync has made durable."""
