@@ -1,5 +1,6 @@
 """A loaded rollout, and scoring rows with it: each row by the version that decides it, each version once."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,9 @@ from podium.core.signature import Signature
 from podium.scoring import proof, router, trust
 from podium.scoring.log import rows
 from podium.scoring.protocols.reader import Reader
+
+_PIECE = 4096
+"""Rows that an engine is given in one call, at most."""
 
 
 class Live(NamedTuple):
@@ -167,7 +171,12 @@ def _referring(made: Outcome, sources: Sequence[rows.Source]) -> Outcome:
 
 
 def _predict(live: Live, seen: Grid) -> npt.NDArray[np.float64]:
-    return live.runtime.predict_grid(seen)
+    """Scores of the rows; of very many in pieces, so that what the engine needs beside them does not grow with them."""
+    predict = live.runtime.predict_grid
+    if len(seen) <= _PIECE or live.runtime.blocking:
+        return predict(seen)
+    size = math.ceil(len(seen) / math.ceil(len(seen) / _PIECE))  # a last piece of one row could differ in its last bit
+    return np.concatenate([predict(grid.take(seen, slice(at, at + size))) for at in range(0, len(seen), size)])
 
 
 def _check(scores: npt.NDArray[np.float64]) -> None:
