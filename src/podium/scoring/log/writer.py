@@ -3,7 +3,8 @@
 A request's rows are durable when its future is done. When the disk refuses, the waiting requests fail (none is
 acknowledged unlogged) and the next ones are tried afresh, so that the scorer recovers by itself.
 
-Queued rows become bytes soon after they came, while they are in the processor's caches, and are written together later.
+Rows become bytes soon after they were scored, while they are in the processor's caches: those that somebody waits for
+and large parts where they are appended, small queued ones on the writer's thread, many at once.
 """
 
 import logging
@@ -28,11 +29,12 @@ _QUEUED_SECONDS = 0.2
 _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
 _CHUNK = 512
-"""About so many rows become one message; so many queued ones do not wait for others."""
+"""So many queued rows are enough for a message."""
 MOST_WAITING = 200_000
 """Rows that may wait for the disk; beyond that durable ones are refused, and queued ones are dropped and counted."""
 
 Done = Future[None]
+_UNFIT = (ValueError, TypeError, pa.ArrowException)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,12 +46,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that may wait for the disk."""
 
 
-class _Entry(NamedTuple):
-    parts: Sequence[rows.Rows]
-    durable: bool
-    done: Done
-
-
 class _Place:
     """A segment holds the rows of one endpoint with one schema."""
 
@@ -59,26 +55,20 @@ class _Place:
 
 
 class _Message(NamedTuple):
-    """Rows as bytes, and the durable entries that they are of."""
+    """Rows as bytes."""
 
     place: _Place
     data: bytearray
     rows: int
-    entries: Sequence[_Entry]
 
 
-class _Chunk:
-    """Parts that become one message."""
+class _Entry(NamedTuple):
+    """What came in one call: messages already, or parts that become some with others'."""
 
-    def __init__(self) -> None:
-        self.rows = 0
-        self.parts: list[rows.Rows] = []
-        self.entries: list[_Entry] = []
-
-    def add(self, entry: _Entry, part: rows.Rows) -> None:
-        self.rows += len(part)
-        self.parts.append(part)
-        self.entries.append(entry)
+    parts: Sequence[rows.Rows]
+    messages: Sequence[_Message]
+    done: Done | None
+    """Of durable rows: who waits for them."""
 
 
 class Writer:
@@ -132,18 +122,24 @@ class Writer:
         """
         done: Done = Future()
         done.set_running_or_notify_cancel()  # from here on a caller that goes away cannot cancel it
-        count = sum(len(part) for part in parts)
+        count = _count(parts)
         if not count:
             done.set_result(None)
             return done
+        messages: list[_Message] = []
+        if durable or count >= _CHUNK // 2:
+            try:
+                messages = self._encode(parts)
+            except _UNFIT:
+                return self._no_room(done, count, durable=durable)
         with self._changed:
             if self._stopping or self._waiting + count > self._limits.waiting:
                 return self._no_room(done, count, durable=durable)
             first, few = self._since is None, self._gathered < _CHUNK
             if first:
                 self._since = time.monotonic()
-            self._pending.append(_Entry(parts, durable, done))
-            self._gathered += count
+            self._pending.append(_Entry(() if messages else parts, messages, done if durable else None))
+            self._gathered += 0 if messages else count
             self._waiting += count
             self._urgent = self._urgent or durable
             if durable or first or (few and self._gathered >= _CHUNK):
@@ -159,6 +155,13 @@ class Writer:
             self._on_dropped(count)
             done.set_result(None)
         return done
+
+    def _encode(self, parts: Sequence[rows.Rows]) -> list[_Message]:
+        """A message for each place. Raises what is wrong with rows that no reader would take."""
+        groups: dict[_Place, list[rows.Rows]] = {}
+        for part in parts:
+            groups.setdefault(self._place(part.source), []).append(part)
+        return [_Message(place, place.encoder.encode(group), _count(group)) for place, group in groups.items()]
 
     @property
     def waiting(self) -> int:
@@ -214,57 +217,46 @@ class Writer:
         return self._since is not None and time.monotonic() >= self._since + _QUEUED_SECONDS
 
     def _commit(self, entries: list[_Entry], *, write: bool) -> Exception | None:
-        """Make messages of the entries' rows, and `write` all that there are; durable entries are told how it went."""
-        lost = self._encode(entries)
-        failed: Exception | None = None
-        if write:
-            failed, unwritten = self._write()
-            lost += unwritten
-        gone = {id(entry) for entry in lost}
+        """Make messages of parts, and `write` all that there are; who waits is told how it went."""
         for entry in entries:
-            if entry.durable:
-                _settle(entry.done, failed=id(entry) in gone)
+            self._ready += entry.messages
+        self._gather([part for entry in entries for part in entry.parts])
+        if not write:
+            return None
+        before = _rows(self._ready)
+        unwritten, failed = self._write()
+        lost = {id(message) for message in unwritten}
+        waited = {id(message) for entry in entries if entry.done is not None for message in entry.messages}
+        self._ready = [message for message in unwritten if id(message) not in waited]
+        self._leave(before - _rows(self._ready))
+        for entry in entries:
+            if entry.done is not None:
+                _settle(entry.done, failed=any(id(message) in lost for message in entry.messages))
         return failed
 
-    def _encode(self, entries: list[_Entry]) -> list[_Entry]:
-        """The durable entries that cannot be logged. Durable rows and queued ones stay apart, as do places."""
-        chunks: dict[tuple[_Place, bool], _Chunk] = {}
-        lost: list[_Entry] = []
-        for entry in entries:
-            for part in entry.parts:
-                key = self._place(part.source), entry.durable
-                chunk = chunks.setdefault(key, _Chunk())
-                chunk.add(entry, part)
-                if chunk.rows >= _CHUNK:
-                    lost += self._make(*key, chunks.pop(key))
-        for key, chunk in chunks.items():
-            lost += self._make(*key, chunk)
-        return lost
+    def _gather(self, parts: list[rows.Rows]) -> None:
+        """Make messages of parts that came one by one."""
+        chunk: list[rows.Rows] = []
+        count = 0
+        for part in parts:
+            chunk.append(part)
+            count += len(part)
+            if count >= _CHUNK or part is parts[-1]:
+                try:
+                    self._ready += self._encode(chunk)
+                except _UNFIT:  # no disk will ever take them
+                    self._on_dropped(count)
+                    self._leave(count)
+                chunk, count = [], 0
 
-    def _make(self, place: _Place, durable: bool, chunk: _Chunk) -> list[_Entry]:  # noqa: FBT001
-        entries = chunk.entries if durable else []
-        try:
-            self._ready.append(_Message(place, place.encoder.encode(chunk.parts), chunk.rows, entries))
-        except (ValueError, TypeError, pa.ArrowException) as problem:  # no disk will ever take them
-            _LOG.exception("%d rows cannot be logged", chunk.rows)
-            self.problem = str(problem)
-            if not durable:
-                self._on_dropped(chunk.rows)
-            self._leave(chunk.rows)
-            return entries
-        return []
-
-    def _write(self) -> tuple[OSError | None, list[_Entry]]:
-        """Write all messages, each segment synced once. Queued ones that fail wait for the next try.
-
-        Returns why some could not be written, and the durable entries that have rows in those.
-        """
-        by_place: dict[_Place, list[_Message]] = {}
+    def _write(self) -> tuple[list[_Message], OSError | None]:
+        """Write all messages, each segment synced once. Returns those that could not be written, and why."""
+        groups: dict[_Place, list[_Message]] = {}
         for message in self._ready:
-            by_place.setdefault(message.place, []).append(message)
+            groups.setdefault(message.place, []).append(message)
         failed: OSError | None = None
         unwritten: list[_Message] = []
-        for place, messages in by_place.items():
+        for place, messages in groups.items():
             try:
                 self._append(place, messages)
             except OSError as problem:
@@ -272,10 +264,7 @@ class Writer:
                 unwritten += messages
         self.problem = None if failed is None else (failed.strerror or "The log cannot be written.")
         self.busy = False
-        done = sum(message.rows for message in self._ready)
-        self._ready = [message for message in unwritten if not message.entries]
-        self._leave(done - sum(message.rows for message in self._ready))
-        return failed, [entry for message in unwritten for entry in message.entries]
+        return unwritten, failed
 
     def _append(self, place: _Place, messages: list[_Message]) -> None:
         segment = self._open.get(place)
@@ -284,7 +273,7 @@ class Writer:
             self._open[place] = segment
         before = segment.bytes
         try:
-            segment.append([message.data for message in messages], sum(message.rows for message in messages))
+            segment.append([message.data for message in messages], _rows(messages))
         except OSError:
             if segment.harmed:
                 self._open.pop(place).abandon()
@@ -318,10 +307,19 @@ class Writer:
         known = self._places.get((source.endpoint, id(source.signature)))
         if known is None or known[0] is not source.signature:
             schema = rows.schema(source.endpoint, source.signature)
-            like = (place for _, place in self._places.values() if place.schema.equals(schema, check_metadata=True))
-            known = (source.signature, next(like, None) or _Place(schema, source.signature))
-            self._places[source.endpoint, id(source.signature)] = known
+            with self._changed:
+                like = (place for _, place in self._places.values() if place.schema.equals(schema, check_metadata=True))
+                known = (source.signature, next(like, None) or _Place(schema, source.signature))
+                self._places[source.endpoint, id(source.signature)] = known
         return known[1]
+
+
+def _count(parts: Sequence[rows.Rows]) -> int:
+    return sum(map(len, parts))
+
+
+def _rows(messages: Sequence[_Message]) -> int:
+    return sum(message.rows for message in messages)
 
 
 def _settle(done: Done, *, failed: bool) -> None:
