@@ -45,6 +45,7 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="+", choices=tuple(SIZES), default=list(SIZES))
     parser.add_argument("--repeats", type=int, default=3, help="of each timing; the median counts")
     parser.add_argument("--repetitions", type=int, default=300, help="of each kind of window")
+    parser.add_argument("--seed", type=int, default=7, help="of the windows")
     parser.add_argument("--peer-repetitions", type=int, default=20)
     parser.add_argument("--limit", type=float, default=200.0, help="seconds of processor time that a peer may take")
     parser.add_argument("--peers", nargs="*", default=[each.name for each in environments.PEERS])
@@ -149,12 +150,15 @@ def _accuracy(found: dict[str, Any], asked: argparse.Namespace) -> None:
 
 
 def _alarms(found: dict[str, Any], asked: argparse.Namespace) -> None:
-    by = alarms.quiet(asked.repetitions, lambda _, text: _say(text))
+    by: dict[str, dict[str, float]] = {}
+    for cell in alarms.quiet(asked.repetitions, asked.seed):
+        by.setdefault(cell.kind, {})[str(cell.size)] = cell.share
+        _say(f"{cell.kind:<16} {cell.size:>8,} rows: {cell.alarms} of {cell.windows} windows alarm {cell.by or ''}")
     found.setdefault("false_alarms", {})["podium"] = _mean(by)
     found.setdefault("false_alarms_by", {})["podium"] = by
-    found["detected"] = alarms.shifted(asked.repetitions)
-    found["repetitions"] = {str(size): alarms.repeated(asked.repetitions, size) for size in alarms.SIZES}
-    _say(f"{by}\n{found['detected']}")
+    found["detected"] = alarms.shifted(asked.repetitions, asked.seed)
+    found["alarms_of"] = {"repetitions": asked.repetitions, "seed": asked.seed}
+    _say(str(found["detected"]))
 
 
 def _mean(by: dict[str, dict[str, float]]) -> float:

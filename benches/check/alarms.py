@@ -1,6 +1,8 @@
 """Alarms on data that did not move, and on data that did: shares of windows, over many repetitions."""
 
-from collections.abc import Callable
+import collections
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy
 import pyarrow
@@ -12,7 +14,6 @@ COLUMNS = 50
 SIZES = (100, 1_000, 10_000, 100_000)
 KINDS = ("normal", "lognormal", "20 categories", "200 categories")
 SHIFT = 0.25
-Heard = Callable[[float, str], None]
 
 
 def column(random: numpy.random.Generator, kind: str, rows: int) -> pyarrow.Array:
@@ -31,43 +32,57 @@ def table(random: numpy.random.Generator, kind: str, rows: int) -> dict[str, pya
     return {f"column_{place:02}": column(random, kind, rows) for place in range(COLUMNS)}
 
 
-def repeated(repetitions: int, size: int) -> int:
-    """How often a window of a size is made: the largest are rare, as one is ten million values."""
-    return repetitions if size < SIZES[-1] else max(1, repetitions // 5)
+class Cell(NamedTuple):
+    """One kind of window: how many were looked at, in how many something alarmed, and what, by measure."""
+
+    kind: str
+    size: int
+    windows: int
+    alarms: int
+    by: dict[str, int]
+
+    @property
+    def share(self) -> float:
+        return self.alarms / self.windows
 
 
-def quiet(repetitions: int, heard: Heard, sizes: tuple[int, ...] = SIZES) -> dict[str, dict[str, float]]:
-    """By kind and size of both sides: the share of windows with any alarm when nothing moved."""
-    found: dict[str, dict[str, float]] = {}
+def quiet(repetitions: int, seed: int, sizes: tuple[int, ...] = SIZES) -> Iterator[Cell]:
+    """Kind by kind and size by size of both sides: windows in which nothing moved."""
     for at, kind in enumerate(KINDS):
         for size in sizes:
-            random = numpy.random.default_rng([7, at, size])
-            heard(0.0, f"{kind}, {size:,} rows, without drift")
-            alarms = [_alarms(random, kind, size) for _ in range(repeated(repetitions, size))]
-            found.setdefault(kind, {})[str(size)] = float(numpy.mean(alarms))
-            heard(1.0, f"{float(numpy.mean(alarms)):.2%}")
-    return found
+            random = numpy.random.default_rng([seed, at, size])
+            alarms, by = 0, collections.Counter[str]()
+            for _ in range(repetitions):
+                found = _alarms(random, kind, size)
+                alarms += bool(found)
+                by.update(found)
+            yield Cell(kind, size, repetitions, alarms, dict(by))
 
 
-def _alarms(random: numpy.random.Generator, kind: str, size: int) -> bool:
+def _alarms(random: numpy.random.Generator, kind: str, size: int) -> set[str]:
+    """The measures that alarm."""
     before, now = (memory.Table(table(random, kind, size)) for _ in range(2))
-    return memory.compare(before, now, Rule()).state is State.ALARM
+    done = memory.compare(before, now, Rule())
+    looked = [*zip(done.whole, done.whole_states, strict=True)]
+    looked += [pair for each in done.columns for pair in zip(each.findings, each.states, strict=True)]
+    return {str(finding.measure) for finding, state in looked if state is State.ALARM}
 
 
-def shifted(repetitions: int, rows: int = 1_000) -> dict[str, float]:
+def shifted(repetitions: int, seed: int, rows: int = 1_000) -> dict[str, float]:
     """A shift of a quarter of a deviation, by who moved and how large the reference is: the share of windows found.
 
     `one_of_50`: that one column alarms; `all`: any does.
     """
     return {
-        "one_of_50, reference of 1,000 rows": _found(repetitions, rows, rows, 1),
-        "one_of_50, reference of 10,000 rows": _found(repetitions, 10 * rows, rows, 1),
-        "all_50, reference of 1,000 rows": _found(repetitions, rows, rows, COLUMNS),
+        "one_of_50, reference of 1,000 rows": _found(repetitions, seed, (rows, rows), 1),
+        "one_of_50, reference of 10,000 rows": _found(repetitions, seed, (10 * rows, rows), 1),
+        "all_50, reference of 1,000 rows": _found(repetitions, seed, (rows, rows), COLUMNS),
     }
 
 
-def _found(repetitions: int, before_rows: int, rows: int, moved: int) -> float:
-    random = numpy.random.default_rng([8, before_rows, moved])
+def _found(repetitions: int, seed: int, sizes: tuple[int, int], moved: int) -> float:
+    before_rows, rows = sizes
+    random = numpy.random.default_rng([seed, before_rows, moved])
     found = 0
     for _ in range(repetitions):
         before, now = table(random, "normal", before_rows), table(random, "normal", rows)

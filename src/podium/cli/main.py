@@ -11,6 +11,7 @@ from podium.cli import (
     approve,
     build,
     channels,
+    coercion,
     console,
     deploy,
     doctor,
@@ -136,7 +137,7 @@ def _name(command: typer.models.CommandInfo) -> str:
 def run() -> None:
     """Entry point: errors that Podium raises on purpose end as one clear message and exit code 1."""
     try:
-        _narrowed(sys.argv[1:])()
+        coercion.spare(typer.main.get_command(_narrowed(sys.argv[1:])))()
     except PodiumError as problem:
         console.fail(problem)
         sys.exit(1)

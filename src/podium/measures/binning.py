@@ -1,6 +1,6 @@
 """How many values lie in each bin of a column, and their sums: exact counts in one pass, near the cost of reading."""
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy
 import numpy.typing
@@ -10,6 +10,7 @@ from podium.measures import rows
 
 Counts: TypeAlias = numpy.typing.NDArray[numpy.int64]
 Singles: TypeAlias = numpy.typing.NDArray[numpy.float32]
+Number = TypeVar("Number", numpy.int64, numpy.float64)
 PIECE = 65_536
 """Values sorted at once: few enough to stay in the processor's own cache."""
 _SHIFT = 0.05
@@ -152,6 +153,17 @@ class Bins:
     def squares_from_zero(self) -> float:
         """The sum of squares of the values themselves."""
         return self.squares + self.centre * (2.0 * self.total - self.known * self.centre)
+
+
+def different(ordered: numpy.typing.NDArray[Number]) -> numpy.typing.NDArray[Number]:
+    """Ascending values (shape [n]) without repetition: `numpy.unique` loads masked arrays, which takes 20 ms.
+
+    >>> different(numpy.array([1, 1, 2])).tolist(), different(numpy.array([])).tolist()
+    ([1, 2], [])
+    """
+    first = numpy.ones(min(1, ordered.size), dtype=numpy.bool_)
+    found: numpy.typing.NDArray[Number] = ordered[numpy.append(first, ordered[1:] != ordered[:-1])]
+    return found
 
 
 def suited(edges: rows.Numbers) -> rows.Numbers:

@@ -24,7 +24,7 @@ def coarse(before: numpy.typing.ArrayLike, cells: int = 10) -> binning.Counts:
     reached = numpy.cumsum(counts)[:-1]
     wanted = -(-numpy.arange(1, cells) * total // cells)
     last = numpy.searchsorted(reached, wanted, side="left")
-    ends = numpy.unique(last[last < reached.size])
+    ends = binning.different(last[last < reached.size])
     return numpy.searchsorted(ends, numpy.arange(counts.size), side="left").astype(numpy.int64)
 
 

@@ -129,14 +129,14 @@ def fine_edges(known: rows.Numbers, bins: int = FINE) -> rows.Numbers:
     255
     """
     ordered = numpy.sort(known)
-    different = ordered[numpy.append(True, ordered[1:] != ordered[:-1])]
+    different = binning.different(ordered)
     if different.size <= bins // 2:
         return numpy.sort(numpy.concatenate([numpy.nextafter(different, -numpy.inf), different]))
     tails = 1 / bins / 2.0 ** numpy.arange(1, _TAILS + 1)
     levels = numpy.concatenate([tails, numpy.arange(1, bins) / bins, 1 - tails])
     inner = ordered[numpy.ceil(levels * ordered.size).astype(numpy.int64) - 1]
     ends = [numpy.nextafter(ordered[0], -numpy.inf), ordered[-1]]
-    return numpy.unique(numpy.concatenate([inner, ends]))
+    return binning.different(numpy.sort(numpy.concatenate([inner, ends])))
 
 
 def tally(values: Objects) -> tuple[dict[str, int], int]:
