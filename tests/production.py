@@ -84,6 +84,7 @@ def bundle_files(bias: float = -1.0) -> dict[str, bytes]:
         score=references.numeric(score),
         metrics={"log_loss": log_loss.log_loss(late, score) or 0.0},
         calibration=reference.Calibration(),
+        importance={"distance": 0.7, "hour": 0.3},
         cost_per_row=float(np.where(act, np.where(late == 1, 0.0, 1.0), np.where(late == 1, 4.0, 0.0)).mean()),
     )
     return files | artifacts.explanation(bias) | {bundle.REFERENCE: msgspec.json.encode(known)}

@@ -98,6 +98,9 @@ def test_everything_that_training_leaves(tmp_path: Path) -> None:
     margin = told_why.base + told_why.values.sum(axis=1)
     numpy.testing.assert_allclose(1 / (1 + numpy.exp(-margin)), expected, atol=1e-6)
     assert told[-1].fraction > 0.0
+    assert kept.importance.keys() == {"distance", "hour", "kind", "holiday"}
+    assert sum(kept.importance.values()) == pytest.approx(1.0, abs=1e-5)
+    assert min(kept.importance.values()) > 0.0
 
 
 def test_a_band_for_people_is_chosen_by_what_a_look_costs(tmp_path: Path) -> None:

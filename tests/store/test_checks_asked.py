@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from podium.core import check, prediction, time
@@ -127,9 +128,49 @@ def test_a_segment_in_which_the_model_fails_is_named(store: Store, clock: Any) -
     assert all("hour > 17" in str(each.column) for each in segments)
     with store.read() as connection:
         told = [each for each in alert_rows.list_all(connection, "flights") if "segment" in each.kinds]
+    assert told[0].kind == "performance", "one cause is one alert"
+    assert "With it: " in told[0].message
     assert "hour > 17" in told[0].message
+    assert "elsewhere" in told[0].message
     assert {each.state for each in segments} == {CheckState.BROKEN}
     assert {each.measure for each in of(found, CheckKind.PERFORMANCE)} == {"log_loss"}, "auc has no reference here"
+
+
+def test_an_alert_names_the_feature_that_matters_most(store: Store, clock: Any) -> None:
+    """Hours moved much further beyond their limit, but distances make most of the scores."""
+    document = production.start(store, wanted())
+    for day in range(3):
+        made = production.traffic(store, document, 600, day=day, shift=300.0)
+        place = made.table.column_names.index(prediction.FEATURE_PREFIX + "hour")
+        name = made.table.column_names[place]
+        late = made.table.set_column(place, name, pa.array(np.full(600, 22), made.table.schema.field(name).type))
+        production.send(store, late, f"day-{day}")
+    found = of(close(store, clock, 2), CheckKind.DRIFT)
+    assert {each.column: (each.state, each.weight) for each in found} == {
+        "distance": (CheckState.BROKEN, 0.7),
+        "hour": (CheckState.BROKEN, 0.3),
+    }
+    values = {each.column: each.value or 0.0 for each in found}
+    assert values["hour"] > values["distance"]
+    with store.read() as connection:
+        (told,) = [each for each in alert_rows.list_all(connection, "flights") if each.kind == "drift"]
+    assert "Of the features that moved, distance matters most: 70 % of what features add to the scores." in told.message
+    assert "since 2013-03-01" in told.message
+
+
+@pytest.mark.parametrize(("limit", "state"), [(2.0, CheckState.OK), (0.2, CheckState.BROKEN)])
+def test_drift_of_all_features_is_weighted_by_what_they_add(
+    store: Store, clock: Any, limit: float, state: CheckState
+) -> None:
+    document = production.start(store, wanted(weighted_psi=limit, drift_psi=5.0))
+    for day in range(3):
+        log(store, document, day, shift=300.0)
+    found = of(close(store, clock, 2), CheckKind.DRIFT)
+    (whole,) = [each for each in found if each.measure == "weighted_psi"]
+    values = {each.column: each.value or 0.0 for each in found}
+    assert whole.value == pytest.approx(0.7 * values["distance"] + 0.3 * values["hour"])
+    assert whole.state is state
+    assert {each.state for each in found if each is not whole} == {CheckState.OK}
 
 
 def test_where_no_segment_is_bad_one_check_says_so(store: Store, clock: Any) -> None:

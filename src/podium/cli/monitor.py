@@ -37,7 +37,7 @@ def checks(
     project: Project = "",
     json: Json = False,
 ) -> None:
-    """Show the checks of the latest window, worst first.
+    """Show the checks of the latest window, worst first; with each feature its share in the scores.
 
     Example: podium checks churn
     """
@@ -50,7 +50,7 @@ def checks(
             Text(item.state, style=_COLOURS[item.state]),
             item.kind,
             item.measure,
-            item.column,
+            item.column if item.weight is None else f"{item.column} ({item.weight * 100:.2g} %)",
             item.version,
             _number(item.value),
             _number(item.limit),
@@ -95,7 +95,8 @@ def latest(found: "Sequence[check.Check]") -> "list[check.Check]":
 
 def _badness(item: "check.Check") -> tuple[int, float]:
     value = abs(item.value or 0.0)
-    return _ORDER[item.state], -(value / item.limit if item.limit else value)
+    weight = 1.0 if item.weight is None else item.weight
+    return _ORDER[item.state], -(value / item.limit if item.limit else value) * weight
 
 
 def _end(found: "Sequence[check.Check]") -> str:

@@ -54,7 +54,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     metric_dispersion: dict[str, float] = {}
     """By metric that is a mean over rows: how much more windows' means vary than by chance."""
     importance: dict[str, float] = {}
-    """By feature: the share of its mean absolute contribution to the test split's scores; empty where contributions
-    are not exact."""
+    """By feature: the share of its mean absolute contribution to the test split's scores (where contributions are not
+    exact: of how far scores move when its values are dealt out anew); empty in references of older versions."""
     calibration: Calibration | None = None
     """Of a binary model: what performance is estimated from while outcomes are not known."""

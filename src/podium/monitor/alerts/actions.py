@@ -25,8 +25,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """The start of the window: what an alert that opens now says as since when."""
     broken: Mapping[check.CheckKind, Sequence[check.Check]]
     recovered: frozenset[check.CheckKind]
-    price: str = ""
-    """What the window's decisions cost against training, in words; empty when that is not known."""
+    around: message.Around = message.Around()
+    """What else the window says."""
 
 
 def apply(tx: Transaction, found: Findings) -> list[alert.Alert]:
@@ -112,7 +112,7 @@ def _open(tx: Transaction, found: Findings, kind: check.CheckKind, causes: Seque
         kind=kind.value,
         kinds=_kinds(causes),
         state=AlertState.OPEN,
-        message=message.compose(kind, causes, found.since_us, found.price),
+        message=message.compose(kind, causes, found.since_us, found.around),
         causes=tuple(each.id for each in causes),
         opened_us=tx.now_us,
         updated_us=tx.now_us,
@@ -127,7 +127,7 @@ def _update(tx: Transaction, before: alert.Alert, causes: Sequence[check.Check],
     changed = msgspec.structs.replace(
         before,
         kinds=_kinds(causes),
-        message=message.compose(check.CheckKind(before.kind), causes, since_us, found.price),
+        message=message.compose(check.CheckKind(before.kind), causes, since_us, found.around),
         causes=tuple(each.id for each in causes),
         updated_us=tx.now_us,
     )

@@ -13,7 +13,8 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
     - A feature whose quality fell also drifts: its drift belongs to the quality's alert.
     - Scores that move while features do follow from them: their drift belongs to the features' alert, of drift if any
       feature drifts by itself, else of quality.
-    - Performance and cost fall together: the cost belongs to the performance's alert.
+    - Performance and cost fall together: the cost belongs to the performance's alert, and so do segments in which the
+      model does worse.
     - Performance is estimated from the inputs alone: an estimate that falls belongs to measured performance, else to
       what moved.
 
@@ -42,6 +43,7 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
             del groups[CheckKind.DRIFT]
     _join(groups, CheckKind.SCORE_DRIFT, (CheckKind.DRIFT, CheckKind.QUALITY))
     _join(groups, CheckKind.COST, (CheckKind.PERFORMANCE,))
+    _join(groups, CheckKind.SEGMENT, (CheckKind.PERFORMANCE,))
     moved = (CheckKind.DRIFT, CheckKind.QUALITY, CheckKind.SCORE_DRIFT)
     _join(groups, CheckKind.ESTIMATED, (CheckKind.PERFORMANCE, *moved))
     return groups

@@ -1,13 +1,15 @@
-"""What an alert says: what changed, by how much, since when, and what it cost."""
+"""What an alert says: what changed, by how much, since when, which feature matters, which segment, and what it cost."""
 
 from collections.abc import Sequence
 
-from podium.core import check, project, time
+import msgspec
+
+from podium.core import check, project, season, time
 
 _SHOWN = 5
 _WHAT = {
-    check.CheckKind.DRIFT: "Features moved away from those of training",
-    check.CheckKind.SCORE_DRIFT: "Scores moved away from those of training",
+    check.CheckKind.DRIFT: "Features moved away from those of {against}",
+    check.CheckKind.SCORE_DRIFT: "Scores moved away from those of {against}",
     check.CheckKind.QUALITY: "The quality of the data fell",
     check.CheckKind.PERFORMANCE: "The model performs worse than in training",
     check.CheckKind.COST: "Decisions cost more than in training",
@@ -17,8 +19,36 @@ _WHAT = {
 }
 
 
-def compose(kind: check.CheckKind, broken: Sequence[check.Check], since_us: int, price: str = "") -> str:
-    """One or two sentences about the checks that broke together: what, the largest break first, since when, the price.
+_OF_INPUTS = (check.CheckKind.DRIFT, check.CheckKind.SCORE_DRIFT, check.CheckKind.QUALITY)
+_TRAINING = season.SAID["training"]
+
+
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """What else a window says, in words; each is empty when it is not known."""
+
+    price: str = ""
+    """What its decisions cost against training."""
+    matters: str = ""
+    """Which of the features that moved matters most for the scores."""
+    segment: str = ""
+    """Where the model is worst."""
+    against: str = _TRAINING
+    """What features and scores are compared with."""
+
+
+def around(made: Sequence[check.Check], spec: project.Project) -> Around:
+    """What a window's checks say beside an alert's own."""
+    return Around(
+        price=price(made, spec.costs),
+        matters=matters(made),
+        segment=segment(made),
+        against=season.SAID[spec.monitor.reference],
+    )
+
+
+def compose(kind: check.CheckKind, broken: Sequence[check.Check], since_us: int, known: Around | None = None) -> str:
+    """A few sentences about the checks that broke together: what (what matters most and is furthest beyond its limit
+    first), since when, the feature that matters, the segment, the price.
 
     >>> from podium.core.window import Window
     >>> one = check.Check(id="c", project="p", endpoint="e", version=2, window=Window(0, 1), kind=check.CheckKind.DRIFT,
@@ -26,13 +56,58 @@ def compose(kind: check.CheckKind, broken: Sequence[check.Check], since_us: int,
     >>> compose(check.CheckKind.DRIFT, [one], 0)
     'Features moved away from those of training (version 2): hour psi 0.5 (limit 0.2), since 1970-01-01.'
     """
+    said = known or Around()
     own = sorted((each for each in broken if each.kind is kind), key=_order)
     follow = sorted((each for each in broken if each.kind is not kind), key=_order)
     since = time.from_us(since_us).date().isoformat()
-    text = f"{_WHAT[kind]} (version {broken[0].version}): {_list(own or follow)}, since {since}."
+    what = _WHAT[kind].format(against=said.against)
+    text = f"{what} (version {broken[0].version}): {_list(own or follow, said)}, since {since}."
     if own and follow:
-        text += f" With it: {_list(follow)}."
-    return f"{text} {price}".rstrip()
+        text += f" With it: {_list(follow, said)}."
+    where = "" if any(each.kind is check.CheckKind.SEGMENT for each in broken) else said.segment
+    return " ".join(each for each in (text, said.matters, where, said.price) if each)
+
+
+def matters(found: Sequence[check.Check]) -> str:
+    """Which of the features whose drift or quality broke weighs most in the scores, in words; empty if not known.
+
+    >>> from podium.core.window import Window
+    >>> def one(column, weight):
+    ...     return check.Check(id="c", project="p", endpoint="e", version=2, window=Window(0, 1), measure="psi",
+    ...         kind=check.CheckKind.DRIFT, column=column, value=0.5, reference=0.0, limit=0.2, rows=900, weight=weight,
+    ...         state=check.CheckState.BROKEN)
+    >>> matters([one("carrier", 0.02), one("hour", 0.41)])
+    'Of the features that moved, hour matters most: 41 % of what features add to the scores.'
+    >>> matters([one("hour", None)])
+    ''
+    """
+    moved = [each for each in found if each.state is check.CheckState.BROKEN and each.kind in _OF_INPUTS]
+    known = [(each.weight, each.column) for each in moved if each.column and each.weight is not None]
+    if not known:
+        return ""
+    share, name = max(known)
+    return f"Of the features that moved, {name} matters most: {share * 100:.2g} % of what features add to the scores."
+
+
+def segment(found: Sequence[check.Check]) -> str:
+    """The segment in which the model does worst beyond what is allowed, in words; empty if there is none.
+
+    >>> from podium.core.window import Window
+    >>> one = check.Check(id="c", project="p", endpoint="e", version=2, window=Window(0, 1), measure="log_loss",
+    ...     kind=check.CheckKind.SEGMENT, column="hour > 20", value=0.61, reference=0.3, limit=0.45, rows=90,
+    ...     state=check.CheckState.BROKEN)
+    >>> segment([one])
+    'It does worst where hour > 20: log_loss 0.61, elsewhere 0.3.'
+    """
+    worst = sorted((each for each in found if _is_segment(each)), key=_order)
+    return "".join(
+        f"It does worst where {each.column}: {each.measure} {each.value:.4g}, elsewhere {each.reference:.4g}."
+        for each in worst[:1]
+    )
+
+
+def _is_segment(each: check.Check) -> bool:
+    return each.kind is check.CheckKind.SEGMENT and each.state is check.CheckState.BROKEN and each.reference is not None
 
 
 def price(found: Sequence[check.Check], costs: project.CostsPart | None) -> str:
@@ -54,18 +129,24 @@ def price(found: Sequence[check.Check], costs: project.CostsPart | None) -> str:
     return ""
 
 
-def _list(ordered: Sequence[check.Check]) -> str:
+def _list(ordered: Sequence[check.Check], said: Around) -> str:
     more = f"; and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
-    return ", ".join(_part(each) for each in ordered[:_SHOWN]) + more
+    return ", ".join(_part(each, said) for each in ordered[:_SHOWN]) + more
 
 
 def _order(each: check.Check) -> tuple[float, str, str]:
-    return (-_size(each), each.column or "", each.measure)
+    weight = 1.0 if each.weight is None else each.weight
+    return (-_size(each) * weight, each.column or "", each.measure)
 
 
-def _part(each: check.Check) -> str:
+def _part(each: check.Check, said: Around) -> str:
     name = f"{each.column} {each.measure}" if each.column else each.measure
-    before = f", in training {each.reference:.4g}" if each.reference else ""
+    where = "in training"
+    if each.kind is check.CheckKind.SEGMENT:
+        where = "elsewhere"
+    elif each.kind in _OF_INPUTS and said.against != _TRAINING:
+        where = "before"
+    before = f", {where} {each.reference:.4g}" if each.reference else ""
     return f"{name} {each.value:.4g} (limit {each.limit:.4g}{before})"
 
 

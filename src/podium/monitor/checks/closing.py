@@ -109,7 +109,7 @@ def _keep(  # noqa: PLR0913 - a window and what it found
         rows.add_window(tx.connection, closed)
         if place.champion is not None and owner is not None:
             found = _alerting(tx, place.champion, place, span, made, owner.spec.monitor)
-            alerts.apply(tx, msgspec.structs.replace(found, price=message.price(made, owner.spec.costs)))
+            alerts.apply(tx, msgspec.structs.replace(found, around=message.around(made, owner.spec)))
         rows.add_checks(tx.connection, made)
         tx.record(
             "window.closed",

@@ -89,9 +89,11 @@ def _values(known: dict[int, check.Check], ends: Sequence[int]) -> tuple[float |
 
 
 def worst_first(item: check.Check) -> tuple[int, float, str]:
-    """Broken checks first; then by how much of the way from the reference to the limit is used up."""
+    """Broken checks first; then by how much of the way from the reference to the limit is used up, features by their
+    weight in the scores."""
     order = {check.CheckState.BROKEN: 0, check.CheckState.OK: 1, check.CheckState.NOT_ENOUGH_DATA: 2}[item.state]
     reference = item.reference or 0.0
     way = item.limit - reference
     used = 0.0 if item.value is None or way == 0 else (item.value - reference) / way
-    return order, -used, f"{item.measure} {item.column or ''}"
+    weight = 1.0 if item.weight is None else item.weight
+    return order, -used * weight, f"{item.measure} {item.column or ''}"

@@ -7,7 +7,7 @@ import msgspec
 import numpy
 import pyarrow.parquet
 
-from podium.build.runs.training import evaluate, export, fallback, request
+from podium.build.runs.training import evaluate, export, fallback, importance, request
 from podium.build.runs.training import table as tables
 from podium.bundle import columns, golden
 from podium.bundle.engines import place, registry
@@ -142,9 +142,10 @@ def _prove(taken: _Taken, data: tables.Table, found: evaluate.Evaluated, expecte
     )
     described = _nullability(taken, real)
     files = {name: (taken.source / name).read_bytes() for name in imported.files}
+    shares = importance.shares(taken.model.predict, files, real)
     files |= {
         bundle.GOLDEN: golden.encode(described, columns.take(real, chosen), expected[test[chosen]]),
-        bundle.REFERENCE: digest.canonical(export.reference_of(data, found)),
+        bundle.REFERENCE: digest.canonical(export.reference_of(data, found, shares)),
     }
     return export.Exported(described, proof, export.latency(taken.model.predict, real), files, imported.engine)
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy
 import numpy.typing
 
-from podium.build.runs.training import evaluate, windows
+from podium.build.runs.training import evaluate, importance, windows
 from podium.build.runs.training import table as tables
 from podium.bundle import columns, golden
 from podium.bundle.engines.onnx import session
@@ -49,11 +49,13 @@ def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Ex
     scorer = session.Scorer(made.model)
     signature = nullability(estimator, scorer.predict, table.signature, real, made.parity.tolerance)
     chosen = golden.choose(signature, real)
+    explained = _explanation(estimator, table, real, made)
+    shares = importance.shares(scorer.predict, explained, real)
     files = {
         bundle.MODEL: made.model,
         bundle.GOLDEN: golden.encode(signature, columns.take(real, chosen), found.scores[test[chosen]]),
-        bundle.REFERENCE: digest.canonical(reference_of(table, found)),
-        **_explanation(estimator, table, real, made),
+        bundle.REFERENCE: digest.canonical(reference_of(table, found, shares)),
+        **explained,
     }
     return Exported(signature, made.parity, latency(scorer.predict, real), files)
 
@@ -108,8 +110,8 @@ def latency(predict: Predict, real: columns.Columns) -> float:
     return statistics.median(times)
 
 
-def reference_of(table: tables.Table, found: evaluate.Evaluated) -> Reference:
-    """The training part's distributions, and the metrics that the monitor compares with."""
+def reference_of(table: tables.Table, found: evaluate.Evaluated, shares: dict[str, float]) -> Reference:
+    """The training part's distributions, the metrics that the monitor compares with, and the features' importance."""
     train = table.take(Part.TRAIN)
     test = table.places(Part.TEST)
     numeric, categorical = {}, {}
@@ -129,6 +131,7 @@ def reference_of(table: tables.Table, found: evaluate.Evaluated) -> Reference:
         metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
         cost_per_row=found.costs.get("model"),
         metric_dispersion=found.metric_dispersion,
+        importance=shares,
         calibration=_calibration(table, found),
     )
     return windows.disperse(made, table.features, found.scores, table.windows)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from podium.build.runs.training import evaluate, export
+from podium.build.runs.training import evaluate, export, importance
 from podium.build.runs.training import table as tables
 from podium.bundle import columns, golden, layout
 from podium.bundle.engines import place, registry
@@ -118,12 +118,13 @@ def _prove(trained: Trained, kind: bundle.Engine, files: _Files, tried: list[str
             proof = bundle.Parity(rows=len(error), max_abs_error=worst, tolerance=allowed, recipe=recipe)
             described = export.nullability(trained.estimator, model.predict, table.signature, real, allowed)
             latency = export.latency(model.predict, real)
+            shares = importance.shares(model.predict, files, real)
         finally:
             model.close()
     chosen = golden.choose(described, real)
     files |= {
         bundle.GOLDEN: golden.encode(described, columns.take(real, chosen), expected[chosen]),
-        bundle.REFERENCE: digest.canonical(export.reference_of(table, found)),
+        bundle.REFERENCE: digest.canonical(export.reference_of(table, found, shares)),
     }
     return export.Exported(described, proof, latency, files, kind)
 
