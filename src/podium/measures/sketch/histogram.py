@@ -105,16 +105,16 @@ def categorical(values: references.Objects, before: reference.CategoryReference)
 
 
 def of_counts(
-    counts: dict[str, int], unnamed: int, nulls: int, before: reference.CategoryReference, named: int = NAMED
+    counts: dict[str, int], unnamed: int, nulls: int, before: reference.CategoryReference, most: int = NAMED
 ) -> CategorySketch:
-    """The summary of categories that were counted, `unnamed` rows of them without; `named` new ones keep their name.
+    """The summary of categories that were counted, `unnamed` rows of them without; `most` new ones keep their name.
 
     >>> before = references.categorical(numpy.array(["a", "b"], dtype=object))
     >>> of_counts({"a": 3, "z": 2}, 5, 1, before).new
     7
     """
     known = {word: number for word, number in counts.items() if word in before.counts}
-    unseen, more = _name({word: number for word, number in counts.items() if word not in before.counts}, named)
+    unseen, more = named({word: number for word, number in counts.items() if word not in before.counts}, most)
     return CategorySketch(counts=known, unseen=unseen, unnamed=unnamed + more, nulls=nulls)
 
 
@@ -150,15 +150,20 @@ def merge_categorical(one: CategorySketch, two: CategorySketch) -> CategorySketc
     >>> merge_categorical(half, half).new
     2
     """
-    named, more = _name(dict(collections.Counter(one.unseen) + collections.Counter(two.unseen)))
+    unseen, more = named(dict(collections.Counter(one.unseen) + collections.Counter(two.unseen)))
     return CategorySketch(
         counts=dict(collections.Counter(one.counts) + collections.Counter(two.counts)),
-        unseen=named,
+        unseen=unseen,
         unnamed=one.unnamed + two.unnamed + more,
         nulls=one.nulls + two.nulls,
     )
 
 
-def _name(counts: dict[str, int], most: int = NAMED) -> tuple[dict[str, int], int]:
+def named(counts: dict[str, int], most: int = NAMED) -> tuple[dict[str, int], int]:
+    """The most frequent categories, by name where as many, and the rows of all others.
+
+    >>> named({"a": 1, "b": 3, "c": 2}, 2)
+    ({'b': 3, 'c': 2}, 1)
+    """
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return dict(ordered[:most]), sum(number for _, number in ordered[most:])

@@ -1,9 +1,10 @@
 """Asking for a window to be closed; days in numbers."""
 
-from podium.core import access, check, event
+from podium.core import access, check, event, time, window
 from podium.deploy.endpoints import store as endpoints
 from podium.jobs import queue
 from podium.measures.sketch import score_labels
+from podium.monitor.checks import parts
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 
@@ -40,31 +41,31 @@ def days(
     last_day: str = "9999-12-31",
 ) -> list[check.Day]:
     """Each version's summarised days, by day, then version."""
+    span = window.Window(
+        time.to_us(time.parse_instant(first_day, "first")) if first_day else 0,
+        time.to_us(time.parse_instant(last_day, "last")) + 1,
+    )
     with store.read() as connection:
-        found = rows.list_summaries(
-            connection, caller.project, endpoint, version=version, first_day=first_day, last_day=last_day
-        )
-    return [_day(endpoint, number, day, body) for number, day, body in found]
+        found = rows.list_days(connection, caller.project, endpoint, version=version, span=span)
+    return [_day(endpoint, number, start_us, parts.decode(body)) for number, start_us, body in found]
 
 
-def _day(endpoint: str, version: int, day: str, body: rows.Summary) -> check.Day:
-    labels = body.labels
+def _day(endpoint: str, version: int, start_us: int, part: parts.Part) -> check.Day:
+    labels = parts.labels(part)
     positives = sum(count for _, count in labels.positive)
     binary = positives + sum(count for _, count in labels.negative)
-    means = {name: labels.mean(name) for name in labels.sums}
-    features = {name: sketch.mean for name, sketch in body.numeric.items()}
-    nulls = {name: sketch.nulls for name, sketch in body.numeric.items()}
-    nulls |= {name: sketch.nulls for name, sketch in body.categorical.items()}
+    losses = {name: labels.mean(name) for name in labels.sums}
+    features = parts.means(part)
     return check.Day(
         endpoint=endpoint,
         version=version,
-        day=day,
-        rows=body.rows,
+        day=time.from_us(start_us).date().isoformat(),
+        rows=part.rows,
         matured=labels.rows,
-        mean_score=body.score.mean,
+        mean_score=features.pop(parts.SCORE, None),
         positive_rate=positives / binary if binary else None,
-        losses={name: value for name, value in means.items() if value is not None},
+        losses={name: value for name, value in losses.items() if value is not None},
         auc=score_labels.auc(labels),
-        missing={name: count for name, count in nulls.items() if count},
-        means={name: value for name, value in features.items() if value is not None},
+        missing=parts.missing(part),
+        means=features,
     )

@@ -12,7 +12,7 @@ from podium.deploy.packaging import manifest
 from podium.manage.registry import store as registry
 from podium.monitor.alerts import actions as alerts
 from podium.monitor.alerts import message
-from podium.monitor.checks import cohort, estimates, evaluate, groups, labels, matching, summaries
+from podium.monitor.checks import cohort, estimates, evaluate, groups, hours, labels, matching, summaries
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 from podium.store.transaction import Transaction
@@ -43,7 +43,7 @@ def close(
         reference=reference_of(store, owner, place.champion),
     )
     scored = cohort.read(store, subject, span, span.end_us)
-    summary = summaries.of_window(store, subject, span, scored)
+    summary = hours.of_window(store, subject, span, scored)
     findings = [
         *evaluate.of_columns(
             summary, subject.reference, owner.spec.monitor, matching.reference_of(store, subject, span)

@@ -8,7 +8,7 @@ import pyarrow.compute
 
 from podium.core import prediction, window
 from podium.measures.segments import condition
-from podium.monitor.checks import evaluate, groups, labels, summaries
+from podium.monitor.checks import evaluate, groups, hours, labels, summaries
 from podium.monitor.intake import window as log
 from podium.monitor.reviews import decisions
 from podium.store.store import Store
@@ -48,6 +48,7 @@ def of_window(store: Store, subject: summaries.Subject, span: window.Window, sco
     if features or later_us:
         earlier = window.Window(span.start_us - later_us, span.end_us - later_us)
         scored = read(store, subject, earlier, span.end_us, features)
+        hours.renew(store, subject, earlier, scored)
     scored = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
     known = summaries.usable(scored)
     by = {name: _column(known, name, subject) for name in features}

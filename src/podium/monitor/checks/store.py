@@ -1,15 +1,18 @@
-"""Rows of closed windows, their checks, and the daily summaries that windows are merged from."""
+"""Rows of closed windows, their checks, and the summaries of hours and days that windows are merged from."""
 
 from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Float,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     UniqueConstraint,
@@ -23,9 +26,12 @@ from podium.core import check, window
 from podium.measures.sketch import histogram, score_labels
 from podium.store import schema
 
+_AT_ONCE = 500
+"""Rows named in one statement."""
+
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What one version saw and scored on one day (or over a window) at an endpoint."""
+    """What one version saw and scored in some time at an endpoint."""
 
     rows: int
     numeric: dict[str, histogram.NumericSketch]
@@ -37,14 +43,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 summaries = Table(
-    "summaries",
+    "summary_parts",
     schema.metadata,
     Column("project", String(64), primary_key=True),
     Column("endpoint", String(64), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("day", String(10), primary_key=True),
-    Column("body", schema.Struct(Summary), nullable=False),
+    Column("hours", Integer, primary_key=True, autoincrement=False),
+    Column("start_us", schema.Instant, primary_key=True, autoincrement=False),
+    Column("rows", Integer, nullable=False),
+    Column("stamp", BigInteger),
+    Column("body", LargeBinary, nullable=False),
 )
+"""`hours`: 1 or 24. `stamp`: of the outcomes that are in it; none where a summary is older than stamps."""
 windows = Table(
     "windows",
     schema.metadata,
@@ -88,53 +98,88 @@ checks = Table(
 Index("checks_by_window", checks.c.project, checks.c.endpoint, checks.c.end_us)
 
 
-def find_summary(connection: Connection, project: str, endpoint: str, version: int, day: str) -> Summary | None:
-    """The stored summary of a day, if any."""
-    row = connection.execute(
-        select(summaries.c.body).where(
-            summaries.c.project == project,
-            summaries.c.endpoint == endpoint,
-            summaries.c.version == version,
-            summaries.c.day == day,
-        )
-    ).first()
-    found: Summary | None = None if row is None else row.body
-    return found
+HOUR, DAY = 1, 24
+"""The lengths of summaries, in hours."""
 
 
-def list_summaries(
-    connection: Connection,
-    project: str,
-    endpoint: str,
-    *,
-    version: int | None = None,
-    first_day: str = "",
-    last_day: str = "9999-12-31",
-) -> list[tuple[int, str, Summary]]:
-    """Version, day and summary of days, by day, then version."""
-    query = select(summaries.c.version, summaries.c.day, summaries.c.body).where(
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored summary without its content: of the hour or day that starts then, how many rows and which outcomes."""
+
+    hours: int
+    start_us: int
+    rows: int
+    stamp: int | None
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose summaries: a version's at an endpoint."""
+
+    project: str
+    endpoint: str
+    version: int
+
+
+_KEPT = [summaries.c[name] for name in Kept.__struct_fields__]
+
+
+def find_summaries(connection: Connection, whose: Address, hours: int, span: window.Window) -> list[Kept]:
+    """What is stored of the hours (or days) that start in a time, by time."""
+    query = select(*_KEPT).where(
+        *_of(whose, hours), summaries.c.start_us >= span.start_us, summaries.c.start_us < span.end_us
+    )
+    return [schema.to_struct(row, Kept) for row in connection.execute(query.order_by(summaries.c.start_us))]
+
+
+def read_summaries(connection: Connection, whose: Address, hours: int, span: window.Window) -> list[tuple[int, bytes]]:
+    """The start and content of the hours (or days) that start in a time, by time."""
+    query = select(summaries.c.start_us, summaries.c.body).where(
+        *_of(whose, hours), summaries.c.start_us >= span.start_us, summaries.c.start_us < span.end_us
+    )
+    return [(row.start_us, row.body) for row in connection.execute(query.order_by(summaries.c.start_us))]
+
+
+def list_days(
+    connection: Connection, project: str, endpoint: str, *, version: int | None = None, span: window.Window
+) -> list[tuple[int, int, bytes]]:
+    """Version, start and content of the days that start in a time, by day, then version."""
+    query = select(summaries.c.version, summaries.c.start_us, summaries.c.body).where(
         summaries.c.project == project,
         summaries.c.endpoint == endpoint,
-        summaries.c.day >= first_day,
-        summaries.c.day <= last_day,
+        summaries.c.hours == DAY,
+        summaries.c.start_us >= span.start_us,
+        summaries.c.start_us < span.end_us,
     )
     if version is not None:
         query = query.where(summaries.c.version == version)
-    rows = connection.execute(query.order_by(summaries.c.day, summaries.c.version))
-    return [(row.version, row.day, row.body) for row in rows]
+    rows = connection.execute(query.order_by(summaries.c.start_us, summaries.c.version))
+    return [(row.version, row.start_us, row.body) for row in rows]
 
 
-def keep_summary(connection: Connection, project: str, endpoint: str, version: int, day: str, body: Summary) -> None:
-    """Write a day's summary in place of the one before."""
-    there = (
-        summaries.c.project == project,
-        summaries.c.endpoint == endpoint,
-        summaries.c.version == version,
-        summaries.c.day == day,
-    )
-    connection.execute(delete(summaries).where(*there))
-    connection.execute(
-        insert(summaries).values(project=project, endpoint=endpoint, version=version, day=day, body=body)
+def keep_summaries(connection: Connection, whose: Address, made: Sequence[tuple[Kept, bytes]]) -> None:
+    """Write summaries in place of those before."""
+    for hours in (HOUR, DAY):
+        mine = [each for each, _ in made if each.hours == hours]
+        for at in range(0, len(mine), _AT_ONCE):
+            starts = [each.start_us for each in mine[at : at + _AT_ONCE]]
+            connection.execute(delete(summaries).where(*_of(whose, hours), summaries.c.start_us.in_(starts)))
+    fixed = msgspec.structs.asdict(whose)
+    if made:
+        connection.execute(
+            insert(summaries), [{**fixed, **msgspec.structs.asdict(each), "body": body} for each, body in made]
+        )
+
+
+def forget_hours(connection: Connection, whose: Address, before_us: int) -> None:
+    """Delete the hours that start before an instant; their days stay."""
+    connection.execute(delete(summaries).where(*_of(whose, HOUR), summaries.c.start_us < before_us))
+
+
+def _of(whose: Address, hours: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        summaries.c.project == whose.project,
+        summaries.c.endpoint == whose.endpoint,
+        summaries.c.version == whose.version,
+        summaries.c.hours == hours,
     )
 
 

@@ -1,21 +1,17 @@
-"""Daily summaries of what a version saw and scored; a window is the merge of its days."""
-
-from collections.abc import Iterator
+"""What a version saw and scored in some rows of the log, summarised."""
 
 import msgspec
 import numpy
 import pyarrow
 import pyarrow.compute
 
-from podium.core import model, prediction, reference, time, window
-from podium.core.errors import Invalid
+from podium.core import model, prediction, reference, window
 from podium.measures import rows as arrays
 from podium.measures.sketch import histogram, score_labels
+from podium.monitor.checks import parts
 from podium.monitor.checks import store as rows
 from podium.monitor.intake import window as log
 from podium.store.store import Store
-
-_DAY = 86_400_000_000
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,36 +23,9 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     reference: reference.Reference
 
-
-def of_window(store: Store, subject: Subject, span: window.Window, scored: pyarrow.Table) -> rows.Summary:
-    """The summary of a window: stored days are read, changed and new ones are made and kept.
-
-    `scored`: the version's rows of the window with outcomes known at its end (no features). The log only grows, so a
-    day with as many rows as were summarised has not changed.
-    """
-    whole: rows.Summary | None = None
-    at = scored.column("at").cast(pyarrow.int64()).to_numpy()
-    for start, end in _days(span):
-        mine = scored.filter(pyarrow.array((at >= start) & (at < end)))
-        part = _day(store, subject, window.Window(start, end), mine, span.end_us)
-        whole = part if whole is None else merge(whole, part)
-    if whole is None:
-        raise Invalid("A window covers some time.", field="window")
-    return whole
-
-
-def merge(one: rows.Summary, two: rows.Summary) -> rows.Summary:
-    """The summary of both."""
-    return rows.Summary(
-        rows=one.rows + two.rows,
-        numeric={name: histogram.merge_numeric(each, two.numeric[name]) for name, each in one.numeric.items()},
-        categorical={
-            name: histogram.merge_categorical(each, two.categorical[name]) for name, each in one.categorical.items()
-        },
-        score=histogram.merge_numeric(one.score, two.score),
-        labels=score_labels.merge(one.labels, two.labels),
-        as_of_us=max(one.as_of_us, two.as_of_us),
-    )
+    @property
+    def address(self) -> rows.Address:
+        return rows.Address(project=self.project, endpoint=self.endpoint, version=self.version)
 
 
 def labelled(scored: pyarrow.Table, subject: Subject) -> score_labels.ScoreLabels:
@@ -83,51 +52,10 @@ def numbers(column: pyarrow.ChunkedArray) -> arrays.Numbers:
     return numpy.asarray(column.cast(pyarrow.float64()).to_numpy(), dtype=numpy.float64)
 
 
-def _days(span: window.Window) -> Iterator[tuple[int, int]]:
-    start = span.start_us
-    while start < span.end_us:
-        end = min(span.end_us, (start // _DAY + 1) * _DAY)
-        yield start, end
-        start = end
-
-
-def _day(store: Store, subject: Subject, span: window.Window, scored: pyarrow.Table, as_of_us: int) -> rows.Summary:
-    day = time.from_us(span.start_us).date().isoformat()
-    complete = span.end_us - span.start_us == _DAY
-    address = (subject.project, subject.endpoint, subject.version, day)
-    kept = None
-    if complete:
-        with store.read() as connection:
-            kept = rows.find_summary(connection, *address)
-    if kept is not None and kept.rows == scored.num_rows and _same_bins(kept, subject.reference):
-        made = msgspec.structs.replace(kept, labels=labelled(scored, subject), as_of_us=as_of_us)
-    else:
-        made = _make(store, subject, span, scored, as_of_us)
-    if complete and made.rows and (kept is None or made.labels != kept.labels or made.rows != kept.rows):
-        with store.plumbing() as connection:
-            rows.keep_summary(connection, *address, made)
-    return made
-
-
-def _same_bins(kept: rows.Summary, before: reference.Reference) -> bool:
-    return kept.numeric.keys() == before.numeric.keys() and kept.categorical.keys() == before.categorical.keys()
-
-
-def _make(store: Store, subject: Subject, span: window.Window, scored: pyarrow.Table, as_of_us: int) -> rows.Summary:
-    query = log.Query(
-        model=subject.model.name,
-        endpoint=subject.endpoint,
-        from_us=span.start_us,
-        to_us=span.end_us,
-        as_of_us=as_of_us,
-        versions=(subject.version,),
-        columns=tuple(
-            prediction.FEATURE_PREFIX + name for name in (*subject.reference.numeric, *subject.reference.categorical)
-        ),
-    )
-    seen = log.read_rows(store, subject.project, query) if scored.num_rows else scored
+def pack(subject: Subject, scored: pyarrow.Table, seen: pyarrow.Table, as_of_us: int) -> parts.Part:
+    """The summary of rows as it is stored. `scored`: with their outcome; `seen`: the same with their features."""
     before = subject.reference
-    return rows.Summary(
+    made = rows.Summary(
         rows=scored.num_rows,
         numeric={name: histogram.numeric(feature_numbers(seen, name), known) for name, known in before.numeric.items()},
         categorical={
@@ -137,6 +65,34 @@ def _make(store: Store, subject: Subject, span: window.Window, scored: pyarrow.T
         labels=labelled(scored, subject),
         as_of_us=as_of_us,
     )
+    return parts.pack(made, before)
+
+
+def read(store: Store, subject: Subject, span: window.Window) -> pyarrow.Table:
+    """The subject's rows of a time with the features of its reference, by time."""
+    query = log.Query(
+        model=subject.model.name,
+        endpoint=subject.endpoint,
+        from_us=span.start_us,
+        to_us=span.end_us,
+        as_of_us=span.end_us,
+        versions=(subject.version,),
+        columns=tuple(
+            prediction.FEATURE_PREFIX + name for name in (*subject.reference.numeric, *subject.reference.categorical)
+        ),
+    )
+    return log.read_rows(store, subject.project, query)
+
+
+def instants(table: pyarrow.Table) -> numpy.typing.NDArray[numpy.int64]:
+    """When rows were made, in microseconds, shape [n]."""
+    return numpy.asarray(table.column("at").cast(pyarrow.int64()).to_numpy(), dtype=numpy.int64)
+
+
+def between(table: pyarrow.Table, span: window.Window) -> pyarrow.Table:
+    """The rows of a time, of rows in order of time."""
+    first, end = numpy.searchsorted(instants(table), [span.start_us, span.end_us])
+    return table.slice(first, end - first)
 
 
 def feature_numbers(seen: pyarrow.Table, name: str) -> arrays.Numbers:
