@@ -10,10 +10,9 @@ from typing import Any
 
 import msgspec
 import numpy
-import pyarrow
-import pyarrow.parquet
 
-from benches.check import accuracy, alarms, child, data, environments, floor
+from benches.check import accuracy, alarms, child, contest, data, environments, floor, page
+from podium.cli.bench import machine
 
 SIZES = {"1m": 1_000_000, "10m": 10_000_000}
 PARTS = ("speed", "peers", "accuracy", "alarms", "peers-alarms", "growth")
@@ -28,15 +27,28 @@ def main(arguments: Sequence[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     report = out / "monitor.json"
     found: dict[str, Any] = msgspec.json.decode(report.read_bytes()) if report.exists() else {}
-    found["machine"] = {"processors": len(_processors())}
+    failed = []
     for part in asked.only or PARTS:
         _say(f"== {part}")
-        _RUN[part](found, asked)
-        report.write_bytes(msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=2))
+        found["machine"] = machine.describe()
+        found.setdefault("load", {})[part] = found["machine"].busy_before
+        try:
+            _RUN[part](found, asked)
+        except (OSError, RuntimeError) as problem:  # one part's trouble must not cost the others' figures
+            _say(f"{part} has no figures: {problem}")
+            failed.append(part)
+        _keep(found, asked)
     _say(text := table(found))
     (out / "monitor.txt").write_text(text + "\n")
     _draw(found, out / "monitor.svg")
-    return 0
+    if asked.page is not None:
+        page.write(found, asked.page)
+    return 1 if failed else 0
+
+
+def _keep(found: dict[str, Any], asked: argparse.Namespace) -> None:
+    report: Path = asked.out / "monitor.json"
+    report.write_bytes(msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=2))
 
 
 def _asked(arguments: Sequence[str]) -> argparse.Namespace:
@@ -48,6 +60,8 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7, help="of the windows")
     parser.add_argument("--peer-repetitions", type=int, default=20)
     parser.add_argument("--limit", type=float, default=200.0, help="seconds of processor time that a peer may take")
+    parser.add_argument("--alarms-limit", type=float, default=100.0, help="the same for all its quiet windows together")
+    parser.add_argument("--page", type=Path, help="write the figures into this page")
     parser.add_argument("--peers", nargs="*", default=[each.name for each in environments.PEERS])
     parser.add_argument("--out", type=Path, default=child.ROOT / ".podium" / "bench")
     return parser.parse_args(list(arguments))
@@ -120,24 +134,12 @@ def _middle(runs: Sequence[child.Measured]) -> dict[str, float]:
 
 
 def _peers(found: dict[str, Any], asked: argparse.Namespace) -> None:
-    before, now = data.write(asked.out / "data", SIZES["1m"])
+    files = data.write(asked.out / "data", SIZES["1m"])
     place = found.setdefault("1m", {}).setdefault("peers", {})
     for peer in _chosen(asked):
-        python = environments.python_of(peer, asked.out / "peers")
-        if python is None:
-            place[peer.name] = {"s": None, "peak_mb": None, "said": "cannot be installed"}
-            continue
-        done = child.run([str(python), str(peer.script), str(before), str(now)], limit_s=asked.limit)
-        place[peer.name] = {
-            "s": done.wall_s,
-            "cpu_s": done.cpu_s,
-            "peak_mb": done.peak_mb,
-            "ended": done.ended and done.code == 0,
-            "exact": peer.exact,
-        }
-        if done.ended and done.code:
-            place[peer.name]["said"] = done.said[-300:]
-        _say(f"{peer.name:<16} {done.wall_s:7.1f} s  {done.cpu_s:7.1f} s cpu  {done.peak_mb:7.0f} MB  code {done.code}")
+        place[peer.name] = contest.timed(peer, asked.out / "peers", files, asked.limit)
+        _keep(found, asked)
+        _say(f"{peer.name:<16} {place[peer.name]}")
 
 
 def _chosen(asked: argparse.Namespace) -> list[environments.Peer]:
@@ -166,46 +168,22 @@ def _mean(by: dict[str, dict[str, float]]) -> float:
 
 
 def _peers_alarms(found: dict[str, Any], asked: argparse.Namespace) -> None:
-    """The same windows, fewer of them, for each peer: the share with any alarm under its defaults."""
+    """The same kinds of windows, fewer of them, for each peer: the share with any alarm under its defaults."""
+    folder = asked.out / "pairs"
+    shutil.rmtree(folder, ignore_errors=True)
+    places = contest.write_pairs(folder, asked.peer_repetitions, asked.seed)
     for peer in _chosen(asked):
-        python = environments.python_of(peer, asked.out / "peers")
-        by: dict[str, dict[str, float]] = {}
-        for at, kind in enumerate(alarms.KINDS):
-            for size in (1_000, 10_000):
-                folder = _pairs(asked.out / "pairs", kind, at, size, asked.peer_repetitions)
-                share = None if python is None else _share(peer, python, folder, asked.limit)
-                if share is not None:
-                    by.setdefault(kind, {})[str(size)] = share
+        counts = contest.alarmed(peer, asked.out / "peers", places, asked.alarms_limit)
+        by = {kind: {size: wrong / all_ for size, (wrong, all_) in sizes.items()} for kind, sizes in counts.items()}
+        for part in ("false_alarms", "false_alarms_by", "false_alarms_of"):
+            found.setdefault(part, {}).pop(peer.name, None)
         if by:
-            found.setdefault("false_alarms", {})[peer.name] = _mean(by)
-            found.setdefault("false_alarms_by", {})[peer.name] = by
+            found["false_alarms"][peer.name] = _mean(by)
+            found["false_alarms_by"][peer.name] = by
+            found["false_alarms_of"][peer.name] = sum(all_ for sizes in counts.values() for _, all_ in sizes.values())
+        _keep(found, asked)
         _say(f"{peer.name}: {by}")
-    shutil.rmtree(asked.out / "pairs", ignore_errors=True)
-
-
-def _pairs(folder: Path, kind: str, at: int, size: int, repetitions: int) -> Path:
-    place = folder / f"{at}-{size}"
-    place.mkdir(parents=True, exist_ok=True)
-    random = numpy.random.default_rng([7, at, size])
-    for number in range(repetitions):
-        for side in ("reference", "now"):
-            columns = alarms.table(random, kind, size)
-            plain = {
-                name: each.cast(pyarrow.string()) if pyarrow.types.is_dictionary(each.type) else each
-                for name, each in columns.items()
-            }
-            pyarrow.parquet.write_table(pyarrow.table(plain), place / f"{side}-{number:03}.parquet")
-    return place
-
-
-def _share(peer: environments.Peer, python: Path, folder: Path, limit_s: float) -> float | None:
-    """The share of windows with an alarm, of those that it looked at within its time."""
-    done = child.run([str(python), str(peer.script), str(folder)], limit_s=limit_s)
-    lines = [line for line in done.said.splitlines() if line.startswith('{"alarms"')]
-    if not lines:
-        return None
-    counts = msgspec.json.decode(lines[-1])["alarms"]
-    return float(numpy.mean([count > 0 for count in counts])) if counts else None
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _growth(found: dict[str, Any], _: argparse.Namespace) -> None:
@@ -300,12 +278,6 @@ def _draw(found: dict[str, Any], path: Path) -> None:
         },
     }
     path.write_text(vl_convert.vegalite_to_svg(msgspec.json.encode(spec).decode(), vl_version="5.20"))
-
-
-def _processors() -> set[int]:
-    import os  # noqa: PLC0415
-
-    return os.sched_getaffinity(0)
 
 
 def _say(text: str) -> None:

@@ -9,14 +9,22 @@ import pandas
 
 
 def main(look: Callable[[pandas.DataFrame, pandas.DataFrame], list[int]]) -> None:
-    """`FOLDER`, with reference-*.parquet and now-*.parquet in it, or the two files; prints alarms per window."""
-    if len(sys.argv) == 3:
-        pairs = [(Path(sys.argv[1]), Path(sys.argv[2]))]
-    else:
-        folder = Path(sys.argv[1])
-        pairs = [(one, folder / one.name.replace("reference", "now")) for one in sorted(folder.glob("reference-*"))]
-    found: list[int] = []
-    for before, now in pairs:
-        found += look(pandas.read_parquet(before), pandas.read_parquet(now))
-        sys.stderr.write(json.dumps({"alarms": found}) + "\n")
-    sys.stdout.write(json.dumps({"alarms": found}) + "\n")
+    """Two files; or folders, with reference-*.parquet and now-*.parquet in each, whose first pairs are looked at first.
+
+    After every pair a line says the alarms of each window so far, by folder: who is stopped has not looked in vain.
+    """
+    found: dict[str, list[int]] = {}
+    for name, before, now in _pairs(sys.argv[1:]):
+        found.setdefault(name, []).extend(look(pandas.read_parquet(before), pandas.read_parquet(now)))
+        sys.stdout.write(json.dumps({"alarms": found}) + "\n")
+        sys.stdout.flush()
+
+
+def _pairs(given: list[str]) -> list[tuple[str, Path, Path]]:
+    if not Path(given[0]).is_dir():
+        return [("files", Path(given[0]), Path(given[1]))]
+    every = [(one.name, one) for folder in given for one in Path(folder).glob("reference-*")]
+    return [
+        (one.parent.name, one, one.with_name(name.replace("reference", "now")))
+        for name, one in sorted(every, key=lambda each: (each[0], given.index(str(each[1].parent))))
+    ]
