@@ -172,6 +172,26 @@ def test_outcomes_are_received_once_and_the_latest_counts(store: Store) -> None:
     assert whole(store, matured=True).num_rows == 2
 
 
+@pytest.mark.parametrize(("days", "counts"), [(-30, False), (-8, False), (-6, True), (0, True), (8, True), (400, True)])
+def test_when_an_outcome_came_says_alone_whether_it_counts(store: Store, days: int, counts: bool) -> None:
+    """The same row in a long window and in a short one, its outcome known long before or after: one answer."""
+    document = production.start(store)
+    for day in (0, 40):
+        production.send(store, production.traffic(store, document, 10, day=day).table, f"s{day}")
+    made_us = production.START_US + 40 * production.DAY_US
+    known = outcome.Outcome(value=1.0, at_us=made_us + days * production.DAY_US, key="f-0-40-0")
+    actions.receive_outcomes(store, production.SYSTEM, "delay", [known])
+    compaction.compact(store, "flights", "delay")
+    as_of_us = made_us + 500 * production.DAY_US
+    for start_us in (production.START_US, made_us - production.DAY_US, made_us):
+        query = window.Query(
+            model="delay", endpoint="delay", from_us=start_us, to_us=made_us + 1, as_of_us=as_of_us, columns=()
+        )
+        found = window.read_window(store, "flights", query)
+        assert found["outcome"].to_pylist()[-1] == (1.0 if counts else None)
+        assert window.read_window(store, "flights", msgspec.structs.replace(query, matured=True)).num_rows == counts
+
+
 def test_outcomes_must_make_sense(store: Store) -> None:
     production.start(store)
     for wrong in (

@@ -23,7 +23,8 @@ _MEMORY = "1GB"
 _EARLY_US = 7 * 86_400_000_000
 """An outcome cannot be known before its prediction is made; a week allows for clocks that say otherwise.
 
-So that the outcomes of earlier years are not read again for each window."""
+What was known earlier is not the row's outcome, in whichever window it is read: so the outcomes of earlier years need
+not be read again for each window. How late an outcome comes does not matter."""
 _NEEDED = """
 create temp table hits as
 select prediction_id, key, outcome, known_us, batch, position from known
@@ -32,8 +33,10 @@ where prediction_id in (select prediction_id from asked) or key in (select key f
 _LATEST = """
 with found as (
     select asked.place, hits.* from hits join asked on hits.prediction_id = asked.prediction_id
+    where hits.known_us >= asked.earliest_us
     union all
-    select asked.place, hits.* from hits join asked on hits.key = asked.key where hits.prediction_id is null
+    select asked.place, hits.* from hits join asked on hits.key = asked.key
+    where hits.prediction_id is null and hits.known_us >= asked.earliest_us
 )
 select place,
        arg_max(outcome, {'known_us': known_us, 'batch': batch, 'position': position}) as outcome,
@@ -93,7 +96,7 @@ def first(store: Store, project: str, query: Query, limit: int) -> Query:
 
 
 def with_outcomes(store: Store, project: str, query: Query, found: pyarrow.Table) -> pyarrow.Table:
-    """The rows (prediction_id, key) with `outcome` and `outcome_at`; with `query.matured` those only that have one."""
+    """The rows (prediction_id, key, at) with `outcome` and `outcome_at`; with `query.matured` only those with one."""
     values, instants = _outcomes(store, project, query, found)
     whole = _attach(found, values, instants)
     return whole.filter(pyarrow.compute.is_valid(whole.column("outcome"))) if query.matured else whole
@@ -148,6 +151,7 @@ def _outcomes(store: Store, project: str, query: Query, found: pyarrow.Table) ->
             "place": pyarrow.array(range(count), pyarrow.int64()),
             "prediction_id": found.column("prediction_id"),
             "key": found.column("key"),
+            "earliest_us": pyarrow.compute.subtract(found.column("at").cast(pyarrow.int64()), _EARLY_US),
         }
     )
     with duckdb.connect(config={"memory_limit": _MEMORY}) as connection:
