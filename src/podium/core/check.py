@@ -46,6 +46,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     weight: float | None = None
     """The share of the feature in what all features add to the model's scores; None where that is not known."""
+    said: str = ""
+    """What changed in the column, in words from the data."""
 
 
 class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,16 @@ from podium.core import project, season, time
 from podium.core.errors import Invalid
 from podium.core.signature import Task
 
-LIMITS = ("label_selection", "fairness_gap", "segment_excess", "estimated_drop", "weighted_psi")
+LIMITS = (
+    "drift_moved",
+    "estimated_drop",
+    "fairness_gap",
+    "label_selection",
+    "out_of_range",
+    "segment_excess",
+    "vanished",
+    "weighted_psi",
+)
 """Limits of 0 or more."""
 FAIRNESS = ("calibration", "demographic_parity", "equal_opportunity", "equalised_odds")
 ESTIMABLE = ("accuracy", "auc", "average_precision", "brier", "cost_per_row", "f1", "log_loss", "precision", "recall")

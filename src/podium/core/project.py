@@ -236,6 +236,13 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     segment_excess: float = 0.0
     """Largest tolerated relative excess of loss in a segment over all other rows. Segments of one or two features are
     searched by themselves. Off by default."""
+    drift_moved: float = 0.0
+    """Largest tolerated share of rows that moved in a feature (Kolmogorov-Smirnov; total variation of categories), the
+    effect that `podium check` measures. Off by default."""
+    out_of_range: float = 0.0
+    """Largest tolerated share of rows outside the range that training saw. Off by default."""
+    vanished: float = 0.0
+    """Largest tolerated share that categories had which do not come any more. Off by default."""
     weighted_psi: float = 0.0
     """Largest tolerated drift of all features together (the mean of their PSI, each weighted by its share in the
     scores). Off by default."""

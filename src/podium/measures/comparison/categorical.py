@@ -88,7 +88,7 @@ def findings(
             effect=found.get("moved"),
             floor=rule.effect,
             p_value=found.get("p_value"),
-            said=_said(before, now),
+            said=said(before, now),
             enough=enough,
         ),
         numeric.missing(name, (before.nulls, before.nulls + sum(old)), (now.nulls, now.rows), rule),
@@ -105,15 +105,27 @@ def _unseen(name: str, before: reference.CategoryReference, now: histogram.Categ
     """
     old, rows = sum(before.counts.values()) + before.other, sum(now.counts.values()) + now.new
     once = before.other + sum(count == 1 for count in before.counts.values())
-    names = sorted(now.unseen.items(), key=lambda item: (-item[1], item[0]))
     return Finding(
         column=name,
         measure=Measure.UNSEEN,
         effect=max(0.0, now.new / rows - once / old),
         floor=rule.unseen,
         p_value=_chance(now, once, old, rows),
-        said="new: " + _list([(each, count / rows) for each, count in names], len(names) - _SHOWN + bool(now.unnamed)),
+        said=said_new(now),
     )
+
+
+def said_new(now: histogram.CategorySketch) -> str:
+    """The new categories in words, the most frequent first; empty without any.
+
+    >>> before = reference.CategoryReference(counts={"a": 5}, other=0, nulls=0)
+    >>> said_new(histogram.of_counts({"a": 3, "z": 1}, 0, 0, before))
+    'new: z 25%'
+    """
+    names, rows = sorted(now.unseen.items(), key=lambda item: (-item[1], item[0])), sum(now.counts.values()) + now.new
+    if not names:
+        return ""
+    return "new: " + _list([(each, count / rows) for each, count in names], len(names) - _SHOWN + bool(now.unnamed))
 
 
 def _chance(now: histogram.CategorySketch, once: int, old: int, rows: int) -> float:
@@ -127,7 +139,13 @@ def _chance(now: histogram.CategorySketch, once: int, old: int, rows: int) -> fl
     return min(1.0, 2 * largest, 2 * rate.rate(once, old, lumps, rows) if lumps * old > once * rows else 1.0)
 
 
-def _said(before: reference.CategoryReference, now: histogram.CategorySketch) -> str:
+def said(before: reference.CategoryReference, now: histogram.CategorySketch) -> str:
+    """What changed, in words.
+
+    >>> before = reference.CategoryReference(counts={"a": 5, "b": 5}, other=0, nulls=0)
+    >>> said(before, histogram.of_counts({"a": 9, "b": 1}, 0, 0, before))
+    'a 50% → 90%'
+    """
     old, new = sum(before.counts.values()) + before.other, sum(now.counts.values()) + now.new
     if not old or not new:
         return ""

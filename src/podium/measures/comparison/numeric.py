@@ -91,7 +91,7 @@ def findings(
         effect=found.get("ks"),
         floor=rule.effect,
         p_value=found.get("p_value"),
-        said=_said(before, now, quantiles),
+        said=said(before, now, quantiles),
         enough=enough,
     )
     made = [drift, missing(name, (before.nulls, before.nulls + old), (now.nulls + now.infinite, now.rows), rule)]
@@ -130,7 +130,15 @@ def _outside(name: str, before: reference.NumericReference, now: histogram.Numer
     )
 
 
-def _said(before: reference.NumericReference, now: histogram.NumericSketch, quantiles: Quantiles | None) -> str:
+def said(before: reference.NumericReference, now: histogram.NumericSketch, quantiles: Quantiles | None) -> str:
+    """What changed, in words; with `quantiles` of now also whether the unit did.
+
+    >>> before = reference.NumericReference(edges=(1.0,), counts=(4, 4), nulls=0, minimum=0.0, maximum=3.0, mean=1.5,
+    ...     deviation=1.0)
+    >>> now = histogram.numeric(numpy.array([2.0, 2.0]), before)
+    >>> said(before, now, None)
+    'always 2 now'
+    """
     if constant.constant(now.minimum, now.maximum) and not constant.constant(before.minimum, before.maximum):
         return f"always {number(now.minimum or 0.0)} now"
     changed = unit.unit(reference_quantiles(before), quantiles) if quantiles and sum(before.counts) else None

@@ -14,8 +14,9 @@ class Vanished(NamedTuple):
     p_value: float
 
 
-def vanished(before: Mapping[str, int], now: Mapping[str, int]) -> Vanished:
-    """Compare counts per category, of the reference and of now, over rows that have a value.
+def vanished(before: Mapping[str, int], now: Mapping[str, float]) -> Vanished:
+    """Compare counts per category, of the reference and of now, over rows that have a value. Counts of now may be those
+    of independent rows, and so not whole.
 
     By chance, all rows of a category fall into the reference with probability (n / (n + m))^rows or less; corrected for
     the number of categories by Bonferroni.

@@ -147,7 +147,8 @@ def _part(each: check.Check, said: Around) -> str:
     elif each.kind in _OF_INPUTS and said.against != _TRAINING:
         where = "before"
     before = f", {where} {each.reference:.4g}" if each.reference else ""
-    return f"{name} {each.value:.4g} (limit {each.limit:.4g}{before})"
+    words = f"; {each.said}" if each.said else ""
+    return f"{name} {each.value:.4g} (limit {each.limit:.4g}{before}{words})"
 
 
 def _size(each: check.Check) -> float:

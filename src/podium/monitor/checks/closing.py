@@ -12,7 +12,18 @@ from podium.deploy.packaging import manifest
 from podium.manage.registry import store as registry
 from podium.monitor.alerts import actions as alerts
 from podium.monitor.alerts import message
-from podium.monitor.checks import cohort, estimates, evaluate, groups, hours, labels, matching, summaries
+from podium.monitor.checks import (
+    cohort,
+    estimates,
+    evaluate,
+    finding,
+    groups,
+    hours,
+    inputs,
+    labels,
+    matching,
+    summaries,
+)
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 from podium.store.transaction import Transaction
@@ -45,9 +56,7 @@ def close(
     scored = cohort.read(store, subject, span, span.end_us)
     summary = hours.of_window(store, subject, span, scored)
     findings = [
-        *evaluate.of_columns(
-            summary, subject.reference, owner.spec.monitor, matching.reference_of(store, subject, span)
-        ),
+        *inputs.of_columns(summary, subject.reference, owner.spec.monitor, matching.reference_of(store, subject, span)),
         *_of_scores(subject, summary, scored),
         *_of_rows(subject, cohort.of_window(store, subject, span, scored)),
     ]
@@ -62,7 +71,7 @@ def reference_of(store: Store, owner: model.Model, version: int) -> reference.Re
     return msgspec.json.decode(store.blobs.get(described.file(bundles.REFERENCE).digest), type=reference.Reference)
 
 
-def _of_rows(subject: summaries.Subject, judged: cohort.Cohort) -> Iterator[evaluate.Finding]:
+def _of_rows(subject: summaries.Subject, judged: cohort.Cohort) -> Iterator[finding.Finding]:
     """What the rows say whose outcome is complete."""
     spec = subject.model.spec
     yield from evaluate.of_outcomes(judged.labelled, subject.reference, spec)
@@ -72,7 +81,7 @@ def _of_rows(subject: summaries.Subject, judged: cohort.Cohort) -> Iterator[eval
     yield from labels.of_selection(known, summaries.numbers(judged.scored.column("score")), spec)
 
 
-def _of_scores(subject: summaries.Subject, summary: rows.Summary, scored: pyarrow.Table) -> Iterator[evaluate.Finding]:
+def _of_scores(subject: summaries.Subject, summary: rows.Summary, scored: pyarrow.Table) -> Iterator[finding.Finding]:
     """What the scores alone say, before outcomes are known."""
     finite = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
     thresholds = finite.column("threshold").drop_null()
@@ -87,7 +96,7 @@ def _keep(  # noqa: PLR0913 - a window and what it found
     place: endpoint.Endpoint,
     span: window.Window,
     counts: tuple[int, int],
-    findings: list[evaluate.Finding],
+    findings: list[finding.Finding],
     owner: model.Model | None = None,
 ) -> check.ClosedWindow:
     with store.write(caller) as tx:
@@ -130,7 +139,7 @@ def _keep(  # noqa: PLR0913 - a window and what it found
 
 
 def _checks(
-    tx: Transaction, place: endpoint.Endpoint, span: window.Window, findings: list[evaluate.Finding]
+    tx: Transaction, place: endpoint.Endpoint, span: window.Window, findings: list[finding.Finding]
 ) -> list[check.Check]:
     return [
         check.Check(
@@ -150,8 +159,9 @@ def _checks(
             low=each.low,
             high=each.high,
             weight=each.weight,
+            said=each.said,
         )
-        for each, state in zip(findings, evaluate.states(findings), strict=True)
+        for each, state in zip(findings, finding.states(findings), strict=True)
     ]
 
 

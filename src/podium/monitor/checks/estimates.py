@@ -7,7 +7,7 @@ from podium.core.check import CheckKind
 from podium.measures import rows as arrays
 from podium.measures.estimates import cbpe, isotonic, support
 from podium.measures.performance import by_name
-from podium.monitor.checks import evaluate
+from podium.monitor.checks import evaluate, finding
 from podium.monitor.checks.store import Summary
 
 
@@ -17,7 +17,7 @@ def of_scores(
     summary: Summary,
     before: reference.Reference,
     spec: project.Project,
-) -> Iterator[evaluate.Finding]:
+) -> Iterator[finding.Finding]:
     """The primary metric as it probably is on a window's rows, against the test split; hidden off training's support.
 
     `scores`: of all rows of the window, finite, shape [n]. Broken when the estimate is past the limit and its whole

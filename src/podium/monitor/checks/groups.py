@@ -9,7 +9,7 @@ from podium.measures import rows as arrays
 from podium.measures.fairness import by_name as fairness
 from podium.measures.performance import by_name
 from podium.measures.segments import condition, worst
-from podium.monitor.checks import evaluate
+from podium.monitor.checks import evaluate, finding
 
 SHOWN = 5
 """At most so many segments are told of in a window, the most certain first."""
@@ -25,7 +25,7 @@ def columns(spec: project.Project, before: reference.Reference) -> tuple[str, ..
 
 def of_fairness(
     rows: evaluate.Labelled, by: Mapping[str, condition.Column], spec: project.Project
-) -> Iterator[evaluate.Finding]:
+) -> Iterator[finding.Finding]:
     """Each asked measure between the groups of each asked feature; rows that wait for a person's decision left out.
 
     Broken when the gap is larger than the limit and surely not 0, all these checks taken together (Bonferroni).
@@ -41,7 +41,7 @@ def of_fairness(
         if target.size >= limits.min_rows and (act is not None or name == "calibration"):
             groups = by[column] if keep is None else by[column][keep]
             found = fairness.gap(name, fairness.Scored(target, score, act), groups, sure).difference
-        yield evaluate.Finding(
+        yield finding.Finding(
             kind=CheckKind.FAIRNESS,
             measure=name,
             column=column,
@@ -61,7 +61,7 @@ def of_segments(
     by: Mapping[str, condition.Column],
     before: reference.Reference,
     spec: project.Project,
-) -> Iterator[evaluate.Finding]:
+) -> Iterator[finding.Finding]:
     """The worst segments by the primary metric's loss (log loss or MAE where it has none per row).
 
     A segment is broken when its loss exceeds that of all other rows by more than the limit, and surely exceeds it; it
@@ -80,7 +80,7 @@ def of_segments(
         found = worst.worst(by, losses, parts=condition.of_reference(before))
         over = [each for each in found if each.excess.value > limits.segment_excess * abs(each.elsewhere)][:SHOWN]
     for each in over:
-        yield evaluate.Finding(
+        yield finding.Finding(
             kind=CheckKind.SEGMENT,
             measure=measure.name,
             column=str(each)[:_LONGEST],
@@ -96,8 +96,8 @@ def of_segments(
         yield _well(measure, rows.target, limits.segment_excess, enough=enough)
 
 
-def _well(measure: by_name.Measure, target: arrays.Numbers, limit: float, *, enough: bool) -> evaluate.Finding:
-    return evaluate.Finding(
+def _well(measure: by_name.Measure, target: arrays.Numbers, limit: float, *, enough: bool) -> finding.Finding:
+    return finding.Finding(
         kind=CheckKind.SEGMENT,
         measure=measure.name,
         column=None,

@@ -6,7 +6,7 @@ from podium.core import project, time
 from podium.core.check import CheckKind
 from podium.measures import rows as arrays
 from podium.measures.labels import selection
-from podium.monitor.checks import evaluate
+from podium.monitor.checks import finding
 
 
 def window_us(spec: project.Project) -> int:
@@ -14,7 +14,7 @@ def window_us(spec: project.Project) -> int:
     return int(time.parse_duration(spec.monitor.label_window, "monitor.label_window").total_seconds() * 1_000_000)
 
 
-def of_selection(labelled: arrays.Truths, scores: arrays.Numbers, spec: project.Project) -> Iterator[evaluate.Finding]:
+def of_selection(labelled: arrays.Truths, scores: arrays.Numbers, spec: project.Project) -> Iterator[finding.Finding]:
     """How far the share of rows with an outcome differs between low, middle and high scores of a complete cohort.
 
     `labelled`: which rows have an outcome; `scores`: finite; shapes [n]. Only with a `label_window`: before outcomes
@@ -25,7 +25,7 @@ def of_selection(labelled: arrays.Truths, scores: arrays.Numbers, spec: project.
         return
     enough = scores.size >= limits.min_rows and bool(labelled.any())
     found = selection.by_score(labelled, scores, spec.metrics.confidence).shares.difference if enough else None
-    yield evaluate.Finding(
+    yield finding.Finding(
         kind=CheckKind.QUALITY,
         measure="label_selection",
         column=None,

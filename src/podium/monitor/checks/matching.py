@@ -61,6 +61,7 @@ def _numeric(known: reference.NumericReference, seen: Sequence[histogram.Numeric
         known,
         counts=tuple(counts.sum(axis=0).tolist()),
         nulls=sum(each.nulls for each in seen),
+        mean=sum(each.total for each in seen) / int(counts.sum()) if counts.sum() else known.mean,
         dispersion=_spread(counts),
         null_dispersion=_spread(nulls),
     )

@@ -15,6 +15,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    Text,
     UniqueConstraint,
     delete,
     insert,
@@ -94,6 +95,7 @@ checks = Table(
     Column("low", Float),
     Column("high", Float),
     Column("weight", Float),
+    Column("said", Text, nullable=False, server_default=""),
 )
 Index("checks_by_window", checks.c.project, checks.c.endpoint, checks.c.end_us)
 

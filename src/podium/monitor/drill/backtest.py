@@ -8,7 +8,7 @@ import numpy
 
 from podium.core import drill, project
 from podium.core.signature import Signature
-from podium.monitor.checks import evaluate
+from podium.monitor.checks import finding
 from podium.monitor.drill import faults, judge
 from podium.monitor.drill.judge import Broken
 from podium.monitor.drill.traffic import Traffic
@@ -48,7 +48,7 @@ class BackTest:
     def _under(
         self, fault: faults.Fault, draw: Callable[[], Traffic], before: judge.Known, spec: project.Project
     ) -> dict[Key, int | None]:
-        def findings(rows: Traffic) -> list[evaluate.Finding]:
+        def findings(rows: Traffic) -> list[finding.Finding]:
             return judge.of_features(rows, before, self._signature, spec)
 
         quiet = [judge.broken(findings(draw())) for _ in range(spec.monitor.last_windows())]

@@ -15,7 +15,7 @@ from podium.measures.business import cost
 from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import evaluate, matching
+from podium.monitor.checks import evaluate, finding, inputs, matching
 from podium.monitor.checks.store import Summary
 from podium.monitor.drill import traffic
 from podium.monitor.drill.traffic import Traffic
@@ -93,13 +93,13 @@ def by_season(
     )
 
 
-def of_features(rows: Traffic, known: Known, signature: Signature, spec: project.Project) -> list[evaluate.Finding]:
+def of_features(rows: Traffic, known: Known, signature: Signature, spec: project.Project) -> list[finding.Finding]:
     """What a window of these rows says of features and scores."""
     summary = _summary(rows, known.trained, signature)
-    return list(evaluate.of_columns(summary, known.trained, spec.monitor, known.against(rows)))
+    return list(inputs.of_columns(summary, known.trained, spec.monitor, known.against(rows)))
 
 
-def findings(rows: Traffic, before: Known, signature: Signature, spec: project.Project) -> list[evaluate.Finding]:
+def findings(rows: Traffic, before: Known, signature: Signature, spec: project.Project) -> list[finding.Finding]:
     """All that a window of these rows says."""
     known = numpy.isfinite(rows.target)
     act = _acts(rows)
@@ -112,9 +112,9 @@ def findings(rows: Traffic, before: Known, signature: Signature, spec: project.P
     return [*of_features(rows, before, signature, spec), *evaluate.of_outcomes(labelled, before.trained, spec)]
 
 
-def broken(found: list[evaluate.Finding]) -> Broken:
+def broken(found: list[finding.Finding]) -> Broken:
     """The checks that break in a window."""
-    states = evaluate.states(found)
+    states = finding.states(found)
     return frozenset(
         (each.measure, each.column) for each, state in zip(found, states, strict=True) if state is CheckState.BROKEN
     )

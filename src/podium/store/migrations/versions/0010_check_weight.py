@@ -1,4 +1,4 @@
-"""How much a check's feature weighs in the model's scores."""
+"""How much a check's feature weighs in the model's scores, and what changed in it in words."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,9 @@ down_revision = "0009_drills"
 
 def upgrade() -> None:
     op.add_column("checks", sa.Column("weight", sa.Float))
+    op.add_column("checks", sa.Column("said", sa.Text, nullable=False, server_default=""))
 
 
 def downgrade() -> None:
+    op.drop_column("checks", "said")
     op.drop_column("checks", "weight")

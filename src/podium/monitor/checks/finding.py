@@ -1,0 +1,49 @@
+"""A check before it is kept, and which of a window's checks are broken. Pure."""
+
+import msgspec
+
+from podium.core.check import CheckKind, CheckState
+from podium.measures.drift import discoveries
+
+FALSE_DISCOVERIES = 0.01
+"""At most this share of the columns called broken in a window is so by chance."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One check before it has an id: `limit` is in the unit of `value`."""
+
+    kind: CheckKind
+    measure: str
+    column: str | None
+    value: float | None
+    reference: float | None
+    limit: float
+    rows: int
+    over: bool
+    """The limit is broken, chance or not."""
+    p_value: float | None = None
+    """How likely by chance; None where the interval already says."""
+    low: float | None = None
+    high: float | None = None
+    enough: bool = True
+    weight: float | None = None
+    """The share of the feature in the model's scores, where that is known."""
+    said: str = ""
+    """What changed, in words from the data."""
+
+
+def states(findings: list[Finding]) -> list[CheckState]:
+    """The state of each finding: broken only if over its limit and, among all columns at once, no chance finding.
+
+    Findings with p-values are controlled together; those of outcomes rest on their own interval.
+    """
+    tested = [place for place, each in enumerate(findings) if each.enough and each.p_value is not None]
+    believed = discoveries.discoveries([findings[place].p_value or 0.0 for place in tested], FALSE_DISCOVERIES)
+    chance = {place for place, sure in zip(tested, believed, strict=True) if not sure}
+    return [_state(each, chance=place in chance) for place, each in enumerate(findings)]
+
+
+def _state(finding: Finding, *, chance: bool) -> CheckState:
+    if not finding.enough:
+        return CheckState.NOT_ENOUGH_DATA
+    return CheckState.BROKEN if finding.over and not chance else CheckState.OK

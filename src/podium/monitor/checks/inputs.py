@@ -1,0 +1,269 @@
+"""Checks of what goes in and what comes out, before outcomes are known: features and scores, from summaries. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy
+
+from podium.core import project, reference
+from podium.core.check import CheckKind
+from podium.measures.comparison import categorical as words
+from podium.measures.comparison import numeric as numbers
+from podium.measures.drift import discoveries, dispersion, kolmogorov_smirnov, psi, total_variation, weighted
+from podium.measures.quality import missing_rate, new_categories, out_of_range, vanished
+from podium.measures.sketch import histogram
+from podium.monitor.checks.finding import Finding
+from podium.monitor.checks.store import Summary
+
+Cells = tuple[Sequence[int], Sequence[int]]
+"""Counts before and now."""
+_PSI = (CheckKind.DRIFT, "psi")
+
+
+def of_columns(
+    summary: Summary,
+    trained: reference.Reference,
+    limits: project.MonitorPart,
+    against: reference.Reference | None,
+) -> Iterator[Finding]:
+    """Drift, missing values and new categories of every feature, drift of the score, and drift of all together.
+
+    `against`: what features and scores are compared with, on the bins of `trained`: that itself, or history that
+    matches; None where there is none, so that nothing can be said. New categories are those that training never saw.
+    """
+    found = [
+        msgspec.structs.replace(each, weight=trained.importance.get(each.column or ""))
+        for each in _of_columns(summary, trained, limits, against)
+    ]
+    yield from found
+    if limits.weighted_psi > 0:
+        drift = {each.column: each for each in found if (each.kind, each.measure) == _PSI and each.column}
+        yield _weighted(drift, trained.importance, limits.weighted_psi)
+
+
+def _of_columns(
+    summary: Summary,
+    trained: reference.Reference,
+    limits: project.MonitorPart,
+    against: reference.Reference | None,
+) -> Iterator[Finding]:
+    enough = summary.rows >= limits.min_rows and against is not None
+    before = against or trained
+    for name, known in before.numeric.items():
+        look = _Look(name, limits, before.window_rows, enough)
+        yield from _numeric(look, known, summary.numeric[name])
+    for name, categories in before.categorical.items():
+        look = _Look(name, limits, before.window_rows, enough)
+        yield from _categorical(look, categories, summary.categorical[name])
+        if limits.new_categories > 0:
+            some = summary.rows >= limits.min_rows
+            yield _new(name, trained.categorical[name], summary.categorical[name], limits, some)
+    scores = (before.score.counts, summary.score.counts)
+    spread = dispersion.scaled(before.score.dispersion, sum(scores[1]), before.window_rows)
+    yield from _drift(CheckKind.SCORE_DRIFT, None, scores, limits.score_psi, spread, enough)
+
+
+class _Look(NamedTuple):
+    """A look at one column."""
+
+    column: str
+    limits: project.MonitorPart
+    window_rows: float
+    """Rows of a window at which dispersions were measured."""
+    enough: bool
+
+
+def _numeric(look: _Look, known: reference.NumericReference, seen: histogram.NumericSketch) -> Iterator[Finding]:
+    spread = dispersion.scaled(known.dispersion, sum(seen.counts), look.window_rows)
+    cells, said = (known.counts, seen.counts), numbers.said(known, seen, None)
+    yield from _worded(_drift(CheckKind.DRIFT, look.column, cells, look.limits.drift_psi, spread, look.enough), said)
+    if look.limits.drift_moved > 0:
+        gap = kolmogorov_smirnov.kolmogorov_smirnov(*cells)
+        yield _moved(look, cells, None if gap is None else gap.value, spread, said)
+    nulls = (known.nulls, known.nulls + sum(known.counts)), (seen.nulls, seen.rows)
+    null_spread = dispersion.scaled(known.null_dispersion, seen.rows, look.window_rows)
+    yield from _missing(look.column, *nulls, look.limits, null_spread, look.enough)
+    if look.limits.out_of_range > 0:
+        yield _outside(look, known, seen, spread)
+
+
+def _categorical(look: _Look, known: reference.CategoryReference, seen: histogram.CategorySketch) -> Iterator[Finding]:
+    cells, said = words.cells(known, seen), words.said(known, seen)
+    spread = dispersion.scaled(known.dispersion, sum(cells[1]), look.window_rows)
+    yield from _worded(_drift(CheckKind.DRIFT, look.column, cells, look.limits.drift_psi, spread, look.enough), said)
+    if look.limits.drift_moved > 0:
+        yield _moved(look, cells, total_variation.total_variation(*cells), spread, said)
+    nulls = (known.nulls, known.nulls + sum(cells[0])), (seen.nulls, seen.rows)
+    null_spread = dispersion.scaled(known.null_dispersion, seen.rows, look.window_rows)
+    yield from _missing(look.column, *nulls, look.limits, null_spread, look.enough)
+    if look.limits.vanished > 0:
+        yield _vanished(look, known, seen, spread)
+
+
+def _worded(found: Iterator[Finding], said: str) -> Iterator[Finding]:
+    for each in found:
+        yield msgspec.structs.replace(each, said=said)
+
+
+def _moved(look: _Look, cells: Cells, moved: float | None, spread: float, said: str) -> Finding:
+    """The share of rows that moved, the effect of `podium check`; tested as the stability index is."""
+    tested = psi.psi(*cells, spread) if look.enough else None
+    value = moved if tested is not None else None
+    return Finding(
+        kind=CheckKind.DRIFT,
+        measure="moved",
+        column=look.column,
+        value=value,
+        reference=0.0,
+        limit=look.limits.drift_moved,
+        rows=int(numpy.sum(cells[1])),
+        over=value is not None and value > look.limits.drift_moved,
+        p_value=1.0 if tested is None else tested.p_value,
+        enough=value is not None,
+        said=said,
+    )
+
+
+def _outside(look: _Look, known: reference.NumericReference, seen: histogram.NumericSketch, spread: float) -> Finding:
+    """Values below or above all of training's; a window of n rows counts as n / spread."""
+    old, new = sum(known.counts), sum(seen.counts)
+    enough = look.enough and new > 0 and known.minimum is not None
+    value = (seen.below + seen.above) / new if enough else None
+    sure = max(1, int(new / spread))
+    chances = [out_of_range.chance(int(each / spread), sure, old) for each in (seen.below, seen.above)]
+    return Finding(
+        kind=CheckKind.QUALITY,
+        measure="out_of_range",
+        column=look.column,
+        value=value,
+        reference=0.0,
+        limit=look.limits.out_of_range,
+        rows=new,
+        over=value is not None and value > look.limits.out_of_range,
+        p_value=min(1.0, 2 * min(chances)),
+        enough=enough,
+    )
+
+
+def _vanished(
+    look: _Look, known: reference.CategoryReference, seen: histogram.CategorySketch, spread: float
+) -> Finding:
+    """Categories that training knew and that do not come any more, by the share of rows that they had."""
+    rows = sum(seen.counts.values()) + seen.new
+    now = {name: count / spread for name, count in (*seen.counts.items(), ("", seen.new)) if count}
+    gone = vanished.vanished(known.counts, now)
+    enough = look.enough and rows > 0
+    return Finding(
+        kind=CheckKind.QUALITY,
+        measure="vanished",
+        column=look.column,
+        value=gone.share if enough else None,
+        reference=0.0,
+        limit=look.limits.vanished,
+        rows=rows,
+        over=enough and gone.share > look.limits.vanished,
+        p_value=gone.p_value,
+        enough=enough,
+        said=words.said(known, seen),
+    )
+
+
+def _weighted(drift: Mapping[str, Finding], importance: Mapping[str, float], limit: float) -> Finding:
+    """Drift of all features together; nothing is known where importances are not, or where one could not be judged."""
+    known = {name: each.value for name, each in drift.items() if each.value is not None and each.enough}
+    some = all(name in known for name, share in importance.items() if share > 0.0)
+    value = weighted.weighted(known, importance) if importance and some else None
+    return Finding(
+        kind=CheckKind.DRIFT,
+        measure="weighted_psi",
+        column=None,
+        value=value,
+        reference=0.0,
+        limit=limit,
+        rows=max((each.rows for each in drift.values()), default=0),
+        over=value is not None and value > limit,
+        p_value=discoveries.simes([1.0 if each.p_value is None else each.p_value for each in drift.values()]),
+        enough=value is not None,
+    )
+
+
+def _drift(
+    kind: CheckKind,
+    column: str | None,
+    cells: Cells,
+    limit: float,
+    spread: float,
+    enough: bool,  # noqa: FBT001
+) -> Iterator[Finding]:
+    """`cells`: counts before and now; `spread`: how much more a quiet window varies than by chance."""
+    if limit <= 0:
+        return
+    before, now = cells
+    found = psi.psi(before, now, spread) if enough else None
+    yield Finding(
+        kind=kind,
+        measure="psi",
+        column=column,
+        value=None if found is None else max(0.0, found.value),
+        reference=0.0,
+        limit=limit,
+        rows=int(numpy.sum(now)),
+        over=found is not None and found.value > limit,
+        p_value=1.0 if found is None else found.p_value,
+        enough=found is not None,
+    )
+
+
+def _missing(
+    column: str,
+    before: tuple[int, int],
+    now: tuple[int, int],
+    limits: project.MonitorPart,
+    spread: float,
+    enough: bool,  # noqa: FBT001
+) -> Iterator[Finding]:
+    """`before`, `now`: nulls and all rows."""
+    expected, rows = missing_rate.missing_rate(*before), now[1]
+    value = missing_rate.missing_rate(*now) if enough else None
+    if limits.missing_rate <= 0 or expected is None:
+        return
+    changed = psi.psi((before[0], before[1] - before[0]), (now[0], now[1] - now[0]), spread)
+    limit = expected + limits.missing_rate
+    yield Finding(
+        kind=CheckKind.QUALITY,
+        measure="missing_rate",
+        column=column,
+        value=value,
+        reference=expected,
+        limit=limit,
+        rows=rows,
+        over=value is not None and value > limit,
+        p_value=1.0 if changed is None else changed.p_value,
+        enough=value is not None,
+    )
+
+
+def _new(
+    column: str,
+    before: reference.CategoryReference,
+    seen: histogram.CategorySketch,
+    limits: project.MonitorPart,
+    enough: bool,  # noqa: FBT001
+) -> Finding:
+    known = sum(seen.counts.values())
+    value = new_categories.new_categories(seen.new, known, before) if enough else None
+    changed = psi.psi((before.other, sum(before.counts.values())), (seen.new, known))
+    return Finding(
+        kind=CheckKind.QUALITY,
+        measure="new_categories",
+        column=column,
+        value=value,
+        reference=0.0,
+        limit=limits.new_categories,
+        rows=seen.new + known,
+        over=value is not None and value > limits.new_categories,
+        p_value=1.0 if changed is None else changed.p_value,
+        enough=value is not None,
+        said=words.said_new(seen),
+    )
