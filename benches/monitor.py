@@ -187,12 +187,14 @@ def _peers_alarms(found: dict[str, Any], asked: argparse.Namespace) -> None:
 
 
 def _growth(found: dict[str, Any], _: argparse.Namespace) -> None:
-    from benches.check import growth  # noqa: PLC0415 - it needs what the tests need
+    from benches.check import growth, merging  # noqa: PLC0415 - they need what the platform needs
 
     found["growth"] = {}
     for days in HISTORIES:
         found["growth"][str(days)] = growth.after(days)
         _say(f"after {days} days: {found['growth'][str(days)]}")
+    found["month"] = merging.month()
+    _say(f"a month of 50 columns: {found['month']}")
 
 
 _RUN = {
@@ -243,6 +245,8 @@ def table(found: dict[str, Any]) -> str:
         f"closing an hour after {days} days: {each['hour_cpu_s']:.3f} s cpu"
         for days, each in found.get("growth", {}).items()
     ]
+    if "month" in found:
+        lines.append("a month of 50 columns from its stored hours and days: {merge_ms:.0f} ms".format(**found["month"]))
     return "\n".join(lines)
 
 

@@ -116,9 +116,13 @@ def _detected(found: Mapping[str, Any]) -> str:
 
 
 def _growth(found: Mapping[str, Any]) -> str:
-    rows = [(f"{days} days", f"{1e3 * each['hour_cpu_s']:.0f}") for days, each in found.get("growth", {}).items()]
-    rows.sort(key=lambda each: int(each[0].split()[0]))
-    return _table("Closing one more hour of traffic", ("after", "CPU ms"), rows) if rows else ""
+    rows = [
+        (f"{days} days", f"{1e3 * each['hour_cpu_s']:.0f}", f"{each.get('hour_read_kb', 0):.0f}")
+        for days, each in sorted(found.get("growth", {}).items(), key=lambda item: int(item[0]))
+    ]
+    said = "A month of 50 columns from its stored hours and days: {merge_ms:.0f} ms, {merge_cpu_ms:.0f} of them CPU.\n"
+    month = said.format(**found["month"]) if "month" in found else ""
+    return (_table("Closing one more hour of traffic", ("after", "CPU ms", "kB read"), rows) if rows else "") + month
 
 
 def _bars(found: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy
 import pyarrow
 import pyarrow.compute
+from sqlalchemy import Connection
 
 from podium.core import window
 from podium.monitor.checks import parts, summaries
@@ -13,7 +14,7 @@ from podium.store.store import Store
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
-_HOURS_STAY = 62 * _DAY
+_HOURS_STAY = 31 * _DAY
 """How long before a window hours are kept beside their days."""
 _ODD = numpy.uint64(0x9E3779B97F4A7C15)
 
@@ -31,18 +32,22 @@ def of_window(store: Store, subject: summaries.Subject, span: window.Window, sco
 
 
 def merged(store: Store, subject: summaries.Subject, span: window.Window) -> parts.Part | None:
-    """What is stored of the whole hours of a time, merged: of whole days at once. None where nothing is stored."""
+    """What is stored of the whole hours of a time, merged. None where nothing is stored."""
+    with store.read() as connection:
+        found = read(connection, subject.address, span)
+    return parts.merge(found) if found else None
+
+
+def read(connection: Connection, whose: rows.Address, span: window.Window) -> list[parts.Part]:
+    """What is stored of the whole hours of a time: days where they are whole, hours around them."""
     hours, days = _whole(span, _HOUR), _whole(span, _DAY)
     if hours is None:
-        return None
-    with store.read() as connection:
-        found = [
-            body
-            for length, each in ((rows.DAY, days), *((rows.HOUR, each) for each in _around(hours, days)))
-            if each is not None
-            for _, body in rows.read_summaries(connection, subject.address, length, each)
-        ]
-    return parts.merge([parts.decode(each) for each in found]) if found else None
+        return []
+    asked = [(rows.DAY, days)] if days is not None else []
+    asked += [(rows.HOUR, each) for each in _around(hours, days)]
+    return [
+        parts.decode(body) for length, each in asked for _, body in rows.read_summaries(connection, whose, length, each)
+    ]
 
 
 def renew(store: Store, subject: summaries.Subject, span: window.Window, scored: pyarrow.Table) -> int:
