@@ -209,3 +209,12 @@ def test_a_flipped_bit_costs_the_batch_that_it_is_in_and_no_other(data: st.DataO
     whole = [(start, end) for count, (start, end) in enumerate(itertools.pairwise(ends), 1) if count != where]
     assert list(found.spans) == (whole if where else [])
     assert found.rows == (9 if where else 0)
+
+
+def test_large_parts_are_cut_into_pieces_and_none_of_their_rows_is_lost() -> None:
+    _, part = _small()
+    cut = list(rows.pieces(part, 2))
+    assert [len(piece) for piece in cut] == [2, 1]
+    assert [each for piece in cut for each in piece.prediction_ids] == list(part.prediction_ids)
+    assert np.concatenate([piece.grid.numbers for piece in cut]).tolist() == part.grid.numbers.tolist()
+    assert list(rows.pieces(part, 3)) == [part]

@@ -23,7 +23,8 @@ from podium.scoring.explain.desk import Desk
 from podium.scoring.explain.route import Explaining
 from podium.scoring.http import connection, limits, listen, writing
 from podium.scoring.log import recover
-from podium.scoring.log.writer import MOST_WAITING, Limits, Writer
+from podium.scoring.log.places import MOST_WAITING, Limits
+from podium.scoring.log.writer import Writer
 from podium.scoring.poll import Poller
 from podium.scoring.shadow import Shadows
 from podium.scoring.ship import Shipper

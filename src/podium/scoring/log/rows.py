@@ -1,14 +1,13 @@
 """What decisions add to the prediction log, and the columns that it has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from podium.bundle import columns
-from podium.bundle.grid import Grid
+from podium.bundle import columns, grid
 from podium.core.review import Band
 from podium.core.signature import Signature
 
@@ -58,10 +57,28 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     prediction_ids: Sequence[str]
     keys: Sequence[str]
     scores: npt.NDArray[np.float64]
-    grid: Grid
+    grid: grid.Grid
 
     def __len__(self) -> int:
         return len(self.prediction_ids)
+
+
+def pieces(part: Rows, most: int) -> Iterator[Rows]:
+    """The part's rows, so many at a time."""
+    if len(part) <= most:
+        yield part
+        return
+    for start in range(0, len(part), most):
+        taken = slice(start, start + most)
+        yield Rows(
+            source=part.source,
+            at_us=part.at_us,
+            request_ids=part.request_ids[taken],
+            prediction_ids=part.prediction_ids[taken],
+            keys=part.keys[taken],
+            scores=part.scores[taken],
+            grid=grid.take(part.grid, taken),
+        )
 
 
 def schema(endpoint: str, signature: Signature) -> pa.Schema:

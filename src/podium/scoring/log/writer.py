@@ -7,7 +7,6 @@ Rows become bytes soon after they were scored, while they are in the processor's
 and large parts where they are appended, small queued ones on the writer's thread, many at once.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,58 +14,26 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 import pyarrow as pa
 
 from podium.core.errors import Unavailable
-from podium.core.signature import Signature
-from podium.scoring.log import rows
-from podium.scoring.log.message import Encoder
-from podium.scoring.log.segment import Segment
+from podium.scoring.log import places, rows
+from podium.scoring.log.places import Limits, Message, Places
 
-_LOG = logging.getLogger("podium.scorer")
 _QUEUED_SECONDS = 0.2
 _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
 _CHUNK = 512
 """So many queued rows are enough for a message."""
-MOST_WAITING = 200_000
-"""Rows that may wait for the disk; beyond that durable ones are refused, and queued ones are dropped and counted."""
-
 Done = Future[None]
 _UNFIT = (ValueError, TypeError, pa.ArrowException)
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """When a segment is sealed: at that size or that age, whichever comes first; and how much waits meanwhile."""
-
-    bytes: int = 32 * 1024 * 1024
-    seconds: float = 10.0
-    waiting: int = MOST_WAITING
-    """Rows that may wait for the disk."""
-
-
-class _Place:
-    """A segment holds the rows of one endpoint with one schema."""
-
-    def __init__(self, schema: pa.Schema, signature: Signature) -> None:
-        self.schema = schema
-        self.encoder = Encoder(schema, signature)
-
-
-class _Message(NamedTuple):
-    """Rows as bytes."""
-
-    place: _Place
-    data: bytearray
-    rows: int
 
 
 class _Entry(NamedTuple):
     """What came in one call: messages already, or parts that become some with others'."""
 
     parts: Sequence[rows.Rows]
-    messages: Sequence[_Message]
+    messages: Sequence[Message]
     done: Done | None
     """Of durable rows: who waits for them."""
 
@@ -85,22 +52,17 @@ class Writer:
         on_sealed: Callable[[], None] = lambda: None,
         on_dropped: Callable[[int], None] = lambda _: None,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._new_name = new_name
+        self._places = Places(folder, new_name, limits, on_sealed)
         self._limits = limits
-        self._on_sealed = on_sealed
         self._on_dropped = on_dropped
         self._pending: list[_Entry] = []
         self._gathered = 0
         """Rows in pending entries."""
-        self._ready: list[_Message] = []
+        self._ready: list[Message] = []
         """To be written: of the thread alone."""
         self._since: float | None = None
         """When the first of the rows that are not on disk came: also while the thread was busy with others."""
         self._waiting = 0
-        self._open: dict[_Place, Segment] = {}
-        self._places: dict[tuple[str, int], tuple[object, _Place]] = {}
         self._flushes: list[Done] = []
         self._stopping = False
         self._urgent = False
@@ -108,9 +70,6 @@ class Writer:
         self.busy = False
         """Durable rows are being written: others have to wait until they are."""
         self._changed = threading.Condition()
-        self.problem: str | None = None
-        """Why the last write failed, until one succeeds."""
-        self.bytes_written = 0
         self._thread = threading.Thread(target=self._run, name="podium-log", daemon=True)
         self._thread.start()
 
@@ -122,14 +81,14 @@ class Writer:
         """
         done: Done = Future()
         done.set_running_or_notify_cancel()  # from here on a caller that goes away cannot cancel it
-        count = _count(parts)
+        count = places.count(parts)
         if not count:
             done.set_result(None)
             return done
-        messages: list[_Message] = []
+        messages: list[Message] = []
         if durable or count >= _CHUNK // 2:
             try:
-                messages = self._encode(parts)
+                messages = self._places.encode(parts)
             except _UNFIT:
                 return self._no_room(done, count, durable=durable)
         with self._changed:
@@ -156,12 +115,15 @@ class Writer:
             done.set_result(None)
         return done
 
-    def _encode(self, parts: Sequence[rows.Rows]) -> list[_Message]:
-        """A message for each place. Raises what is wrong with rows that no reader would take."""
-        groups: dict[_Place, list[rows.Rows]] = {}
-        for part in parts:
-            groups.setdefault(self._place(part.source), []).append(part)
-        return [_Message(place, place.encoder.encode(group), _count(group)) for place, group in groups.items()]
+    @property
+    def problem(self) -> str | None:
+        """Why the last write failed, until one succeeds."""
+        return self._places.problem
+
+    @property
+    def bytes_written(self) -> int:
+        """Of rows that are on disk."""
+        return self._places.bytes_written
 
     @property
     def waiting(self) -> int:
@@ -190,12 +152,11 @@ class Writer:
             entries, flushes, stopping = self._next()
             force = bool(flushes) or stopping
             failed = self._commit(entries, write=force or self.busy or self._is_time())
-            failed = self._seal_due(force=force) or failed
+            failed = self._places.seal_due(force=force) or failed
             for done in flushes:
                 _settle(done, failed=failed is not None)
             if stopping:
-                for segment in self._open.values():
-                    segment.abandon()
+                self._places.abandon()
                 return
             if failed is not None:
                 time.sleep(_RETRY_SECONDS)
@@ -223,12 +184,13 @@ class Writer:
         self._gather([part for entry in entries for part in entry.parts])
         if not write:
             return None
-        before = _rows(self._ready)
-        unwritten, failed = self._write()
+        before = places.count_rows(self._ready)
+        unwritten, failed = self._places.write(self._ready)
+        self.busy = False
         lost = {id(message) for message in unwritten}
         waited = {id(message) for entry in entries if entry.done is not None for message in entry.messages}
         self._ready = [message for message in unwritten if id(message) not in waited]
-        self._leave(before - _rows(self._ready))
+        self._leave(before - places.count_rows(self._ready))
         for entry in entries:
             if entry.done is not None:
                 _settle(entry.done, failed=any(id(message) in lost for message in entry.messages))
@@ -243,42 +205,11 @@ class Writer:
             count += len(part)
             if count >= _CHUNK or part is parts[-1]:
                 try:
-                    self._ready += self._encode(chunk)
+                    self._ready += self._places.encode(chunk)
                 except _UNFIT:  # no disk will ever take them
                     self._on_dropped(count)
                     self._leave(count)
                 chunk, count = [], 0
-
-    def _write(self) -> tuple[list[_Message], OSError | None]:
-        """Write all messages, each segment synced once. Returns those that could not be written, and why."""
-        groups: dict[_Place, list[_Message]] = {}
-        for message in self._ready:
-            groups.setdefault(message.place, []).append(message)
-        failed: OSError | None = None
-        unwritten: list[_Message] = []
-        for place, messages in groups.items():
-            try:
-                self._append(place, messages)
-            except OSError as problem:
-                failed = problem
-                unwritten += messages
-        self.problem = None if failed is None else (failed.strerror or "The log cannot be written.")
-        self.busy = False
-        return unwritten, failed
-
-    def _append(self, place: _Place, messages: list[_Message]) -> None:
-        segment = self._open.get(place)
-        if segment is None:
-            segment = Segment(self._folder, self._new_name(), place.encoder.head, time.monotonic())
-            self._open[place] = segment
-        before = segment.bytes
-        try:
-            segment.append([message.data for message in messages], _rows(messages))
-        except OSError:
-            if segment.harmed:
-                self._open.pop(place).abandon()
-            raise
-        self.bytes_written += segment.bytes - before
 
     def _leave(self, count: int) -> None:
         """So many rows wait no longer."""
@@ -286,40 +217,6 @@ class Writer:
             self._waiting -= count
             if not self._ready:
                 self._since = time.monotonic() if self._pending else None
-
-    def _seal_due(self, *, force: bool) -> Exception | None:
-        now = time.monotonic()
-        failed: Exception | None = None
-        sealed = False
-        for place, segment in list(self._open.items()):
-            if force or segment.bytes >= self._limits.bytes or now - segment.opened >= self._limits.seconds:
-                try:
-                    sealed = segment.seal() is not None or sealed
-                    del self._open[place]
-                except OSError as problem:
-                    failed = problem
-        if sealed:
-            self._on_sealed()
-        return failed
-
-    def _place(self, source: rows.Source) -> _Place:
-        """Where a route's rows go; remembered for each signature object, as there is one for each loaded bundle."""
-        known = self._places.get((source.endpoint, id(source.signature)))
-        if known is None or known[0] is not source.signature:
-            schema = rows.schema(source.endpoint, source.signature)
-            with self._changed:
-                like = (place for _, place in self._places.values() if place.schema.equals(schema, check_metadata=True))
-                known = (source.signature, next(like, None) or _Place(schema, source.signature))
-                self._places[source.endpoint, id(source.signature)] = known
-        return known[1]
-
-
-def _count(parts: Sequence[rows.Rows]) -> int:
-    return sum(map(len, parts))
-
-
-def _rows(messages: Sequence[_Message]) -> int:
-    return sum(message.rows for message in messages)
 
 
 def _settle(done: Done, *, failed: bool) -> None:
