@@ -59,7 +59,7 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, default=300, help="of each kind of window")
     parser.add_argument("--seed", type=int, default=7, help="of the windows")
     parser.add_argument("--peer-repetitions", type=int, default=20)
-    parser.add_argument("--limit", type=float, default=200.0, help="seconds of processor time that a peer may take")
+    parser.add_argument("--limit", type=float, default=150.0, help="seconds of processor time that a peer may take")
     parser.add_argument("--alarms-limit", type=float, default=100.0, help="the same for all its quiet windows together")
     parser.add_argument("--page", type=Path, help="write the figures into this page")
     parser.add_argument("--peers", nargs="*", default=[each.name for each in environments.PEERS])

@@ -1,6 +1,9 @@
 """Alarms on data that did not move, and on data that did: shares of windows, over many repetitions."""
 
 import collections
+import concurrent.futures
+import multiprocessing
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -46,17 +49,23 @@ class Cell(NamedTuple):
         return self.alarms / self.windows
 
 
-def quiet(repetitions: int, seed: int, sizes: tuple[int, ...] = SIZES) -> Iterator[Cell]:
-    """Kind by kind and size by size of both sides: windows in which nothing moved."""
-    for at, kind in enumerate(KINDS):
-        for size in sizes:
-            random = numpy.random.default_rng([seed, at, size])
-            alarms, by = 0, collections.Counter[str]()
-            for _ in range(repetitions):
-                found = _alarms(random, kind, size)
-                alarms += bool(found)
-                by.update(found)
-            yield Cell(kind, size, repetitions, alarms, dict(by))
+def quiet(repetitions: int, seed: int) -> Iterator[Cell]:
+    """Windows in which nothing moved, by kind and size of both sides; cells side by side, the largest first."""
+    cells = [(repetitions, seed, at, size) for size in reversed(SIZES) for at in range(len(KINDS))]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(_cell, *each) for each in cells]):
+            yield done.result()
+
+
+def _cell(repetitions: int, seed: int, at: int, size: int) -> Cell:
+    random = numpy.random.default_rng([seed, at, size])
+    alarms, by = 0, collections.Counter[str]()
+    for _ in range(repetitions):
+        found = _alarms(random, KINDS[at], size)
+        alarms += bool(found)
+        by.update(found)
+    return Cell(KINDS[at], size, repetitions, alarms, dict(by))
 
 
 def _alarms(random: numpy.random.Generator, kind: str, size: int) -> set[str]:
