@@ -83,6 +83,8 @@ def one_check(identifier: str, span: window.Window, column: str, value: float) -
         limit=0.2,
         rows=1234,
         state=check.CheckState.BROKEN if value > 0.2 else check.CheckState.OK,
+        weight=0.41 if column == "hour" else 0.3,
+        said="mean 12.1 → 15.3" if column == "hour" else "mean 1,040 → 1,046",
     )
 
 

@@ -133,6 +133,8 @@ def test_worst_checks_come_first(store: Store, caller: CallerOf, sign_in: SignIn
     text = sign_in("viewer").get("/p/flights/endpoints/late").text
     assert text.index("0.456") < text.index("0.0123")
     assert 'class="broken"' in text
+    assert "drift, 41\u00a0% of the scores<br>mean 12.1 → 15.3</small>" in text
+    assert "mean 1,040" not in text, "of what is well, no words"
 
 
 def test_the_endpoints_page_tells_false_alarms_and_delay_of_each_check(
