@@ -185,6 +185,7 @@ def test_outcomes_that_come_within_the_label_window_reach_their_day(store: Store
     test_checks.run_job(store, set_to(clock, production.days([3])[0]))
     found = {each.day: each.matured for each in actions.days(store, production.SYSTEM, "delay")}
     assert found["2013-03-01"] == 96
+    assert parts.decode(stored(store)[rows.DAY, production.START_US]).as_of_us == production.days([3])[0]
 
 
 def set_to(clock: Any, at_us: int) -> int:

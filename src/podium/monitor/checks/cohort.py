@@ -48,7 +48,7 @@ def of_window(store: Store, subject: summaries.Subject, span: window.Window, sco
     if features or later_us:
         earlier = window.Window(span.start_us - later_us, span.end_us - later_us)
         scored = read(store, subject, earlier, span.end_us, features)
-        hours.renew(store, subject, earlier, scored)
+        hours.renew(store, subject, earlier, scored, span.end_us)
     scored = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
     known = summaries.usable(scored)
     by = {name: _column(known, name, subject) for name in features}

@@ -8,14 +8,14 @@ import pyarrow.compute
 from sqlalchemy import Connection
 
 from podium.core import window
-from podium.monitor.checks import parts, summaries
+from podium.monitor.checks import labels, parts, summaries
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 _HOURS_STAY = 31 * _DAY
-"""How long before a window hours are kept beside their days."""
+"""How long before a window, and before the older rows whose outcomes it judges, hours are kept beside their days."""
 _ODD = numpy.uint64(0x9E3779B97F4A7C15)
 
 
@@ -50,11 +50,14 @@ def read(connection: Connection, whose: rows.Address, span: window.Window) -> li
     ]
 
 
-def renew(store: Store, subject: summaries.Subject, span: window.Window, scored: pyarrow.Table) -> int:
+def renew(
+    store: Store, subject: summaries.Subject, span: window.Window, scored: pyarrow.Table, as_of_us: int | None = None
+) -> int:
     """Bring the stored summaries of the whole hours and days of a time up to date; how many hours changed.
 
-    `scored`: as for `of_window`. The log only grows: an hour with as many rows and the same outcomes and decisions has
-    not changed; one with as many rows and others gets only its outcomes anew; nothing else is touched.
+    `scored`: as for `of_window`, with the outcomes known at an instant (by default, the end). The log only grows: an hour
+    with as many rows and the same outcomes and decisions has not changed; one with as many rows and others gets only
+    its outcomes anew; nothing else is touched.
     """
     hours, days = _whole(span, _HOUR), _whole(span, _DAY)
     if hours is None:
@@ -64,7 +67,8 @@ def renew(store: Store, subject: summaries.Subject, span: window.Window, scored:
     looked = [*(window.Window(day, day + _DAY) for day in stale), *_around(hours, days)]
     made: dict[int, tuple[rows.Kept, parts.Part]] = {}
     for each in looked:
-        made |= _renewed(store, subject, each, scored, {at: one for at, one in seen.items() if _within(at, each)})
+        mine = {at: one for at, one in seen.items() if _within(at, each)}
+        made |= _renewed(store, subject, each, scored, mine, span.end_us if as_of_us is None else as_of_us)
     if made or stale:
         _write(store, subject, span, stale, made)
     return len(made)
@@ -126,6 +130,7 @@ def _renewed(
     span: window.Window,
     scored: pyarrow.Table,
     seen: Mapping[int, tuple[int, int]],
+    as_of_us: int,
 ) -> dict[int, tuple[rows.Kept, parts.Part]]:
     """The hours of a time that changed, anew."""
     with store.read() as connection:
@@ -143,9 +148,9 @@ def _renewed(
         hour = window.Window(at, at + _HOUR)
         mine = summaries.between(scored, hour)
         if at in bodies:
-            part = parts.with_labels(parts.decode(bodies[at]), summaries.labelled(mine, subject), span.end_us)
+            part = parts.with_labels(parts.decode(bodies[at]), summaries.labelled(mine, subject), as_of_us)
         else:
-            part = summaries.pack(subject, mine, summaries.between(features, hour), span.end_us)
+            part = summaries.pack(subject, mine, summaries.between(features, hour), as_of_us)
         made[at] = (rows.Kept(hours=rows.HOUR, start_us=at, rows=seen[at][0], stamp=seen[at][1]), part)
     return made
 
@@ -170,7 +175,7 @@ def _write(
             part = parts.merge([parts.decode(body) for _, body in bodies])
             days.append((rows.Kept(hours=rows.DAY, start_us=day, rows=count, stamp=stamp), parts.encode(part)))
         rows.keep_summaries(connection, address, days)
-        rows.forget_hours(connection, address, span.start_us - _HOURS_STAY)
+        rows.forget_hours(connection, address, span.start_us - labels.window_us(subject.model.spec) - _HOURS_STAY)
 
 
 def _make(
