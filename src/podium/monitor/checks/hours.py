@@ -55,9 +55,9 @@ def renew(
 ) -> int:
     """Bring the stored summaries of the whole hours and days of a time up to date; how many hours changed.
 
-    `scored`: as for `of_window`, with the outcomes known at an instant (by default, the end). The log only grows: an hour
-    with as many rows and the same outcomes and decisions has not changed; one with as many rows and others gets only
-    its outcomes anew; nothing else is touched.
+    `scored`: as for `of_window`, with the outcomes known at an instant (by default, the end). The log only grows: an
+    hour with as many rows and the same outcomes and decisions has not changed; one with as many rows and others gets
+    only its outcomes anew; nothing else is touched.
     """
     hours, days = _whole(span, _HOUR), _whole(span, _DAY)
     if hours is None:
