@@ -26,6 +26,7 @@ _EARLY_US = 7 * 86_400_000_000
 What was known earlier is not the row's outcome, in whichever window it is read: so the outcomes of earlier years need
 not be read again for each window. How late an outcome comes does not matter."""
 _NEEDED = """
+set enable_progress_bar = false;
 create temp table hits as
 select prediction_id, key, outcome, known_us, batch, position from known
 where prediction_id in (select prediction_id from asked) or key in (select key from asked)
