@@ -50,7 +50,7 @@ def message(*, raw: bool, **more: Any) -> Any:
 
 
 def read(sent: Any) -> request.Rows:
-    return infer.read(infer.parse(messages.ModelInferRequest, sent.SerializeToString()), ASKED)
+    return infer.Heads().read(infer.parse(messages.ModelInferRequest, sent.SerializeToString()), ASKED)
 
 
 def test_the_descriptors_are_those_of_the_proto_files() -> None:
@@ -168,7 +168,7 @@ def test_a_harmed_message_is_the_callers_mistake(body: bytes, changes: list[tupl
         harmed[int(place * len(body))] = value
     sent = bytes(harmed[: int(cut * len(body))]) if cut < 0.5 else bytes(harmed)
     try:
-        rows = infer.read(infer.parse(messages.ModelInferRequest, sent), ASKED)
+        rows = infer.Heads().read(infer.parse(messages.ModelInferRequest, sent), ASKED)
         rows.keys("id")
         assert {len(column) for column in rows.table(SIGNATURE).values()} == {rows.count}
     except Invalid as caught:
@@ -201,3 +201,32 @@ def test_each_kind_of_error_has_its_status() -> None:
     names = [codes.of(kind("No."))[0].name for kind in kinds]
     assert names == ["INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "PERMISSION_DENIED", "UNAVAILABLE"]
     assert problem.status_of(Invalid("No.")) == 422
+
+
+def test_what_a_message_says_beside_its_values_is_checked_once_and_values_always() -> None:
+    heads = infer.Heads()
+
+    def again(sent: Any, asked: codec.Asked = ASKED) -> request.Rows:
+        return heads.read(infer.parse(messages.ModelInferRequest, sent.SerializeToString()), asked)
+
+    first, second = again(message(raw=True, id="one")), again(message(raw=True, id="two"))
+    assert (first.request_id, second.request_id) == ("one", "two")
+    assert again(message(raw=True)).request_id == "req-new"
+    assert again(message(raw=True, id="one")).table(SIGNATURE)["integer"].tolist() == [3.0, -(2.0**53)]
+    other = message(raw=True)
+    other.raw_input_contents[1] = struct.pack("<2q", 7, 8)
+    assert again(other).table(SIGNATURE)["integer"].tolist() == [7.0, 8.0]
+    short = message(raw=True)
+    short.raw_input_contents[1] = b"1234"
+    with pytest.raises(Invalid, match="not as many as the shape") as caught:
+        again(short)
+    assert caught.value.field == "raw_input_contents[1]"
+    missing = message(raw=True)
+    del missing.raw_input_contents[-1]
+    with pytest.raises(Invalid, match="one entry for each input"):
+        again(missing)
+    with pytest.raises(Invalid, match="request id"):
+        again(message(raw=True, id="\n"))
+    text = Signature(features=(Field(name="number", type=FieldType.TEXT),), task=Task.BINARY, key="id", target="y")
+    with pytest.raises(Invalid, match="datatype does not fit"):
+        again(message(raw=True), codec.Asked("delay", text, {}, lambda prefix: prefix))

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from podium.core import errors
 from podium.core.errors import PodiumError
+from podium.core.trace import Trace
 from podium.scoring import answers, codec, codecs, operate, request, routes
 from podium.scoring.call import Answer, Call
 from podium.scoring.operate import Parts
@@ -63,10 +64,16 @@ class Service:
             self._act(work, exchange, number, head, body)
 
     def infer(
-        self, place: routes.Place, read: Callable[[codec.Asked], request.Rows], told: Said, *, large: bool = False
+        self,
+        place: routes.Place,
+        read: Callable[[codec.Asked], request.Rows],
+        told: Said,
+        *,
+        large: bool = False,
+        traces: Sequence[Trace] = (),
     ) -> None:
         """Score rows for any transport; `told` gets the answer once its rows are logged, or why there is none."""
-        self.tick.infer(place, read, told, large=large)
+        self.tick.infer(place, read, told, large=large, traces=traces)
 
     def _find(self, head: Any) -> "Work | _Fixed":
         found = self.routes.find(head.path)

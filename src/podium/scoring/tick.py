@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,8 @@ import msgspec
 from podium.bundle.grid import Grid
 from podium.core.errors import Conflict, PodiumError, Unavailable
 from podium.core.signature import Signature
-from podium.scoring import admission, codec, engine, operate, request, routes, settle, together
+from podium.core.trace import Trace
+from podium.scoring import admission, codec, engine, joining, operate, request, routes, settle, together
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import compiled, problem, reader
 from podium.scoring.watch import Followed
@@ -27,7 +28,7 @@ from podium.scoring.work import Entry, Exchange, Group, Item, Lane, Said, Told, 
 _LOG = logging.getLogger("podium.scorer")
 _SLICE = 192 * 1024
 """Bodies of about so many bytes are read in one turn; others that have come meanwhile hear soon whether they may."""
-_ENOUGH = 24
+_ENOUGH = 64
 """So many requests do not wait for the end of a sync."""
 _encode = msgspec.json.encode
 
@@ -48,6 +49,7 @@ class Tick:
         self._desk = settle.Desk(parts, loop, self.gate, self._woken)
         self._together = together.Together(parts, loop, self._desk, self._strict)
         self._holding = False
+        self._joining = joining.Joining(loop, _ENOUGH, self._soon)
 
     def take(self, exchange: Exchange, number: int, head: Any, body: bytes) -> None:
         """Score the rows in that body with the others of this turn."""
@@ -57,10 +59,16 @@ class Tick:
         items.append((exchange, number, head, body))
         if not self._scheduled:
             lane = head.work.lane
-            if len(items) < _ENOUGH and lane is not None and lane.durable and self._parts.log.busy:
-                self._holding = True
-            else:
-                self._schedule()
+            self._soon(len(items), lane is not None and lane.durable)
+
+    def _soon(self, waiting: int, durable: bool) -> None:  # noqa: FBT001 - a callback, too
+        """Score at the end of the turn, or of the sync."""
+        if self._scheduled:
+            return
+        if waiting < _ENOUGH and durable and self._parts.log.busy:
+            self._holding = True
+        else:
+            self._schedule()
 
     def _schedule(self) -> None:
         self._scheduled = True
@@ -73,9 +81,15 @@ class Tick:
             self._schedule()
 
     def infer(
-        self, place: routes.Place, read: Callable[[codec.Asked], request.Rows], told: Said, *, large: bool = False
+        self,
+        place: routes.Place,
+        read: Callable[[codec.Asked], request.Rows],
+        told: Said,
+        *,
+        large: bool = False,
+        traces: Sequence[Trace] = (),
     ) -> None:
-        """Score rows that came by another way than HTTP; `large` ones are read on a thread."""
+        """Score rows that came by another way than HTTP with the others of this turn; `large` ones by themselves."""
         started = time.perf_counter()
         try:
             place = self._named(place)
@@ -85,22 +99,24 @@ class Tick:
             told(error)
             return
         asked = self._asked(place, deciding, {})
-        group = Group(place.endpoint, loaded, deciding, started)
-        group.level = self.gate.bytes
+        group = None if large else self._joining.find(loaded)
+        if group is None:
+            group = Group(place.endpoint, loaded, deciding, started)
+            group.level = self.gate.bytes
         counted = partial(self._counted, group, told)
 
         def enter() -> Entry:
-            return _entry(read(asked), asked.signature, counted)
+            made = _entry(read(asked), asked.signature, counted)
+            group.traces.extend(traces)
+            return made
 
         if large:
             self._loop.run_in_executor(None, enter).add_done_callback(partial(self._entered, group, counted))
             return
         try:
-            group.entries.append(enter())
+            self._joining.add(group, enter())
         except PodiumError as error:
             counted(error)
-            return
-        self._together.score(group)
 
     def _entered(self, group: Group, told: Told, entering: "asyncio.Future[Entry]") -> None:
         error = entering.exception()
@@ -121,6 +137,8 @@ class Tick:
     def _run(self) -> None:
         """The turn's end: let in what there is room for; read and score a slice of it, so that turns stay short."""
         self._scheduled = False
+        for group in self._joining.take():
+            self._together.score(group)
         if self._items:
             self._admit()
         if not self._queue:

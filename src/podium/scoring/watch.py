@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -14,6 +14,7 @@ from podium.scoring.call import Answer
 
 _LOG = logging.getLogger("podium.access")
 _FAULT = 500
+_FAULTS = ("UNAVAILABLE", "INTERNAL", "UNKNOWN")
 
 
 class Exchange(Protocol):
@@ -30,6 +31,31 @@ class _Named(msgspec.Struct):
     id: str = ""
 
 
+class Called:
+    """A call under way that is followed. `known`: the caller named a trace."""
+
+    __slots__ = ("_told", "known", "trace")
+
+    def __init__(self, found: Trace, *, known: bool, told: bool) -> None:
+        self.trace = found
+        self.known = known
+        self._told = told
+
+    def tell(self, method: str, status: str, seconds: float) -> None:
+        """It is answered. `status`: by its name in gRPC."""
+        fault = status in _FAULTS
+        if self._told or fault:
+            fields = log_lines.extra(
+                method=method,
+                status=status,
+                seconds=round(seconds, 6),
+                trace_id=self.trace.trace_id,
+                span_id=self.trace.span_id,
+                parent_id=self.trace.parent_id,
+            )
+            _LOG.log(logging.WARNING if fault else logging.INFO, "call", extra=fields)
+
+
 class Watch:
     """Who is followed. `share`: of all requests, how many go into the access log; `urandom`: random bytes."""
 
@@ -40,6 +66,18 @@ class Watch:
     def follows(self, headers: Any) -> bool:
         """Whether requests with these headers may be followed: asked once for each head."""
         return self.share > 0 or trace.TRACEPARENT in headers
+
+    def call(self, metadata: Iterable[tuple[str, Any]]) -> Called | None:
+        """The gRPC call with this metadata, if it is followed."""
+        headers: dict[str, str] = {}
+        for key, value in metadata:
+            if key in (trace.TRACEPARENT, trace.TRACESTATE) and isinstance(value, str):
+                headers[key] = f"{headers[key]},{value}" if key in headers else value
+        known = trace.TRACEPARENT in headers
+        told = self.share > 0 and random.random() < self.share  # noqa: S311 - a sample, no secret
+        if not (known or told):
+            return None
+        return Called(trace.begin(headers, self._urandom(trace.RANDOM_BYTES)), known=known, told=told)
 
     def follow(self, exchange: Exchange, head: Any) -> Exchange:
         """The exchange of one request, wrapped if it is followed."""

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from podium.core import errors
+from podium.core import errors, trace
 from podium.core.errors import Invalid, PodiumError
+from podium.core.trace import Trace
 from podium.scoring import answers, operate, request
 from podium.scoring.protocols import oip
 from podium.scoring.protocols.grpc import infer, messages
@@ -42,7 +43,14 @@ class Limits(NamedTuple):
     drain_seconds: float = 20.0
 
 
-Handler = Callable[[bytes, Any], Awaitable[Any]]
+class Call(NamedTuple):
+    """A call under way, and the trace that it is part of, if it is part of one."""
+
+    context: Any
+    trace: Trace | None
+
+
+Handler = Callable[[bytes, Call], Awaitable[Any]]
 
 
 @contextlib.asynccontextmanager
@@ -66,6 +74,7 @@ class Server:
         self._service = service
         self._stopping = False
         self._arrived = 0
+        self._heads = infer.Heads()
         options = (
             ("grpc.max_receive_message_length", message_limit),
             ("grpc.max_send_message_length", -1),
@@ -108,31 +117,31 @@ class Server:
             "ModelInfer": self._infer,
         }
         return grpc.method_handlers_generic_handler(
-            messages.INFERENCE, {name: _unary(handler) for name, handler in unary.items()}
+            messages.INFERENCE, {name: self._unary(name, handler) for name, handler in unary.items()}
         )
 
     def _health(self) -> Any:
         return grpc.method_handlers_generic_handler(
             messages.HEALTH,
             {
-                "Check": _unary(self._check),
+                "Check": self._unary("Check", self._check),
                 "Watch": grpc.unary_stream_rpc_method_handler(self._watch, response_serializer=_bytes),
             },
         )
 
-    async def _live(self, _data: bytes, _context: Any) -> Any:
+    async def _live(self, _data: bytes, _call: Call) -> Any:
         return messages.ServerLiveResponse(live=True)
 
-    async def _ready(self, _data: bytes, _context: Any) -> Any:
+    async def _ready(self, _data: bytes, _call: Call) -> Any:
         return messages.ServerReadyResponse(ready=self._is_ready())
 
     def _is_ready(self) -> bool:
         return not self._stopping and operate.ready(self._service.parts)
 
-    async def _metadata(self, _data: bytes, _context: Any) -> Any:
+    async def _metadata(self, _data: bytes, _call: Call) -> Any:
         return messages.ServerMetadataResponse(name="podium", version=VERSION, extensions=oip.EXTENSIONS)
 
-    async def _model_ready(self, data: bytes, _context: Any) -> Any:
+    async def _model_ready(self, data: bytes, _call: Call) -> Any:
         asked = infer.parse(messages.ModelReadyRequest, data)
         parts = self._service.parts
         loaded = operate.loaded(parts.board, Place(asked.name, asked.version))
@@ -142,32 +151,33 @@ class Server:
             return messages.ModelReadyResponse(ready=False)
         return messages.ModelReadyResponse(ready=not self._stopping)
 
-    async def _model_metadata(self, data: bytes, _context: Any) -> Any:
+    async def _model_metadata(self, data: bytes, _call: Call) -> Any:
         asked = infer.parse(messages.ModelMetadataRequest, data)
         described = operate.described(self._service.parts.board, Place(asked.name, asked.version))
         return messages.ModelMetadataResponse(**described)
 
-    async def _infer(self, data: bytes, context: Any) -> Any:
+    async def _infer(self, data: bytes, call: Call) -> Any:
         self._arrived += 1
         if self._stopping:
             raise errors.Unavailable("This scorer is about to end.", fix="Send it again, to another.")
         message = infer.parse(messages.ModelInferRequest, data)
         gate = self._service.tick.gate
         if not gate.admit([len(data)], time.perf_counter()):
-            await self._refuse_one_more(message.model_name, context)
+            await self._refuse_one_more(message.model_name, call)
         try:
-            return await self._score(message, large=len(data) > _LARGE)
+            return await self._score(message, call, large=len(data) > _LARGE)
         finally:
             gate.leave(1, len(data))
 
-    async def _refuse_one_more(self, endpoint: str, context: Any) -> None:
+    async def _refuse_one_more(self, endpoint: str, call: Call) -> None:
         parts = self._service.parts
         named = endpoint if parts.board.serves(endpoint) else ""
         parts.counts.count("podium_requests_total", endpoint=named, status="429")
         problem = answers.TOO_MANY.body
-        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _TOO_MANY, ((codes.TRAILER, problem),))
+        trailers = ((codes.TRAILER, problem), *_said(call.trace))
+        await call.context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _TOO_MANY, trailers)
 
-    async def _score(self, message: Any, *, large: bool) -> Any:
+    async def _score(self, message: Any, call: Call, *, large: bool) -> Any:
         waiting: asyncio.Future[request.Scored | PodiumError] = asyncio.get_running_loop().create_future()
 
         def done(scored: request.Scored | PodiumError) -> None:
@@ -178,11 +188,39 @@ class Server:
         if not name:
             raise Invalid("The request names no endpoint.", field="model_name")
         place = Place(name, message.model_version)
-        self._service.infer(place, partial(infer.read, message), done, large=large)
+        traces = () if call.trace is None else (call.trace,)
+        self._service.infer(place, partial(self._heads.read, message), done, large=large, traces=traces)
         scored = await waiting
         if isinstance(scored, PodiumError):
             raise scored
         return infer.write(scored, name)
+
+    def _unary(self, name: str, handler: Handler) -> Any:
+        watch = self._service.parts.watch
+
+        async def answer(data: bytes, context: Any) -> Any:
+            started = time.perf_counter()
+            followed = watch.call(context.invocation_metadata() or ())
+            found = followed.trace if followed is not None and followed.known else None
+            status = "OK"
+            try:
+                answered = await handler(data, Call(context, found))
+            except PodiumError as error:
+                status = codes.of(error)[0].name
+                await _refuse(context, error, found)
+            except Exception:  # noqa: BLE001 - the process's edge: the caller gets a status, the log the cause
+                status = grpc.StatusCode.INTERNAL.name
+                _LOG.exception("a call failed")
+                await context.abort(grpc.StatusCode.INTERNAL, "The scorer failed; its log says why.", _said(found))
+            else:
+                if found is not None:
+                    context.set_trailing_metadata(_said(found))
+                return answered
+            finally:
+                if followed is not None:
+                    followed.tell(name, status, time.perf_counter() - started)
+
+        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=_bytes)
 
     def _serving(self, data: bytes) -> Any:
         """The status of the process, or of the one service; None when there is no such service."""
@@ -192,7 +230,7 @@ class Server:
         kinds = messages.HealthCheckResponse
         return kinds.SERVING if self._is_ready() else kinds.NOT_SERVING
 
-    async def _check(self, data: bytes, _context: Any) -> Any:
+    async def _check(self, data: bytes, _call: Call) -> Any:
         status = self._serving(data)
         if status is None:
             raise errors.NotFound("There is no such service.", field="service")
@@ -213,22 +251,14 @@ class Server:
             await asyncio.sleep(_WATCH_SECONDS)
 
 
-def _unary(handler: Handler) -> Any:
-    async def answer(data: bytes, context: Any) -> Any:
-        try:
-            return await handler(data, context)
-        except PodiumError as error:
-            await _refuse(context, error)
-        except Exception:  # noqa: BLE001 - the process's edge: the caller gets a status, the log the cause
-            _LOG.exception("a call failed")
-            await context.abort(grpc.StatusCode.INTERNAL, "The scorer failed; its log says why.")
-
-    return grpc.unary_unary_rpc_method_handler(answer, response_serializer=_bytes)
+def _said(found: Trace | None) -> tuple[tuple[str, str], ...]:
+    """What the caller is told of the trace."""
+    return () if found is None else ((trace.TRACERESPONSE, found.traceparent),)
 
 
-async def _refuse(context: Any, error: PodiumError) -> None:
+async def _refuse(context: Any, error: PodiumError, found: Trace | None = None) -> None:
     code, message, trailers = codes.of(error)
-    await context.abort(code, message, trailers)
+    await context.abort(code, message, (*trailers, *_said(found)))
 
 
 def _bytes(message: Any) -> bytes:

@@ -1,12 +1,13 @@
 """Infer requests and their answers as messages: raw or typed tensors in, the same form out."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from podium.core.errors import Invalid
+from podium.core.signature import Signature
 from podium.scoring import codec, request
 from podium.scoring.protocols import outputs, sent, tensors
 from podium.scoring.protocols.grpc import messages
@@ -27,6 +28,7 @@ CONTENTS = {
     tensors.BYTES: "bytes_contents",
 }
 """The field that holds the values of a datatype; FP16 has none and comes raw."""
+_KEPT, _LONGEST_KEPT = 256, 64 * 1024
 
 
 def parse(kind: Any, data: bytes) -> Any:
@@ -37,18 +39,58 @@ def parse(kind: Any, data: bytes) -> Any:
         raise Malformed("The bytes are not the message that this method takes.", field="message") from None
 
 
-def read(message: Any, asked: codec.Asked) -> request.Rows:
-    """The rows of a request, else `Invalid` naming the field."""
-    if not message.inputs:
-        raise Invalid("There are no input tensors.", field="inputs", fix="Send one tensor for each feature.")
-    request_id = request.check_id(message.id) if message.id else asked.new_id("req")
-    raw = message.raw_input_contents
-    if raw and len(raw) != len(message.inputs):
-        raise Invalid("There is not one entry for each input.", field="raw_input_contents")
-    wanted = _wanted(message, binary=bool(raw))
-    rows = _rows(message.inputs, asked)
-    columns = _raw(message, rows) if raw else _typed(message.inputs, rows)
-    return sent.Tensors(request_id=request_id, count=rows, columns=columns, wanted=wanted)
+class _Head(NamedTuple):
+    """What a message says beside its id and its values, once it was found good for a signature."""
+
+    signature: Signature
+    rows: int
+    tensors: list[tuple[str, str]]
+    """Name and datatype of each."""
+    wanted: outputs.Wanted
+
+
+class Heads:
+    """Reads messages, and keeps what those with raw values say beside them by its bytes: clients send it again."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, _Head] = {}
+        """Emptied when full."""
+
+    def read(self, message: Any, asked: codec.Asked) -> request.Rows:
+        """The rows of a request, else `Invalid` naming the field. Takes the values out of the message."""
+        if not message.inputs:
+            raise Invalid("There are no input tensors.", field="inputs", fix="Send one tensor for each feature.")
+        request_id = request.check_id(message.id) if message.id else asked.new_id("req")
+        raw = list(message.raw_input_contents)
+        if not raw:
+            wanted = _wanted(message, binary=False)
+            rows = _rows(message.inputs, asked)
+            columns = _typed(message.inputs, rows)
+        else:
+            _, rows, named, wanted = self._head(message, len(raw), asked)
+            columns = _raw(named, raw, rows)
+        return sent.Tensors(request_id=request_id, count=rows, columns=columns, wanted=wanted)
+
+    def _head(self, message: Any, values: int, asked: codec.Asked) -> _Head:
+        if values != len(message.inputs):
+            raise Invalid("There is not one entry for each input.", field="raw_input_contents")
+        message.ClearField("raw_input_contents")
+        message.ClearField("id")
+        key = message.SerializeToString()
+        head = self._known.get(key)
+        if head is not None and head.signature is asked.signature:
+            return head
+        wanted = _wanted(message, binary=True)
+        rows = _rows(message.inputs, asked)
+        for position, tensor in enumerate(message.inputs):
+            if tensor.HasField("contents"):
+                raise Invalid("The tensor has its data twice, typed and raw.", field=f"inputs[{position}].contents")
+        head = _Head(asked.signature, rows, [(tensor.name, tensor.datatype) for tensor in message.inputs], wanted)
+        if len(key) <= _LONGEST_KEPT:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = head
+        return head
 
 
 def _wanted(message: Any, *, binary: bool) -> outputs.Wanted:
@@ -77,19 +119,17 @@ def _rows(inputs: Sequence[Any], asked: codec.Asked) -> int:
     return rows
 
 
-def _raw(message: Any, rows: int) -> dict[str, Any]:
+def _raw(named: Sequence[tuple[str, str]], raw: Sequence[bytes], rows: int) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     texts: list[tuple[str, bytes, str]] = []
-    for position, (tensor, data) in enumerate(zip(message.inputs, message.raw_input_contents, strict=True)):
+    for position, ((name, datatype), data) in enumerate(zip(named, raw, strict=True)):
         where = f"raw_input_contents[{position}]"
-        if tensor.HasField("contents"):
-            raise Invalid("The tensor has its data twice, typed and raw.", field=f"inputs[{position}].contents")
-        tensors.check_size(tensor.datatype, rows, len(data), where)
-        columns[tensor.name] = None
-        if tensor.datatype == tensors.BYTES:
-            texts.append((tensor.name, data, where))
+        tensors.check_size(datatype, rows, len(data), where)
+        columns[name] = None
+        if datatype == tensors.BYTES:
+            texts.append((name, data, where))
         else:
-            columns[tensor.name] = tensors.numbers(tensor.datatype, data, where)
+            columns[name] = tensors.numbers(datatype, data, where)
     if texts:
         names, parts, places = zip(*texts, strict=True)
         columns.update(zip(names, tensors.texts(parts, rows, places), strict=True))
