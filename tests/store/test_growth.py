@@ -10,7 +10,9 @@ import sqlalchemy
 
 from podium.core import time
 from podium.monitor.intake import actions as intake
-from podium.monitor.intake import tables
+from podium.monitor.intake import compaction, tables
+from podium.monitor.intake import log as logs
+from podium.monitor.intake import store as rows
 from podium.store.store import Store
 from tests import production
 from tests.store import test_checks
@@ -64,6 +66,20 @@ def test_an_hour_reads_as_much_after_many_days_as_after_few(store: Store, clock:
         close(store, clock, send(store, document, day))
     few, many = found[10][3], found[34][3]
     assert many < 1.1 * few, found
+
+
+def test_a_day_that_is_over_lies_in_one_file(store: Store) -> None:
+    document = production.start(store)
+    for day in range(4):
+        for hour in range(20):
+            send(store, document, day, hour)
+            compaction.compact(store, "flights", "delay")
+    for name in (rows.PREDICTIONS, rows.OUTCOMES):
+        with logs.Log(store, "flights", "delay", name).opened() as table:
+            assert table is not None
+            files = [sum(f"day=2013-03-0{day}" in each for each in table.file_uris()) for day in range(1, 5)]
+        assert files[:2] == [1, 1]
+        assert max(files) <= 17
 
 
 def test_no_query_of_a_window_scans_what_grows(store: Store, clock: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow
@@ -92,15 +93,20 @@ class Log:
             raise Unavailable("Another worker wrote to this log just now.", fix="Try again.") from problem
 
     def tidy(self, days: Sequence[str]) -> None:
-        """Rewrite days that lie in many small files."""
+        """Rewrite days that lie in many small files, and the day before yesterday of the last into one for good."""
         if not days:
             return
         with self.opened() as table:
             if table is None:
                 return
-            for day in days:
-                if len(table.file_uris(file_pruning_predicate=[("day", "=", day)])) > _SMALL_FILES:
+            for day, most in (*((each, _SMALL_FILES) for each in days), (_settled(max(days)), 1)):
+                if len(table.file_uris(file_pruning_predicate=[("day", "=", day)])) > most:
                     table.optimize.compact(partition_filters=[("day", "=", day)])
+
+
+def _settled(day: str) -> str:
+    """Two days before: little comes later than that."""
+    return (date.fromisoformat(day) - timedelta(days=2)).isoformat() if day > "0001-01-02" else day
 
 
 def _day(instant_us: int) -> str:
