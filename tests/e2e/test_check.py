@@ -184,6 +184,27 @@ def test_keys_and_age_alarm_when_asked(folder: Path) -> None:
     assert answer["whole"][0]["measure"] == "age"
 
 
+def test_features_that_differ_between_training_and_serving_are_named(folder: Path) -> None:
+    served = table(1)
+    order = numpy.random.default_rng(6).permutation(ROWS)[:1_000]
+    served = {name: pyarrow.array(values).take(pyarrow.array(order)) for name, values in served.items()}
+    write(folder, "served.parquet", served)
+    answer = ask(folder, "reference.parquet", "served.parquet", "--key", "id", "--skew", code=0)
+    assert answer["whole"][0]["said"] == "the 1,000 rows that are on both sides have the same values"
+    height = numpy.array(served["height"].to_pylist())
+    height[:30] += 0.001  # no drift that any distribution shows
+    served["height"] = pyarrow.array(height, mask=numpy.arange(1_000) >= 995)
+    served["kind"] = pyarrow.array(["a"] * 2 + served["kind"].to_pylist()[2:])
+    write(folder, "served.parquet", served)
+    assert alarming(ask(folder, "reference.parquet", "served.parquet", code=0)) == {}
+    answer = ask(folder, "reference.parquet", "served.parquet", "--key", "id", "--skew", code=1)
+    said = [each["said"] for each in answer["whole"] if each["measure"] == "serving-skew"]
+    assert said[0].startswith("height: 35 of 1,000 same rows differ (3.50%)")
+    assert said[0].endswith("; 5 lost")
+    changed = sum(each != "a" for each in pyarrow.array(table(1)["kind"]).take(pyarrow.array(order[:2])).to_pylist())
+    assert len(said) == 1 + (changed > 0)
+
+
 def test_few_rows_are_not_enough(folder: Path) -> None:
     write(folder, "few.parquet", table(5, rows=50))
     assert "Not enough data" in run(folder, "reference.parquet", "few.parquet", "--ignore", "id,at", code=0)
@@ -212,6 +233,9 @@ def test_one_outlier_blinds_nothing_and_raises_nothing(folder: Path) -> None:
         (("reference.parquet",), "nothing to compare"),
         (("reference.parquet", "same.parquet", "--effect", "2"), "between 0 and 1"),
         (("notes.json", "same.parquet"), "not a stored reference"),
+        (("reference.parquet", "same.parquet", "--skew"), "told by a key"),
+        (("reference.parquet", "same.parquet", "--skew", "--key", "id"), "No row is on both sides"),
+        (("reference.parquet", "same.parquet", "--skew", "--key", "age"), "A key comes twice"),
         (("reference.parquet", "notes.txt"), "neither a Parquet nor a CSV"),
         (("reference.parquet", "other.parquet"), "Not one column"),
         (("reference.parquet", "empty.csv"), "cannot be read as CSV"),

@@ -29,6 +29,9 @@ def check(
     target: Annotated[str, typer.Option(help="The column with the outcome.")] = "",
     prediction: Annotated[str, typer.Option(help="The column with the prediction.")] = "",
     key: Annotated[str, typer.Option(help="The column that tells rows apart: its duplicates are looked for.")] = "",
+    skew: Annotated[
+        bool, typer.Option("--skew", help="The key's rows are the same on both sides: compare them value by value.")
+    ] = False,
     time: Annotated[str, typer.Option(help="The column with each row's time: its newest is looked at.")] = "",
     max_age: Annotated[str, typer.Option(help="Alarm when the newest row is older, as 36h or 2d.")] = "",
     columns: Annotated[str, typer.Option(help=f"Only these columns. {_COMMAS}")] = "",
@@ -57,6 +60,7 @@ def check(
         target=target,
         prediction=prediction,
         key=key,
+        skew=skew,
         time=time,
         max_age=max_age,
         columns=_names(columns),

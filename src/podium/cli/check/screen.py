@@ -58,6 +58,10 @@ def _verdict(found: together.Comparison) -> Text:
     without = f", {few} with not enough data" if few else ""
     if found.state is State.ALARM:
         columns = sum(each.state is State.ALARM for each in found.columns)
+        if not columns:
+            return Text(
+                f"✗ An alarm on the table as a whole, none in {len(found.columns)} columns{without}", style="bold red"
+            )
         return Text(f"✗ {columns} of {len(found.columns)} columns with an alarm{without}", style="bold red")
     if few and few == len(found.columns):
         return Text("? Not enough data to say anything", style="bold yellow")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy
 
-from podium.cli.check import scan
+from podium.cli.check import pairs, scan
 from podium.cli.check import source as sources
 from podium.core import time
 from podium.core.errors import Invalid, NotFound
@@ -31,6 +31,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     prediction: str = ""
     key: str = ""
+    skew: bool = False
     time: str = ""
     max_age: str = ""
     columns: tuple[str, ...] = ()
@@ -92,7 +93,8 @@ def run(asked: Asked, heard: Heard) -> Done:
         )
         different = scan.different(source, asked.key) if asked.key else None
         extra = tuple(name for name in source.types if name not in known and _wanted(asked, name))
-    whole = [*_keys(asked, before.reference, summary.rows, different), *_age(asked, summary)]
+        skew = _skew(asked, source, names) if asked.skew else []
+    whole = [*skew, *_keys(asked, before.reference, summary.rows, different), *_age(asked, summary)]
     whole += patterns(before, sample, asked.rule)
     comparison = together.compare(before.reference, summary, asked.rule, asked.roles, whole)
     return Done(asked=asked, reference=before.reference, summary=summary, comparison=comparison, extra=extra)
@@ -105,8 +107,19 @@ def _sensible(asked: Asked) -> None:
         raise Invalid("A share of rows lies between 0 and 1.", field="--effect")
     if asked.min_rows < 1:
         raise Invalid("At least one value is needed.", field="--min-rows")
+    if asked.skew and (not asked.key or asked.reference.endswith(_SUFFIX)):
+        raise Invalid(
+            "The same rows are told by a key, in two tables.",
+            field="--skew",
+            fix="Name the column with --key, and give the reference's file rather than a stored reference.",
+        )
     if asked.max_age and not asked.time:
         raise Invalid("The age is that of a column.", field="--max-age", fix="Name it with --time.")
+
+
+def _skew(asked: Asked, now: sources.Source, names: list[str]) -> list[Finding]:
+    with sources.Source(sources.find(asked.reference, "REFERENCE")) as before:
+        return pairs.findings(before, now, asked.key, names, asked.rule)
 
 
 def _before(asked: Asked, heard: Callable[[float], None]) -> Before:

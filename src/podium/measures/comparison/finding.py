@@ -16,6 +16,8 @@ class Measure(enum.StrEnum):
     ABSENT = "absent"
     KEYS = "duplicate-keys"
     AGE = "age"
+    SKEW = "serving-skew"
+    """Whether the same rows have the same values on both sides."""
     PATTERN = "pattern"
     """How the columns move together."""
     APART = "told-apart"
@@ -57,6 +59,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     missing: float = 0.02
     unseen: float = 0.01
     outside: float = 0.01
+    skew: float = 0.001
+    """Of the same rows, whose values differ."""
     pattern: float = 0.1
     """The change of the mean distance from the pattern, as a share of it."""
     apart: float = 0.05
