@@ -55,6 +55,8 @@ class Many(msgspec.Struct, frozen=True, gc=False):
     keys: Sequence[Any] | None
     """As they were sent (None: they were not), or as text once `Plan.many` has passed them."""
     request_id: str
+    nulls: bool = True
+    """Whether a text may be null."""
 
 
 _Pick: TypeAlias = Callable[[Any], tuple[Any, ...]]
@@ -130,7 +132,7 @@ class Plan:
             texts = [text for part in found.texts for text in part]
             if not _clear(body, keys, [*texts, *named, found.request_id]):
                 return None
-        return msgspec.structs.replace(found, keys=named)
+        return msgspec.structs.replace(found, keys=named, nulls=self.nulls)
 
 
 def _pick(places: list[int]) -> _Pick:
@@ -349,9 +351,8 @@ def fill(found: Many) -> grid.Grid:
     """The grid of many rows. Nulls become NaN and `NULL_TEXT`."""
     numbers = _matrix(found, np.array(found.numbers, dtype=np.float64))
     texts = _matrix(found, np.array(found.texts, dtype=object))
-    null = texts == None  # noqa: E711 - for each element
-    if null.any():
-        texts[null] = NULL_TEXT
+    if found.nulls:
+        texts[texts == None] = NULL_TEXT  # noqa: E711 - for each element
     return grid.Grid(numbers, texts)
 
 
