@@ -15,6 +15,7 @@ from podium.monitor.intake import actions as intake
 from podium.monitor.intake import compaction
 from podium.monitor.intake import log as logs
 from podium.monitor.intake import store as intake_rows
+from podium.scoring.log import batches, segment
 from podium.store.store import Store
 from tests import production
 from tests import scoring_kit as kit
@@ -36,6 +37,13 @@ def compacted(store: Store, stored: dict[str, bytes]) -> pa.Table:
     dataset = logs.Log(store, kit.PROJECT, kit.MODEL, intake_rows.PREDICTIONS).dataset()
     assert dataset is not None
     return dataset.to_table(columns=["prediction_id", "role", "score"])
+
+
+def _only_the_end_is_torn(left: Path) -> None:
+    """A kill between two pages of a write tears the last message, of which nobody was told; it is set aside."""
+    assert left.suffix == segment.ASIDE
+    found = batches.find(left.read_bytes())
+    assert found.end == max((after for _, after in found.spans), default=found.head)
 
 
 @pytest.mark.parametrize("trials", forms("killed"))
@@ -92,7 +100,8 @@ def test_kill_9_under_load(
     twice = [one for one, count in Counter(table["prediction_id"].to_pylist()).items() if count > 1]
     again = len(aftermath.rows(stored)) - len(logged)
     assert len(answered) > 20 * trials
-    assert list((tmp_path / "log").iterdir()) == []
+    for left in (tmp_path / "log").iterdir():
+        _only_the_end_is_torn(left)
     record(
         "killed",
         trials,

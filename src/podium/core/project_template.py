@@ -84,6 +84,8 @@ min_duration = "7d"
 [monitor]                      # limits; 0 switches a check off
 window = "7d"
 drift_psi = 0.2
+out_of_range = 0.01            # finds a feature that comes in another unit
+vanished = 0.05                # finds categories that come no more
 performance_drop = 0.05
 cost_rise = 0.25
 
