@@ -1,5 +1,6 @@
 """MLflow's own scoring client, unmodified, from a throw-away environment, against a real scorer."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from podium.bundle import signing
+from tests import engine_kit
 from tests import scoring_kit as kit
 
 PACKAGES = ("mlflow-skinny>=3.4,<4", "pandas", "requests", "scipy")
@@ -47,37 +50,80 @@ except Exception as error:
 else:
     raise AssertionError("a fraction is no whole number")
 
-holes = frame.assign(distance=[100.0, np.nan, 700.0])
-try:
-    client.invoke(holes)
-except Exception as error:
-    assert "400" in str(error) and "NaN" in str(error), error
-else:
-    raise AssertionError("NaN is not JSON")
-sent = client.invoke(holes.astype(object).where(holes.notna(), None)[["hour", "flight", "distance"]].iloc[[0, 2]])
-assert np.allclose(sent.get_predictions()["score"], [expected[0], expected[2]], atol=1e-9)
+print("all ways work")
+"""
+HOLES = """
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+
+client = ScoringServerClient("127.0.0.1", sys.argv[1])
+rows, expected = json.loads(sys.argv[2])
+table = pd.DataFrame(rows)
+assert table["amount"].isna().any() and table["kind"].isna().any() and table["holiday"].isna().any()
+ways = {
+    "as pandas has it": table,
+    "NaN among texts": table.assign(kind=table["kind"].astype(object).where(table["kind"].notna(), np.nan)),
+    "None everywhere": table.astype(object).where(table.notna(), None),
+    "other columns, in another order": table.assign(colour=np.nan)[["holiday", "colour", "kind", "hour", "amount"]],
+    "an index of NaN": table.set_index(pd.Index([np.nan] * len(table))),
+    "the matrix": table.astype(object).to_numpy(),
+}
+for name, data in ways.items():
+    scores = client.invoke(data).get_predictions()["score"]
+    assert np.allclose(scores, expected, atol=1e-9), name
+
+for name, data, status, field in (
+    ("NaN where none may be", table.assign(hour=[np.nan, *table["hour"][1:]]), 422, "hour"),
+    ("infinity", table.assign(amount=np.inf), 400, "body"),
+    ("records with NaN", '{"dataframe_records": [{"amount": NaN, "hour": 1}]}', 400, "body"),
+):
+    try:
+        client.invoke(data)
+    except Exception as error:
+        assert f"code {status}" in str(error) and f'"field":"{field}"' in str(error), (name, error)
+    else:
+        raise AssertionError(name)
 print("all ways work")
 """
 
 
-def test_mlflows_client_works_unmodified(tmp_path: Path) -> None:
-    python = _environment(tmp_path / "environment")
-    kit.prepare(tmp_path / "scorer")
-    script = tmp_path / "client.py"
-    script.write_text(CLIENT)
-    with kit.Process(tmp_path / "scorer") as process:
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _environment(tmp_path_factory.mktemp("client") / "environment")
+
+
+def test_mlflows_client_works_unmodified(python: Path, tmp_path: Path) -> None:
+    kit.prepare(tmp_path)
+    with kit.Process(tmp_path) as process:
         version = process.http.get("/version").text
-        done = subprocess.run(
-            [python, script, process.url.rpartition(":")[2], version],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "all ways work" in done.stdout
+        _run(python, CLIENT, process, version)
         for path in ("/ping", "/health", "/version"):
             assert process.http.get(path).status_code == 200
+
+
+def test_mlflows_client_may_send_tables_with_missing_values(python: Path, tmp_path: Path) -> None:
+    rows = engine_kit.rows(40)
+    expected = [engine_kit.score(row) for row in rows]
+    (tmp_path / "public.key").write_bytes(signing.public(kit.KEY))
+    engine_kit.serve(tmp_path, "onnx", engine_kit.write_bundle(tmp_path, engine_kit.kinds("")["onnx"]()))
+    with kit.Process(tmp_path) as process:
+        _run(python, HOLES, process, json.dumps([rows, expected]))
+
+
+def _run(python: Path, script: str, process: kit.Process, *arguments: str) -> None:
+    done = subprocess.run(
+        [python, "-c", script, process.url.rpartition(":")[2], *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "all ways work" in done.stdout
 
 
 def _environment(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """The scorer's front door: one meaning for each body, and the caller's mistakes named without echoing them."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -84,6 +85,33 @@ def test_malformed_json_is_the_callers_mistake(body: bytes) -> None:
 )
 def test_good_json_means_what_it_means_everywhere(body: bytes) -> None:
     assert json_body.parse(body) == json.loads(body)
+
+
+def test_a_string_without_end_costs_no_more_than_its_bytes() -> None:
+    for body in (b'{"a":"' + b'\\"' * 500_000, b'{"a":NaN,"b":"' + b'\\"' * 500_000 + b"\\", b'"' * 500_001 + b"NaN"):
+        begun = time.process_time()
+        with pytest.raises(json_body.Malformed):
+            mlflow.parse(body)
+        assert time.process_time() - begun < 1
+
+
+def test_nan_is_null_where_mlflows_client_writes_it() -> None:
+    table = b'{"dataframe_split":{"columns":["a","NaN"],"data":[[NaN,"\\"NaN"],[1, NaN ]]},"params":{"b":NaN}}'
+    split = {"columns": ["a", "NaN"], "data": [[None, '"NaN'], [1, None]]}
+    assert mlflow.parse(table) == {"dataframe_split": split, "params": {"b": None}}
+    assert mlflow.parse(b'{"inputs":[[NaN,1.5]]}') == {"inputs": [[None, 1.5]]}
+    for wrong in (
+        b'{"inputs":[-NaN]}',
+        b'{"inputs":[NaN1]}',
+        b'{"inputs":[nan]}',
+        b'{"inputs":[NaN,Infinity]}',
+        b'{"inputs":[NaN],"inputs":[NaN]}',
+        b'{"instances":[[NaN]]}',
+        b'{"dataframe_records":[{"a":NaN}]}',
+        b"NaN",
+    ):
+        with pytest.raises(json_body.Malformed):
+            mlflow.parse(wrong)
 
 
 def tensor(**changes: Any) -> dict[str, Any]:

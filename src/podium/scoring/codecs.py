@@ -33,7 +33,7 @@ def _oip_arrow(scored: request.Scored, asked: Asked) -> Written:
 
 
 def _mlflow_read(body: bytes, asked: Asked) -> request.Rows:
-    return mlflow.read(json_body.parse(body), _request_id(asked), asked.signature)
+    return mlflow.read(mlflow.parse(body), _request_id(asked), asked.signature)
 
 
 def _mlflow_csv(body: bytes, asked: Asked) -> request.Rows:

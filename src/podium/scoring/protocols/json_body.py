@@ -12,7 +12,9 @@ import msgspec
 from podium.core.errors import Invalid
 
 DEPTH = 32
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, or the beginning of one that has no end: so a search never looks at a byte twice."""
+_STRING_OR_NAN = re.compile(rb"NaN|" + _STRING.pattern, re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _LARGEST = 2**63 - 1
@@ -26,16 +28,18 @@ class Malformed(Invalid):
 
 def parse(body: bytes) -> dict[str, Any]:
     """The object in those bytes, else `Malformed`."""
-    bare = _STRING.sub(b"", body)
-    _check_depth(bare)
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+    except RecursionError:
+        raise _deep() from None
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         raise Malformed(
             "The body is not valid JSON (also refused: NaN, Infinity, numbers out of range, broken Unicode).",
             field="body",
             fix=_FIX,
         ) from None
+    bare = _STRING.sub(b"", body)
+    _check_depth(bare)
     if not isinstance(value, dict):
         raise Malformed("The body is not a JSON object.", field="body", fix=_FIX)
     if _keys(value, bare.count(b"{")) != bare.count(b":"):
@@ -45,15 +49,24 @@ def parse(body: bytes) -> dict[str, Any]:
     return value
 
 
+def nan_as_null(body: bytes) -> bytes:
+    """The document with null for each NaN outside of strings, a word that Python's `json` writes and no JSON has."""
+    return _STRING_OR_NAN.sub(lambda found: b"null" if found[0] == b"NaN" else found[0], body)
+
+
 def _check_depth(bare: bytes) -> None:
-    """Cancel innermost pairs, one level a pass: what is left after `DEPTH` passes is deeper (or not balanced)."""
+    """Cancel innermost pairs, one level a pass: what is left after `DEPTH` passes is deeper."""
     brackets = bare.translate(None, _NOT_BRACKETS)
     for _ in range(DEPTH):
         if not brackets:
             return
         brackets = re.sub(rb"(?:\[\]|\{\})+", b"", brackets)
     if brackets:
-        raise Malformed(f"The JSON is nested deeper than {DEPTH} levels, or its brackets do not match.", field="body")
+        raise _deep()
+
+
+def _deep() -> Malformed:
+    return Malformed(f"The JSON is nested deeper than {DEPTH} levels.", field="body")
 
 
 def _keys(value: Any, objects: int) -> int:

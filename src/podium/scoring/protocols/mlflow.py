@@ -13,10 +13,26 @@ import msgspec
 from podium.core.errors import Invalid
 from podium.core.signature import FieldType, Signature
 from podium.scoring import request
+from podium.scoring.protocols import json_body
 from podium.scoring.protocols.json_body import Malformed
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+WITH_NAN = ("dataframe_split", "inputs")
+"""What MLflow's client makes of tables and matrices, in which it writes a missing value as NaN."""
 _FIX = "Send one of dataframe_split, dataframe_records, instances, inputs."
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object in those bytes, else `Malformed`. Where MLflow's client itself writes NaN, that is null."""
+    try:
+        return json_body.parse(body)
+    except Malformed:
+        if b"NaN" not in body:
+            raise
+        found = json_body.parse(json_body.nan_as_null(body))
+        if not any(form in found for form in WITH_NAN):
+            raise
+        return found
 
 
 def read(body: Mapping[str, Any], request_id: str, signature: Signature) -> request.Rows:
