@@ -17,7 +17,6 @@ ONE_IDEA: dict[str, str] = {
     "core/project.py": "the project file's tables, a type each",
     "core/project_rules.py": "the rules of the project file, a function each",
     "scoring/http/connection.py": "one client's connection: bytes in, requests on, answers out in order",
-    "scoring/protocols/compiled.py": "the compiled decoders of JSON, which share how they know that nothing is hidden",
 }
 """Files that are longer and stay so, each with the one idea that it holds."""
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "base"}

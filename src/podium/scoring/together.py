@@ -14,6 +14,7 @@ from podium.core.errors import Invalid, Unavailable
 from podium.core.signature import Signature
 from podium.scoring import codec, engine, request, settle, waiting
 from podium.scoring.operate import Parts
+from podium.scoring.protocols import plan
 from podium.scoring.work import Entry, Group, Item, Lane
 
 _MANY = 4096
@@ -78,16 +79,12 @@ class Together:
 
     def _singles(self, group: Group) -> tuple[Grid, list[str], list[str]]:
         """Grid, request ids and keys of the single rows. Doubtful ones go to the strict reader."""
-        checks = next(iter(group.loaded.readers.values())).checks
-        while group.rows:
-            numbers, texts, keys, ids = zip(*group.rows, strict=True)
-            made = np.array(numbers, dtype=np.float64)
-            doubt = checks.doubtful(made)
-            if doubt is None:
-                return Grid(made, np.array(texts, dtype=object)), self._identified(ids), list(keys)
+        made = plan.joined(([plan.singles(group.rows)] if group.rows else []) + group.blocks)
+        doubt = next(iter(group.loaded.readers.values())).checks.doubtful(made.grid.numbers)
+        if doubt is not None:
+            made = plan.without(made, doubt)
             self._reread(group, doubt.tolist())
-        order = group.deciding.champion.runtime.order
-        return Grid(np.empty((0, len(order.numbers))), np.empty((0, len(order.texts)), dtype=object)), [], []
+        return made.grid, self._identified(made.ids), made.keys
 
     def _identified(self, given: Sequence[str]) -> list[str]:
         """Those that were sent, and new ones where none was."""
@@ -102,7 +99,6 @@ class Together:
         """Take the doubtful rows out of the single ones."""
         doubtful = [item for item, flag in zip(group.items, flags, strict=True) if flag]
         group.items = [item for item, flag in zip(group.items, flags, strict=True) if not flag]
-        group.rows = [row for row, flag in zip(group.rows, flags, strict=True) if not flag]
         for item in doubtful:
             try:
                 group.entries.append(self._strict(item, item[2].work.lane))

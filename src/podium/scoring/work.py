@@ -10,8 +10,9 @@ from podium.core.signature import Signature
 from podium.core.trace import Trace
 from podium.scoring import codec, codecs, engine, request, routes
 from podium.scoring.call import Answer
-from podium.scoring.protocols import compiled
+from podium.scoring.protocols.plan import One, Singles
 from podium.scoring.protocols.reader import Reader
+from podium.scoring.protocols.skeleton import Sheaf
 from podium.scoring.template import Template
 
 Told: TypeAlias = Callable[[request.Scored | Exception], None]
@@ -57,9 +58,12 @@ class Group:
         self.level = 0
         """How many bytes were under way when they came in."""
         self.items: list[Item] = []
-        self.lanes: list[Lane] = []
-        self.rows: list[compiled.One] = []
-        """One for each item."""
+        self.rows: list[One] = []
+        """One for each of the first items, until they are read."""
+        self.blocks: list[Singles] = []
+        """One row for each of the other items."""
+        self.sheaves: dict[Reader, Sheaf] = {}
+        """Rows that are read together, before they become blocks."""
         self.entries: list[Entry] = []
         self.traces: list[Trace] = []
         """Of the requests that belong to one."""
@@ -68,6 +72,13 @@ class Group:
     def requests(self) -> int:
         """How many."""
         return len(self.items) + len(self.entries)
+
+    def sheaf(self, reader: Reader) -> Sheaf:
+        """Where the single rows of requests that this reader reads gather."""
+        found = self.sheaves.get(reader)
+        if found is None:
+            found = self.sheaves[reader] = reader.sheaf()
+        return found
 
     def alone(self, entry: Entry) -> "Group":
         """A group with that entry only."""
@@ -80,7 +91,7 @@ class Group:
 class Lane:
     """What requests of one head need while a rollout is in force."""
 
-    __slots__ = ("asked", "durable", "group", "loaded", "read", "reader", "templates", "turn")
+    __slots__ = ("asked", "durable", "group", "loaded", "read", "reader", "sheaf", "templates", "turn")
 
     def __init__(self, loaded: engine.Loaded, asked: codec.Asked, work: "Work") -> None:
         self.loaded = loaded
@@ -94,6 +105,7 @@ class Lane:
         self.templates: dict[Any, Template] = loaded.templates.setdefault((work.codec, asked.endpoint), {})
         self.turn = -1
         self.group: Group
+        self.sheaf: Sheaf
 
     def template(self, chosen: codec.Codec, version: int, decision: bool | None) -> Template:  # noqa: FBT001
         """The answer's text for one row."""

@@ -3,13 +3,17 @@
 from collections.abc import Iterable
 
 from podium.core.signature import Signature
-from podium.scoring.protocols import compiled
-from podium.scoring.protocols.compiled import Checks, Decode, Many, One, Plan
+from podium.scoring.protocols import compiled, skeleton
+from podium.scoring.protocols.compiled import Decode
+from podium.scoring.protocols.plan import Checks, Many, One, Plan
 
 OIP, MLFLOW = "oip", "mlflow"
 LARGE = 128 * 1024
 """Bodies beyond that many bytes are read on a thread."""
 _MOST = 8
+_SKELETONS = 4
+_SELDOM = 16
+"""A skeleton is made of the first single row that has none, of the 16th, the 256th and so on: it takes a while."""
 _FORMS = ("dataframe_records", "instances")
 
 
@@ -22,6 +26,12 @@ class Reader:
         self._family = family
         self._known: set[tuple[str, ...]] = set()
         self._decoders: list[Decode] = []
+        self._skeletons: tuple[skeleton.Skeleton, ...] = ()
+        """The newest first."""
+        self.closed = skeleton.Sheaf(self._plan, ())
+        """It takes no row."""
+        self._unlike = 0
+        self._next = 1
         if family == MLFLOW:
             made = [*(compiled.records(self._plan, form) for form in _FORMS), compiled.columns(self._plan)]
             self._decoders = [each for each in made if each is not None]
@@ -45,6 +55,20 @@ class Reader:
                 self._decoders = [decoders[at], *decoders[:at], *decoders[at + 1 :]]  # other threads may be reading
                 return found
         return None
+
+    def sheaf(self) -> skeleton.Sheaf:
+        """For the single rows of a turn, which are read together where a skeleton fits."""
+        return skeleton.Sheaf(self._plan, self._skeletons)
+
+    def unlike(self, body: bytes) -> None:
+        """A decoder took that single row, but no skeleton fits it; one may be made of it."""
+        self._unlike += 1
+        if self._unlike < self._next or self._family != OIP:
+            return
+        self._next *= _SELDOM
+        made = skeleton.of(self._plan, body)
+        if made is not None:
+            self._skeletons = (made, *self._skeletons[: _SKELETONS - 1])
 
     def learn(self, columns: Iterable[str]) -> None:
         """Compile a decoder for columns in that order, unless there are enough."""

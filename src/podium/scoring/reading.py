@@ -1,0 +1,187 @@
+"""Reading the requests of one turn into groups, each of which one call of the engine scores.
+
+Nearly all are single rows like others before: a skeleton finds their values, which are decoded together. Others are
+read one by one, by a compiled decoder or else by the strict reader; large ones on a thread.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from podium.bundle.grid import Grid
+from podium.core.errors import Conflict
+from podium.core.signature import Signature
+from podium.scoring import admission, codec, engine, operate, request, routes, settle
+from podium.scoring.operate import Parts
+from podium.scoring.protocols import plan, reader
+from podium.scoring.watch import Followed
+from podium.scoring.work import Entry, Group, Item, Lane, Told, Work
+
+
+class Reading:
+    """Reads requests. `score` takes the groups of large ones, later."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        loop: asyncio.AbstractEventLoop,
+        desk: settle.Desk,
+        gate: admission.Gate,
+        score: Callable[[Group], None],
+    ) -> None:
+        self._parts = parts
+        self._loop = loop
+        self._desk = desk
+        self._gate = gate
+        self._score = score
+        self._turn = 0
+        self._started = 0.0
+
+    def gather(self, items: list[Item], started: float) -> list[Group]:
+        """Read the requests into groups; whoever sent a wrong one is told. `started`: when they came."""
+        self._turn += 1
+        self._started = started
+        groups: list[Group] = []
+        for item in items:
+            work: Work = item[2].work
+            lane = work.lane
+            try:
+                if lane is None or lane.turn != self._turn:
+                    lane = self._lane(work, groups)
+                if work.watched:
+                    _trace(item, lane.group)
+                if not lane.sheaf.add(item, item[3]):
+                    self._one(item, lane)
+            except Exception as error:  # noqa: BLE001 - one request's fault is not another's
+                self._desk.refuse(item, error)
+        for group in groups:
+            self._read_sheaves(group)
+        return groups
+
+    def _one(self, item: Item, lane: Lane) -> None:
+        """Read a request that is like none before."""
+        found = lane.read(item[3])
+        if not isinstance(found, tuple):
+            self._read(item, lane, found)
+            return
+        given = item[2].work.request_id
+        lane.group.items.append(item)
+        lane.group.rows.append((*found[:3], given) if given else found)
+        lane.reader.unlike(item[3])
+
+    def _read_sheaves(self, group: Group) -> None:
+        """Read the single rows that wait for that; where one of them is doubtful, each by itself."""
+        good = []
+        for sheaf in group.sheaves.values():
+            read = sheaf.read() if sheaf.items else None
+            if read is not None:
+                good.append((sheaf.items, read))
+                continue
+            for item in sheaf.items:
+                try:
+                    self._one(item, item[2].work.lane)
+                except Exception as error:  # noqa: BLE001 - one request's fault is not another's
+                    self._desk.refuse(item, error)
+        for items, read in good:
+            group.items += items
+            group.blocks.append(read)
+
+    def _read(self, item: Item, lane: Lane, found: plan.Many | None) -> None:
+        """Put a request that is not one plain row into its group."""
+        if len(item[3]) > reader.LARGE:
+            self._aside(item, lane, lane.group)
+            return
+        made = None if found is None else self._many(item, lane, found)
+        lane.group.entries.append(self.strict(item, lane) if made is None else made)
+
+    def _lane(self, work: Work, groups: list[Group]) -> Lane:
+        """The lane of a head for this turn, in the group of the rollout in force."""
+        place = self.named(work.place)
+        loaded, deciding = self.deciding(place)
+        lane = work.lane
+        if lane is None or lane.loaded is not loaded or lane.asked.endpoint != place.endpoint:
+            lane = work.lane = Lane(loaded, self.asked(place, deciding, work.headers), work)
+        group = next((each for each in groups if each.loaded is loaded), None)
+        if group is None:
+            group = Group(place.endpoint, loaded, deciding, self._started)
+            group.level = self._gate.bytes
+            groups.append(group)
+        lane.turn, lane.group = self._turn, group
+        lane.sheaf = group.sheaf(lane.reader) if work.fast else lane.reader.closed
+        return lane
+
+    def named(self, place: routes.Place) -> routes.Place:
+        """The place with the endpoint that is meant."""
+        return place if place.endpoint else place._replace(endpoint=operate.only_endpoint(self._parts.board))
+
+    def deciding(self, place: routes.Place) -> tuple[engine.Loaded, engine.Deciding]:
+        """The rollout in force, and the versions that decide; it raises why none does."""
+        loaded = operate.loaded(self._parts.board, place)
+        deciding = loaded.deciding(self._parts.now())
+        if place.version and (deciding.canary is not None or place.version != str(deciding.champion.route.version)):
+            raise Conflict(
+                "The rollout chooses the version of each row.",
+                field="version",
+                fix="Leave the version out of the path.",
+            )
+        return loaded, deciding
+
+    def asked(self, place: routes.Place, deciding: engine.Deciding, headers: Any) -> codec.Asked:
+        """What codecs are told of a request."""
+        signature = deciding.champion.runtime.manifest.signature
+        return codec.Asked(place.endpoint, signature, headers, self._parts.new_id)
+
+    def strict(self, item: Item, lane: Lane) -> Entry:
+        """The rows as the strict reader gives them; it raises what is wrong with them."""
+        work: Work = item[2].work
+        rows = work.codec.read(item[3], lane.asked)
+        made = entry(rows, lane.asked.signature, partial(self._desk.tell, item, lane))
+        if work.fast:
+            lane.reader.learn(rows.columns)
+        return made
+
+    def _many(self, item: Item, lane: Lane, found: plan.Many) -> Entry | None:
+        """The rows as a compiled reader gave them; None when the strict one must have a look."""
+        filled = plan.fill(found)
+        if lane.reader.checks.doubtful(filled.numbers) is not None:
+            return None
+        work: Work = item[2].work
+        request_id = found.request_id or work.request_id or self._parts.new_id("req")
+
+        def again(other: Signature) -> Grid:
+            return work.codec.read(item[3], lane.asked).grid(other)
+
+        return Entry(request_id, list(found.keys or ()), filled, again, None, partial(self._desk.tell, item, lane))
+
+    def _aside(self, item: Item, lane: Lane, group: Group) -> None:
+        """Read and score a large body on a thread; its rows are logged like all others."""
+        alone = Group(group.endpoint, group.loaded, group.deciding, group.started)
+        alone.level = group.level
+        if isinstance(item[0], Followed):
+            alone.traces.append(item[0].trace)
+
+        def read() -> Entry:
+            found = lane.reader.read_any(item[3]) if item[2].work.fast else None
+            made = self._many(item, lane, found) if isinstance(found, plan.Many) else None
+            return self.strict(item, lane) if made is None else made
+
+        def then(reading: asyncio.Future[Entry]) -> None:
+            error = reading.exception()
+            if error is not None:
+                self._desk.refuse(item, error)
+                return
+            alone.entries.append(reading.result())
+            self._score(alone)
+
+        self._loop.run_in_executor(None, read).add_done_callback(then)
+
+
+def _trace(item: Item, group: Group) -> None:
+    if isinstance(item[0], Followed):
+        group.traces.append(item[0].trace)
+
+
+def entry(rows: request.Rows, signature: Signature, told: Told) -> Entry:
+    """An entry of rows as a codec gives them; `Invalid` when they do not fit the signature."""
+    return Entry(rows.request_id, rows.keys(signature.key), rows.grid(signature), rows.grid, rows.wanted, told)
