@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from tools import markdown
 
-from podium.cli import main
+from podium.cli import commands
 
 EXAMPLE = "Example: "
 _INTRODUCTION = """\
@@ -23,7 +23,7 @@ itself. Exit codes: 0 done, 1 refused or not proven, 2 wrong usage.
 
 def tree() -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command and group, by the words that call it, groups before what they hold."""
-    yield from _walk((), typer.main.get_command(main.app))
+    yield from _walk((), typer.main.get_command(commands.app))
 
 
 def _walk(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:

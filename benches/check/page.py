@@ -142,17 +142,20 @@ def bars(found: Mapping[str, Any]) -> Iterable[tuple[str, str, str, bool]]:
         yield "peak at 10 million rows, MB", "≤ 700", f"{peak:.0f}", peak <= 700
     exact = [each for each in found.get("1m", {}).get("peers", {}).values() if each.get("exact") and each.get("ended")]
     if exact and "podium_s" in found["1m"]:
-        fastest = min(each["cpu_s"] for each in exact)
-        for said, key in (("two files", "podium_cpu_s"), ("stored reference", "podium_cached_cpu_s")):
-            times = fastest / found["1m"][key]
-            yield f"times less CPU than the fastest exact peer, {said}", "≥ 10", f"{times:.1f}", times >= 10
+        for how, key in (("faster", "s"), ("less CPU", "cpu_s")):
+            fastest = min(each[key] for each in exact)
+            for said, ours in (("two files", f"podium_{key}"), ("stored reference", f"podium_cached_{key}")):
+                times = fastest / found["1m"][ours]
+                yield f"times {how} than the fastest exact peer, {said}", "≥ 10", f"{times:.1f}", times >= 10
     for name, most in (("ks", 5e-4), ("wasserstein", 5e-4), ("psi", 1e-12), ("chi2", 1e-9)):
         if name in found.get("accuracy", {}):
             error = found["accuracy"][name]
             yield f"largest error of {name}", f"≤ {most:.0e}", f"{error:.1e}", error <= most
     if "podium" in found.get("false_alarms", {}):
         share = found["false_alarms"]["podium"]
-        yield "windows with a false alarm", "≤ 1 %", _percent(share), share <= 0.01
+        most = max(each for sizes in found["false_alarms_by"]["podium"].values() for each in sizes.values())
+        said = f"{_percent(share)} (of any one kind and size, at most {_percent(most)})"
+        yield "windows with a false alarm", "≤ 1 %", said, share <= 0.01
     for how, share in found.get("detected", {}).items():
         yield f"0.25 σ at 1,000 rows found, {how.replace('_', ' ')}", "≥ 95 %", _percent(share), share >= 0.95
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from podium.cli import main
+from podium.cli import commands
 
 RUNNING = {"up", "server", "worker", "scorer"}
 """They run until they are stopped: there is no answer to print."""
@@ -25,7 +25,7 @@ def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
             yield " ".join(here), command
 
 
-ALL = dict(_commands(typer.main.get_command(main.app)))
+ALL = dict(_commands(typer.main.get_command(commands.app)))
 LEAVES = {name: command for name, command in ALL.items() if not hasattr(command, "commands")}
 
 
@@ -62,6 +62,6 @@ def test_no_two_panels_hold_the_same_command() -> None:
 
 
 def test_the_command_line_imports_nothing_heavy() -> None:
-    asked = f"import sys, podium.cli.main; print([name for name in {HEAVY} if name in sys.modules])"
+    asked = f"import sys, podium.cli.commands; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

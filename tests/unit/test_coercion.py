@@ -59,3 +59,16 @@ def test_a_check_of_files_loads_neither_pydantic_nor_masked_arrays_nor_pandas() 
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_check_of_files_loads_no_other_command_and_keeps_no_idle_threads() -> None:
+    script = (
+        "import os, sys; sys.argv = ['podium', 'check', 'none.parquet', 'none.parquet']\n"
+        "from podium.cli import main\n"
+        "try:\n    main.run()\nexcept SystemExit:\n    pass\n"
+        "others = [each for each in sys.modules if each.startswith('podium.cli.') and each.count('.') == 2]\n"
+        "print(sorted(others), 'numpy' in sys.modules, os.getenv('OPENBLAS_NUM_THREADS'))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    few = ["podium.cli.check", "podium.cli.coercion", "podium.cli.console", "podium.cli.main", "podium.cli.options"]
+    assert done.stdout.splitlines()[-1] == f"{[*few, 'podium.cli.root']} True 1"

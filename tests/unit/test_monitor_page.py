@@ -44,6 +44,8 @@ def test_bars_are_judged_by_what_was_found() -> None:
     judged = {said: good for said, _, _, good in page.bars(FOUND)}
     assert judged == {
         "stored reference over decoding what it reads, 1 million rows × 50 columns": True,
+        "times faster than the fastest exact peer, two files": True,
+        "times faster than the fastest exact peer, stored reference": True,
         "times less CPU than the fastest exact peer, two files": True,
         "times less CPU than the fastest exact peer, stored reference": True,
         "largest error of ks": True,
@@ -51,8 +53,9 @@ def test_bars_are_judged_by_what_was_found() -> None:
         "windows with a false alarm": True,
         "0.25 σ at 1,000 rows found, one of 50": False,
     }
-    slower = FOUND | {"1m": FOUND["1m"] | {"podium_cached_s": 0.81}}
+    slower = FOUND | {"1m": FOUND["1m"] | {"podium_cached_s": 0.81, "podium_s": 2.1}}
     assert [good for said, _, _, good in page.bars(slower) if said.startswith("stored")] == [False]
+    assert [good for said, _, _, good in page.bars(slower) if said.startswith("times faster")] == [False, True]
 
 
 def test_peers_without_a_figure_say_why() -> None:

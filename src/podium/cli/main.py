@@ -1,125 +1,43 @@
 """The command line. Each command is arguments to client calls, or starts a process."""
 
-import importlib.util
+import gc
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
-from podium import version
-from podium.cli import (
-    adopt,
-    approve,
-    build,
-    channels,
-    coercion,
-    console,
-    deploy,
-    doctor,
-    drill,
-    manage,
-    monitor,
-    outcomes,
-    processes,
-    provenance,
-    reviews,
-    score,
-    status,
-    work,
-)
-from podium.cli.bench import command as bench
-from podium.cli.check import command as check
+from podium.cli import coercion, console
+from podium.cli.root import root
 from podium.core.errors import PodiumError
 
-app = typer.Typer(
-    name="podium",
-    help="ModelOps: prove, rehearse, then approve.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    add_completion=True,
-)
+if TYPE_CHECKING:
+    from typer.models import CommandInfo, TyperInfo
 
-_START = "Start here"
-_BUILD = "Build"
-_MANAGE = "Manage"
-_DEPLOY = "Deploy"
-_MONITOR = "Monitor"
-_PROCESSES = "Processes"
-_PEOPLE = "People"
-
-if importlib.util.find_spec("podium.cli.demo.command") is not None:
-    from podium.cli.demo import command as demo
-
-    app.command(rich_help_panel=_START)(demo.demo)
-app.command(rich_help_panel=_START)(build.init)
-app.command(rich_help_panel=_START)(status.status)
-app.command(rich_help_panel=_START)(doctor.doctor)
-
-app.add_typer(build.data, name="data", rich_help_panel=_BUILD)
-app.command(rich_help_panel=_BUILD)(build.train)
-app.add_typer(build.runs, name="runs", rich_help_panel=_BUILD)
-
-app.add_typer(manage.models, name="models", rich_help_panel=_MANAGE)
-manage.versions.command("add")(adopt.add)
-app.add_typer(manage.versions, name="versions", rich_help_panel=_MANAGE)
-app.add_typer(manage.gates, name="gates", rich_help_panel=_MANAGE)
-app.command(rich_help_panel=_MANAGE)(approve.validate)
-app.command(rich_help_panel=_MANAGE)(approve.approve)
-app.command(rich_help_panel=_MANAGE)(approve.withdraw)
-app.command(rich_help_panel=_MANAGE)(provenance.lineage)
-app.add_typer(provenance.audit, name="audit", rich_help_panel=_MANAGE)
-
-app.add_typer(deploy.endpoints, name="endpoints", rich_help_panel=_DEPLOY)
-app.add_typer(deploy.release, name="release", rich_help_panel=_DEPLOY)
-app.command(rich_help_panel=_DEPLOY)(deploy.rollback)
-app.command(rich_help_panel=_DEPLOY)(score.score)
-
-app.command(rich_help_panel=_MONITOR)(check.check)
-app.command(rich_help_panel=_MONITOR)(score.outcomes)
-app.command(rich_help_panel=_MONITOR)(monitor.close)
-app.command(rich_help_panel=_MONITOR)(monitor.checks)
-app.command(rich_help_panel=_MONITOR)(outcomes.estimates)
-app.command(rich_help_panel=_MONITOR)(outcomes.maturity)
-app.add_typer(monitor.alerts, name="alerts", rich_help_panel=_MONITOR)
-app.add_typer(channels.channels, name="channels", rich_help_panel=_MONITOR)
-app.command(rich_help_panel=_MONITOR)(drill.drill)
-app.add_typer(reviews.reviews, name="reviews", rich_help_panel=_MONITOR)
-app.command(rich_help_panel=_MONITOR)(monitor.triggers)
-app.command(rich_help_panel=_MONITOR)(score.replay)
-app.command(rich_help_panel=_MONITOR)(score.explain)
-
-app.command(rich_help_panel=_PROCESSES)(processes.up)
-app.command(rich_help_panel=_PROCESSES)(processes.server)
-app.command(rich_help_panel=_PROCESSES)(processes.worker)
-app.command(rich_help_panel=_PROCESSES)(processes.scorer)
-app.add_typer(work.jobs, name="jobs", rich_help_panel=_PROCESSES)
-app.add_typer(bench.app, name="bench", rich_help_panel=_PROCESSES)
-
-app.add_typer(work.users, name="users", rich_help_panel=_PEOPLE)
-app.add_typer(work.tokens, name="tokens", rich_help_panel=_PEOPLE)
+_CHECK = "check"
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        console.out.print(f"podium {version.VERSION}")
-        raise typer.Exit
+def _asked(words: list[str]) -> typer.Typer:
+    """The command or group that was asked for alone: to load and build them all takes longer than reading a file.
+
+    The check of files is a process for each look, so it does not even load the others.
+    """
+    if words[:1] == [_CHECK]:
+        gc.disable()  # nothing that it makes needs it, and looking at all that was loaded takes a tenth of its time
+        from podium.cli.check import command as check
+
+        made = _only([], [])
+        made.command()(check.check)
+        return made
+    from podium.cli import commands
+
+    found = [one for one in commands.app.registered_commands if one.callback and _name(one) in words[:1]]
+    groups = [one for one in commands.app.registered_groups if one.name in words[:1]]
+    return _only(found, groups) if found or groups else commands.app
 
 
-@app.callback()
-def root(
-    _shown: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-) -> None:
-    """ModelOps: prove, rehearse, then approve."""
-
-
-def _narrowed(words: list[str]) -> typer.Typer:
-    """The command or group that was asked for alone: to build them all takes longer than to check a million rows."""
-    commands = [one for one in app.registered_commands if one.callback and _name(one) in words[:1]]
-    groups = [one for one in app.registered_groups if one.name in words[:1]]
-    if not commands and not groups:
-        return app
+def _only(commands: "list[CommandInfo]", groups: "list[TyperInfo]") -> typer.Typer:
     made = typer.Typer(
-        name=app.info.name,
+        name="podium",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
@@ -130,14 +48,14 @@ def _narrowed(words: list[str]) -> typer.Typer:
     return made
 
 
-def _name(command: typer.models.CommandInfo) -> str:
+def _name(command: "CommandInfo") -> str:
     return command.name or getattr(command.callback, "__name__", "").replace("_", "-")
 
 
 def run() -> None:
     """Entry point: errors that Podium raises on purpose end as one clear message and exit code 1."""
     try:
-        coercion.spare(typer.main.get_command(_narrowed(sys.argv[1:])))()
+        coercion.spare(typer.main.get_command(_asked(sys.argv[1:])))()
     except PodiumError as problem:
         console.fail(problem)
         sys.exit(1)

@@ -1,5 +1,6 @@
 """`podium check`: is this data still like that data? Two files, no server."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,6 +53,7 @@ def check(
 
     Example: podium check reference.parquet current.parquet --html report.html
     """
+    _no_idle_threads()
     from podium.cli.check.work import Asked
 
     asked = Asked(
@@ -71,6 +73,14 @@ def check(
         threads=threads,
     )
     raise typer.Exit(_run(asked, html, all_columns=all_columns))
+
+
+def _no_idle_threads() -> None:
+    """Have OpenBLAS, which numpy loads, keep no threads of its own: they wait busily, a third as long as all the rest.
+
+    Columns are read by threads of ours, and no matrix here is large. Who set the number means it.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - a setting of OpenBLAS's, read when it loads
 
 
 def _names(text: str) -> tuple[str, ...]:
