@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import select
 import signal
 import socket
 import time
@@ -145,6 +146,37 @@ def test_slow_and_idle_clients_are_let_go(scorer: kit.Process) -> None:
     assert 1 <= time.monotonic() - started < 12
 
 
+def test_bodies_that_are_still_arriving_take_no_more_memory_than_all_may_together(tmp_path: Path) -> None:
+    kit.prepare(tmp_path)
+    large = message(b" " * 900_000 + BODY)
+    with kit.Process(tmp_path, http={"arriving": 3_000_000}) as process, contextlib.ExitStack() as opened:
+        wires = [opened.enter_context(Wire(process.url)) for _ in range(6)]
+        for wire in wires:
+            wire.send(large[:-10])
+        refused: list[Wire] = []
+        deadline = time.monotonic() + 20
+        while len(refused) < 3:
+            assert time.monotonic() < deadline
+            refused = [wire for wire in wires if select.select([wire.socket], [], [], 0.02)[0]]
+        for wire in refused:
+            status, fields, body = wire.answer()
+            assert (status, fields["connection"], fields["retry-after"]) == (429, "close", "1")
+            assert json.loads(body)["status"] == 429
+            assert wire.ended()
+        assert process.infer(kit.tensors()).status_code == 200
+        taken = [wire for wire in wires if wire not in refused]
+        for wire in taken:
+            wire.send(large[-10:])
+            assert wire.answer()[0] == 200
+        for wire in taken[:2]:  # nothing is held of those that went away, or were answered
+            wire.send(large[:-10])
+        taken[0].socket.close()
+        for _ in range(4):
+            assert ask(process, large)[0] == 200
+        taken[1].send(large[-10:])
+        assert taken[1].answer()[0] == 200
+
+
 def test_many_ways_to_send_the_same(scorer: kit.Process) -> None:
     expected = json.loads(ask(scorer, message())[2])
     cut = [BODY[at : at + 7] for at in range(0, len(BODY), 7)]
@@ -264,7 +296,7 @@ def test_a_wrong_request_harms_none_of_its_turn(scorer: kit.Process) -> None:
 
 def test_large_bodies_do_not_keep_small_ones_waiting(tmp_path: Path) -> None:
     kit.prepare(tmp_path)
-    count = 120_000
+    count = 100_000
     large = json.dumps(kit.tensors({"distance": [1.5] * count, "hour": [1] * count})).encode()
     with kit.Process(tmp_path) as process, httpx.Client(base_url=process.url, timeout=60) as other:
         process.infer(kit.tensors())

@@ -2,13 +2,14 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from podium.core.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from podium.scoring import metrics, request
-from podium.scoring.protocols import json_body, mlflow, oip, problem
+from podium.scoring.protocols import json_body, mlflow, oip, problem, reader, tensors
 from tests import artifacts
 
 MALFORMED = [
@@ -223,12 +224,52 @@ def test_bad_invocations_are_named_by_place(body: dict[str, Any], field: str) ->
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize("rows", [tensors.MOST_ROWS, tensors.MOST_ROWS + 1])
+def test_a_request_has_only_so_many_rows(rows: int) -> None:
+    signature = artifacts.SIGNATURE
+    column = [1] * rows
+    ways: dict[str, Callable[[], request.Rows]] = {
+        "inputs[0].shape": lambda: oip.read(
+            {"inputs": [tensor(shape=[rows], data=column), HOUR | {"shape": [rows], "data": column}]},
+            lambda _: "req-1",
+            signature,
+        ),
+        "instances": lambda: mlflow.read({"instances": [[1, 2]] * rows}, "req-1", signature),
+        "inputs": lambda: mlflow.read({"inputs": {"distance": column, "hour": column}}, "req-1", signature),
+        "body": lambda: mlflow.read_csv(b"distance,hour\n" + b"1,2\n" * rows, "req-1", signature),
+    }
+    for field, read in ways.items():
+        if rows <= tensors.MOST_ROWS:
+            assert read().count == rows
+        else:
+            with pytest.raises(Invalid, match="at most 100000 rows") as caught:
+                read()
+            assert caught.value.field == field
+
+
+def test_compiled_readers_leave_too_many_rows_to_the_strict_one() -> None:
+    known = reader.Reader(artifacts.SIGNATURE, reader.MLFLOW)
+    for rows in (tensors.MOST_ROWS, tensors.MOST_ROWS + 1):
+        body = b'{"dataframe_split":{"columns":["distance","hour"],"data":[' + b",".join([b"[1,2]"] * rows) + b"]}}"
+        assert (known.read_any(body) is None) is (rows > tensors.MOST_ROWS)
+
+
+def test_a_body_of_very_many_lists_is_refused_before_it_is_read() -> None:
+    body = b'{"a":[' + b"[]," * (json_body.MOST_PARTS - 3) + b"[]]}"
+    assert len(json_body.parse(body)["a"]) == json_body.MOST_PARTS - 2
+    with pytest.raises(json_body.Malformed, match="lists and objects"):
+        json_body.parse(body.replace(b"]]", b"],[],[]]"))
+
+
 def test_csv_cells_take_the_features_types() -> None:
     sent = mlflow.read_csv(b"hour,distance,flight\r\n1,2.5,UA1\r\n,3,7\r\n", "req-1", artifacts.SIGNATURE)
     assert sent.columns == {"hour": [1, None], "distance": [2.5, 3.0], "flight": ["UA1", "7"]}
 
 
-@pytest.mark.parametrize("body", [b"", b"a,a\n1,2", b"hour\n1,2", b"hour\nx", b"\xff", b'hour\n"1', b"hour\n1.5"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"a,a\n1,2", b"hour\n1,2", b"hour\nx", b"\xff", b'hour\n"1', b"hour\n1.5", b"hour\n1_0", b"hour\n\xd9\xa3"],
+)
 def test_bad_csv_is_the_callers_mistake(body: bytes) -> None:
     with pytest.raises(Invalid):
         mlflow.read_csv(body, "req-1", artifacts.SIGNATURE)

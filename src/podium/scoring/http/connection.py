@@ -18,6 +18,8 @@ from podium.scoring.http.refusals import Refusal
 _KEPT = 2048
 _LONGEST_KEPT = 2048
 _DRAIN_SECONDS = 1.0
+_LIGHT = 64 * 1024
+"""Connections that hold no more than that may go on, however much the others hold."""
 
 
 _PLAIN = Head("POST", "/", ())
@@ -42,6 +44,8 @@ class Shared:
         self.connections: set[Connection] = set()
         self.draining = False
         self.refused = 0
+        self.arriving = 0
+        """Bytes that connections hold of requests that are not whole."""
         self.renew()
 
     def renew(self) -> None:
@@ -72,6 +76,7 @@ class Connection(asyncio.Protocol):
     """A connection. `seconds` counts sweeps since it last got on."""
 
     __slots__ = (
+        "_arriving",
         "_body",
         "_buffer",
         "_chunks",
@@ -110,6 +115,7 @@ class Connection(asyncio.Protocol):
         self._lingering = False
         self._paused = False
         self._stuck = False
+        self._arriving = 0
         self.seconds = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -124,6 +130,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
         self._held.clear()
+        self._weigh(0)
         self._shared.connections.discard(self)
 
     def eof_received(self) -> bool:
@@ -183,6 +190,15 @@ class Connection(asyncio.Protocol):
             self._refuse(answers.too_large(self._shared.limits.body))
         finally:
             self._going = False
+        self._weigh(len(self._buffer) + (0 if self._chunks is None else len(self._chunks.body)))
+
+    def _weigh(self, size: int) -> None:
+        """This connection holds so many bytes now; refuse what makes it too much for all together."""
+        shared = self._shared
+        shared.arriving += size - self._arriving
+        self._arriving = size
+        if size > _LIGHT and shared.arriving > shared.limits.arriving and not self._closing:
+            self._refuse(answers.TOO_MANY)
 
     def _one(self) -> bool:
         """Whether one more request was whole."""
@@ -309,6 +325,7 @@ class Connection(asyncio.Protocol):
         self._closing = self._lingering = True
         self._buffer.clear()
         self._head, self._chunks = None, None
+        self._weigh(0)
         self.seconds = 0
         self._resume()
         self.send(number, self._shared.out.whole(answer, close=True, bare=False))

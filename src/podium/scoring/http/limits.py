@@ -12,6 +12,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Header fields (431)."""
     body: int = 16 * 1024 * 1024
     """A body, also after it was inflated (413)."""
+    arriving: int = 256 * 1024 * 1024
+    """Of all connections together, what has come of requests that are not whole yet; the one too many is told 429."""
     connections: int = 4096
     """Beyond these a new connection is told 503 and closed."""
     pipelined: int = 64

@@ -77,7 +77,7 @@ class _Reading:
         shape = given[0].shape
         rows = shape[0] if len(shape) == 1 else -1
         fields = arrow_columns.fields(self._signature)
-        if not 0 <= rows <= min(tensors.MOST_ROWS, tensors.MOST_VALUES // max(len(fields), 1)):
+        if not 0 <= rows <= tensors.most_rows(len(fields)):
             return False
         columns: dict[str, Any] = {}
         texts: list[_Text] = []

@@ -12,6 +12,8 @@ import msgspec
 from podium.core.errors import Invalid
 
 DEPTH = 32
+MOST_PARTS = 1_000_000
+"""Lists and objects in a body: a hundred thousand rows need as many, so this is room enough."""
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """A string, or the beginning of one that has no end: so a search never looks at a byte twice."""
 _STRING_OR_NAN = re.compile(rb"NaN|" + _STRING.pattern, re.DOTALL)
@@ -28,6 +30,9 @@ class Malformed(Invalid):
 
 def parse(body: bytes) -> dict[str, Any]:
     """The object in those bytes, else `Malformed`."""
+    bare = _STRING.sub(b"", body)
+    if bare.count(b"[") + bare.count(b"{") > MOST_PARTS:
+        raise Malformed(f"The JSON has more than {MOST_PARTS} lists and objects.", field="body", fix="Send fewer rows.")
     try:
         value = msgspec.json.decode(body)
     except RecursionError:
@@ -38,7 +43,6 @@ def parse(body: bytes) -> dict[str, Any]:
             field="body",
             fix=_FIX,
         ) from None
-    bare = _STRING.sub(b"", body)
     _check_depth(bare)
     if not isinstance(value, dict):
         raise Malformed("The body is not a JSON object.", field="body", fix=_FIX)

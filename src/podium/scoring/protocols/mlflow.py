@@ -5,6 +5,7 @@ https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
 
 import csv
 import io
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 from podium.core.errors import Invalid
 from podium.core.signature import FieldType, Signature
 from podium.scoring import request
-from podium.scoring.protocols import json_body
+from podium.scoring.protocols import json_body, tensors
 from podium.scoring.protocols.json_body import Malformed
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -44,18 +45,21 @@ def read(body: Mapping[str, Any], request_id: str, signature: Signature) -> requ
         raise Invalid("The params are not an object.", field="params")
     form = forms[0]
     count, columns = _READERS[form](body[form], form, [field.name for field in signature.features])
+    tensors.check_rows(count, len(signature.features), form)
     return request.Rows(request_id=request_id, count=count, columns=columns)
 
 
 def read_csv(body: bytes, request_id: str, signature: Signature) -> request.Rows:
     """The rows of a CSV body with a header line. An empty cell is null."""
     try:
-        lines = list(csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True))
+        lines = filter(None, csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True))
+        header = next(lines, [])
+        records = list(itertools.islice(lines, tensors.MOST_ROWS + 1))
     except (UnicodeDecodeError, csv.Error):
         raise Malformed("The body is not valid CSV in UTF-8.", field="body") from None
-    if not lines or len(set(lines[0])) != len(lines[0]):
+    if not header or len(set(header)) != len(header):
         raise Invalid("The CSV needs a header line that names each column once.", field="body")
-    header, records = lines[0], [line for line in lines[1:] if line]
+    tensors.check_rows(len(records), len(signature.features), "body")
     if any(len(line) != len(header) for line in records):
         raise Invalid("A CSV line has not as many cells as the header.", field="body")
     columns: dict[str, list[Any]] = {}
@@ -74,9 +78,11 @@ def _cell(cell: str, kind: FieldType, name: str) -> Any:
     if kind is FieldType.BOOLEAN and cell.lower() in ("true", "false"):
         return cell.lower() == "true"
     try:
-        return int(cell) if kind is FieldType.INTEGER else float(cell)
+        if cell.isascii() and "_" not in cell:  # Python reads 1_000 and the digits of all scripts, others do not
+            return int(cell) if kind is FieldType.INTEGER else float(cell)
     except ValueError:
-        raise Invalid("A CSV cell does not fit the feature's type.", field=name) from None
+        pass
+    raise Invalid("A CSV cell does not fit the feature's type.", field=name)
 
 
 def _split(value: Any, where: str, features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:

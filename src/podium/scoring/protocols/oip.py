@@ -33,7 +33,9 @@ def read(body: Mapping[str, Any], new_id: NewId, signature: Signature) -> reques
         name, data = tensor(each, where, signature)
         if name in columns:
             raise Invalid("Two tensors have the same name.", field=f"{where}.name")
-        count = len(data) if count < 0 else count
+        if count < 0:
+            count = len(data)
+            tensors.check_rows(count, len(signature.features), f"{where}.shape")
         if len(data) != count:
             raise Invalid("The tensor has not as many rows as the first one.", field=f"{where}.shape")
         columns[name] = data

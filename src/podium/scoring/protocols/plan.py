@@ -19,6 +19,7 @@ from podium.bundle.columns import NULL_TEXT
 from podium.bundle.grid import Grid
 from podium.core.signature import Field, FieldType, Signature
 from podium.scoring import request
+from podium.scoring.protocols import tensors
 
 _MOST_FEATURES = 2048
 _TYPES: dict[FieldType, Any] = {
@@ -90,6 +91,7 @@ class Plan:
         self.key = "" if signature.key in self.fields else signature.key
         self.names = (*self.order.numbers, *self.order.texts)
         self.nulls = any(self.fields[name].nullable for name in self.order.texts)
+        self.most = tensors.most_rows(len(self.names))
         self.good = 0 < len(self.names) <= _MOST_FEATURES and not any(
             ":" in name or "\\" in name or not name for name in (*self.names, self.key or "-")
         )
@@ -124,8 +126,10 @@ class Plan:
 
     def many(self, body: bytes, keys: int, found: Many) -> Many | None:
         """Rows, unless they are doubtful."""
+        if not 0 < found.rows <= self.most:
+            return None
         named = [""] * found.rows if found.keys is None else [plain_key(key) for key in found.keys]
-        if not found.rows or None in named:
+        if None in named:
             return None
         if body.count(b":") != keys or b"\\" in body:
             texts = [text for part in found.texts for text in part]

@@ -41,9 +41,9 @@ ALLOWED: dict[FieldType, frozenset[str]] = {
 }
 DATATYPE = {FieldType.NUMBER: "FP64", FieldType.INTEGER: "INT64", FieldType.BOOLEAN: "BOOL", FieldType.TEXT: BYTES}
 MOST_ROWS = 100_000
-"""Rows in one request of a binary form, of whatever width."""
+"""Rows in one request, of whatever width."""
 MOST_VALUES = 4_000_000
-"""Values in one request of a binary form: 32 MB as float64."""
+"""Values in one request: 32 MB as float64."""
 _PREFIX = 4
 _LONGEST_PLAIN = 127
 """A length of which the first byte is a character in UTF-8."""
@@ -71,9 +71,14 @@ def rows_of(shape: object, where: str) -> int:
     return rows
 
 
+def most_rows(features: int) -> int:
+    """How many rows of so many features a request may hold."""
+    return min(MOST_ROWS, MOST_VALUES // max(features, 1))
+
+
 def check_rows(rows: int, features: int, field: str) -> None:
     """`Invalid` when a request holds too many rows, or too many values of all its features together."""
-    most = min(MOST_ROWS, MOST_VALUES // max(features, 1))
+    most = most_rows(features)
     if rows > most:
         raise Invalid(
             f"A request for this model holds at most {most} rows.",
