@@ -210,6 +210,64 @@ def test_few_rows_are_not_enough(folder: Path) -> None:
     assert "Not enough data" in run(folder, "reference.parquet", "few.parquet", "--ignore", "id,at", code=0)
 
 
+def test_a_feed_that_stopped_is_an_alarm(folder: Path) -> None:
+    write(folder, "none.parquet", {name: values[:0] for name, values in table(5, rows=10).items()})
+    said = run(folder, "reference.parquet", "none.parquet", code=1)
+    assert "✗ there are no rows" in said
+    assert "there are no rows" in run(folder, "reference.parquet", "none.parquet", "--json", code=1)
+
+
+def test_instants_and_lists_that_go_missing_are_told(folder: Path) -> None:
+    before = table(1) | {"tags": [["a"]] * ROWS}
+    now = table(2) | {"tags": [["a"] if row % 2 else None for row in range(ROWS)]}
+    now["at"] = pyarrow.nulls(ROWS, pyarrow.timestamp("us"))
+    write(folder, "before.parquet", before)
+    write(folder, "now.parquet", now)
+    assert alarming(ask(folder, "before.parquet", "now.parquet", code=1)) == {"at": {"missing"}, "tags": {"missing"}}
+    ask(folder, "before.parquet", "--save-reference", "lists.json", code=0)
+    assert "missing 0% → 50%" in run(folder, "lists.json", "now.parquet", code=1)
+    quiet = ask(folder, "lists.json", "before.parquet", code=0)
+    assert column(quiet, "tags")["note"].startswith("only nulls are compared: list")
+    assert column(quiet, "at")["note"].startswith("newest 2023-11-")
+
+
+def test_every_kind_of_column_is_read(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(1)
+    words = pyarrow.array(random.choice(["a", "b"], 500))
+    columns = {
+        "view": words.cast(pyarrow.string_view()),
+        "large": words.cast(pyarrow.large_string()),
+        "dictionary": words.dictionary_encode(),
+        "numbers as words": pyarrow.array(random.integers(0, 3, 500)).dictionary_encode(),
+        "half": pyarrow.array(random.normal(size=500).astype(numpy.float16)),
+        "huge": pyarrow.array(random.integers(2**63, 2**64 - 1, 500, dtype=numpy.uint64)),
+        "decimal": pyarrow.array(random.integers(0, 99, 500)).cast(pyarrow.decimal128(30, 2)),
+        "span": pyarrow.array(random.integers(0, 99, 500), pyarrow.duration("s")),
+        "of day": pyarrow.array(random.integers(0, 99, 500), pyarrow.time64("us")),
+        "date": pyarrow.array(random.integers(0, 99, 500).astype(numpy.int32)).cast(pyarrow.date32()),
+        "bytes": pyarrow.array([b"x"] * 500),
+        "structure": [{"a": 1}] * 500,
+        "with.dot": random.normal(size=500),
+        "": random.normal(size=500),
+    }
+    write(tmp_path, "a.parquet", columns)
+    write(tmp_path, "b.parquet", {name: pyarrow.nulls(500, pyarrow.array(each).type) for name, each in columns.items()})
+    assert alarming(ask(tmp_path, "a.parquet", "a.parquet", code=0)) == {}
+    assert alarming(ask(tmp_path, "a.parquet", "b.parquet", code=1)).keys() == columns.keys()
+    assert alarming(ask(tmp_path, "b.parquet", "b.parquet", code=0)) == {}
+
+
+def test_other_programs_marks_are_no_tables_and_semicolons_part_columns(folder: Path) -> None:
+    for name in ("_log/0.parquet", ".part.parquet"):
+        (folder / "days" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "days" / name).write_bytes(b"no table")
+    write(folder, "days/1.parquet", table(2))
+    assert alarming(ask(folder, "reference.parquet", "days", code=0)) == {}
+    for name, mark in (("comma.csv", ","), ("semicolon.csv", ";"), ("bar.csv", "|")):
+        (folder / name).write_text(f"x{mark}y\n" + "".join(f"{row}{mark}{row * 2}\n" for row in range(300)))
+        assert {each["column"] for each in ask(folder, "comma.csv", name, code=0)["columns"]} == {"x", "y"}
+
+
 def test_one_outlier_blinds_nothing_and_raises_nothing(folder: Path) -> None:
     outlier = table(2)
     outlier["height"][0] = 1e300
@@ -239,6 +297,12 @@ def test_one_outlier_blinds_nothing_and_raises_nothing(folder: Path) -> None:
         (("reference.parquet", "notes.txt"), "neither a Parquet nor a CSV"),
         (("reference.parquet", "other.parquet"), "Not one column"),
         (("reference.parquet", "empty.csv"), "cannot be read as CSV"),
+        (("reference.parquet", "latin.csv"), "not in UTF-8"),
+        (("nothing.parquet", "same.parquet"), "has no rows"),
+        (("reference.parquet", "same.parquet", "--key", "nothing"), "no such column"),
+        (("other.parquet", "other.parquet", "--key", "list"), "is no key"),
+        (("reference.parquet", "--save-reference", "no/where.json"), "cannot be written"),
+        (("reference.parquet", "same.parquet", "--html", "no/where.html"), "cannot be written"),
     ],
 )
 def test_bad_input_is_exit_code_2_and_one_clear_message(folder: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -246,7 +310,9 @@ def test_bad_input_is_exit_code_2_and_one_clear_message(folder: Path, arguments:
     (folder / "notes.json").write_text("{}")
     (folder / "notes.txt").write_text("x")
     (folder / "empty.csv").write_text("")
-    write(folder, "other.parquet", {"something": [1, 2, 3]})
+    (folder / "latin.csv").write_bytes("größe,x\n1,ä\n".encode("latin-1"))
+    write(folder, "nothing.parquet", {name: values[:0] for name, values in table(5, rows=10).items()})
+    write(folder, "other.parquet", {"something": [1, 2, 3], "list": [[1], [2], [3]]})
     assert said in " ".join(run(folder, *arguments, code=2).split())
 
 

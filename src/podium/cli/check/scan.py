@@ -13,6 +13,7 @@ import pyarrow.compute
 
 from podium.cli.check import source as sources
 from podium.core import reference as core
+from podium.core.errors import Invalid
 from podium.measures import binning, rows
 from podium.measures.drift import reconstruction, standard
 from podium.measures.drift import reference as references
@@ -85,7 +86,9 @@ def summary(
 
 
 def different(source: sources.Source, key: str) -> int:
-    """How many different values a column has."""
+    """How many different values a column has; `Invalid` for lists and structures."""
+    if pyarrow.types.is_nested(source.types[key]):
+        raise Invalid("A list or structure is no key.", field="--key")
     reader = source.reader()
     try:
         whole = pyarrow.chunked_array(_plain(reader.pieces(key)), type=source.types[key])
@@ -153,14 +156,14 @@ def _reference_of(
     if made.kind is arrow.Kind.TIME:
         instants = column.Instants()
         _feed(reader.pieces(name), instants, sampled)
-        return msgspec.structs.replace(made, first_us=instants.first_us, last_us=instants.last_us)
+        return msgspec.structs.replace(made, first_us=instants.first_us, last_us=instants.last_us, nulls=instants.nulls)
     if made.kind is arrow.Kind.CATEGORY:
         words = column.Words()
         _feed(reader.pieces(name), words, sampled)
         return msgspec.structs.replace(made, category=words.to_reference())
     if made.kind is arrow.Kind.EMPTY:
         return msgspec.structs.replace(made, category=core.CategoryReference(counts={}, other=0, nulls=total))
-    return made
+    return msgspec.structs.replace(made, nulls=sum(piece.null_count for piece in reader.pieces(name)))
 
 
 def _edges(pieces: Iterable[pyarrow.Array], total: int) -> tuple[rows.Numbers, float]:
@@ -198,14 +201,14 @@ def _summary_of(
     if before.kind is arrow.Kind.TIME and made.kind is arrow.Kind.TIME:
         instants = column.Instants()
         _feed(pieces, instants, sampled)
-        return msgspec.structs.replace(made, first_us=instants.first_us, last_us=instants.last_us)
+        return msgspec.structs.replace(made, first_us=instants.first_us, last_us=instants.last_us, nulls=instants.nulls)
     if before.kind is arrow.Kind.EMPTY and before.category is not None:
         words = column.Words(())
         for piece in pieces:
             words.nulls += piece.null_count
             words.unnamed += len(piece) - piece.null_count
         return msgspec.structs.replace(made, category=words.sketch(before.category))
-    return made
+    return msgspec.structs.replace(made, nulls=sum(piece.null_count for piece in pieces))
 
 
 def _quantiles(values: rows.Numbers) -> tuple[float, float, float] | None:

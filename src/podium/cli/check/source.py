@@ -16,6 +16,7 @@ from podium.measures.sketch import arrow
 ROWS_A_PIECE = 131_072
 _BUFFER = 4 << 20
 _SUFFIXES = (".parquet", ".pq", ".parq", ".csv", ".csv.gz", ".tsv")
+_DELIMITERS, _HEAD = (",", ";", "\t", "|"), 65_536
 _FORMATS = "Give a Parquet or CSV file, a folder of them, or a pattern in quotes."
 
 
@@ -84,8 +85,11 @@ class Reader:
                 yield pyarrow.nulls(rows, self._types[name])
                 continue
             batches = file.iter_batches(ROWS_A_PIECE, row_groups=groups, columns=[name], use_threads=False)
-            for batch in batches:
-                yield self._typed(name, batch.column(0))
+            try:
+                for batch in batches:
+                    yield self._typed(name, batch.column(0))
+            except (pyarrow.ArrowException, OSError):
+                raise Invalid("A column cannot be read.", field=name, fix="Is the file whole?") from None
 
     def _typed(self, name: str, array: pyarrow.Array) -> pyarrow.Array:
         wanted = self._types[name]
@@ -103,7 +107,7 @@ def find(text: str, field: str) -> list[Path]:
     """The files that a path, a folder or a pattern names, in alphabetical order; `NotFound` or `Invalid` for none."""
     path = Path(text)
     if path.is_dir():
-        found = [each for each in sorted(path.rglob("*")) if each.is_file() and each.name.endswith(_SUFFIXES)]
+        found = _within(path)
     elif path.exists():
         found = [path]
     else:
@@ -115,6 +119,15 @@ def find(text: str, field: str) -> list[Path]:
     if strange:
         raise Invalid("This is neither a Parquet nor a CSV file, by its name.", field=field, fix=_FORMATS)
     return found
+
+
+def _within(folder: Path) -> list[Path]:
+    """The tables in a folder; what starts with a dot or an underscore is another program's own, as logs and marks."""
+    try:
+        every = [each for each in sorted(folder.rglob("*")) if each.is_file() and each.name.endswith(_SUFFIXES)]
+    except OSError:
+        raise Invalid("This folder cannot be read.", field=folder.name) from None
+    return [each for each in every if not any(part[0] in "._" for part in each.relative_to(folder).parts)]
 
 
 def _opened(file: Path) -> pyarrow.parquet.ParquetFile:
@@ -132,6 +145,7 @@ def _together(schemas: Sequence[pyarrow.Schema]) -> dict[str, pyarrow.DataType]:
             raise Invalid("Two columns have one name.", field="columns", fix="Name every column differently.")
         for field in schema:
             type_ = field.type.value_type if pyarrow.types.is_dictionary(field.type) else field.type
+            type_ = pyarrow.string() if pyarrow.types.is_string_view(type_) else type_
             found[field.name] = _wider(found[field.name], type_) if field.name in found else type_
     return found
 
@@ -159,6 +173,8 @@ def _convert(file: Path, made: Path) -> None:
     while True:
         try:
             _copy(file, made, types)
+        except UnicodeDecodeError:
+            raise Invalid("A file is not in UTF-8.", field=file.name, fix="Store it as UTF-8.") from None
         except pyarrow.ArrowInvalid as problem:
             wider = _widened(file, types, str(problem))
             if wider is None:
@@ -168,17 +184,28 @@ def _convert(file: Path, made: Path) -> None:
             return
 
 
+def _delimiter(file: Path) -> str:
+    """What stands most often in the first line; a comma where nothing does."""
+    if file.name.endswith(".tsv"):
+        return "\t"
+    with pyarrow.input_stream(file) as stream:
+        line = stream.read(_HEAD).partition(b"\n")[0]
+    return max(_DELIMITERS, key=lambda each: line.count(each.encode()))
+
+
 def _reader(file: Path, types: dict[str, pyarrow.DataType]) -> pyarrow.csv.CSVStreamingReader:
     return pyarrow.csv.open_csv(
         file,
         read_options=pyarrow.csv.ReadOptions(block_size=8 << 20),
-        parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if file.name.endswith(".tsv") else ","),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=_delimiter(file)),
         convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True),
     )
 
 
 def _copy(file: Path, made: Path, types: dict[str, pyarrow.DataType]) -> None:
     with _reader(file, types) as blocks, pyarrow.parquet.ParquetWriter(made, blocks.schema, compression="none") as out:
+        if any(pyarrow.types.is_binary(each) for each in blocks.schema.types):
+            raise UnicodeDecodeError("utf-8", b"", 0, 0, "text")
         for block in blocks:
             out.write_batch(block)
 

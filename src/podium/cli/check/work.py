@@ -76,7 +76,7 @@ def run(asked: Asked, heard: Heard) -> Done:
     share = 0.5 if asked.current and not asked.reference.endswith(_SUFFIX) else 1.0
     before = _before(asked, lambda part: heard(part * share, "Reading the reference"))
     if asked.save_reference:
-        Path(asked.save_reference).write_bytes(msgspec.json.encode(before.reference))
+        _save(before.reference, asked.save_reference)
     if not asked.current:
         return Done(asked=asked, reference=before.reference)
     base = share if share < 1.0 else 0.0
@@ -95,7 +95,7 @@ def run(asked: Asked, heard: Heard) -> Done:
         extra = tuple(name for name in source.types if name not in known and _wanted(asked, name))
         skew = _skew(asked, source, names) if asked.skew else []
     whole = [*skew, *_keys(asked, before.reference, summary.rows, different), *_age(asked, summary)]
-    whole += patterns(before, sample, asked.rule)
+    whole += patterns(before, sample, asked.rule) if summary.rows else [_no_rows()]
     comparison = together.compare(before.reference, summary, asked.rule, asked.roles, whole)
     return Done(asked=asked, reference=before.reference, summary=summary, comparison=comparison, extra=extra)
 
@@ -117,6 +117,18 @@ def _sensible(asked: Asked) -> None:
         raise Invalid("The age is that of a column.", field="--max-age", fix="Name it with --time.")
 
 
+def _save(reference: table.TableReference, path: str) -> None:
+    try:
+        Path(path).write_bytes(msgspec.json.encode(reference))
+    except OSError:
+        raise Invalid("This file cannot be written.", field="--save-reference") from None
+
+
+def _no_rows() -> Finding:
+    """A feed that stopped must not pass as too little data to judge."""
+    return Finding(column=None, measure=Measure.ABSENT, effect=1.0, floor=0.0, p_value=None, said="there are no rows")
+
+
 def _skew(asked: Asked, now: sources.Source, names: list[str]) -> list[Finding]:
     with sources.Source(sources.find(asked.reference, "REFERENCE")) as before:
         return pairs.findings(before, now, asked.key, names, asked.rule)
@@ -127,6 +139,7 @@ def _before(asked: Asked, heard: Callable[[float], None]) -> Before:
         return Before(_narrowed(asked, _stored(asked.reference)), None)
     with sources.Source(sources.find(asked.reference, "REFERENCE")) as source:
         _named(asked, set(source.types))
+        _rows_and_key(asked, source)
         names = [name for name in source.types if _wanted(asked, name)]
         if not names:
             raise Invalid("No column is left to compare.", field="--columns")
@@ -178,6 +191,13 @@ def _named(asked: Asked, known: set[str]) -> None:
     for option, names in options.items():
         if any(name and name not in known for name in names):
             raise Invalid("The reference has no such column.", field=option)
+
+
+def _rows_and_key(asked: Asked, source: sources.Source) -> None:
+    if not source.rows:
+        raise Invalid("The reference has no rows.", field="REFERENCE", fix="Is it complete?")
+    if asked.key and asked.key not in source.types:
+        raise Invalid("The reference has no such column.", field="--key")
 
 
 def _all_there(asked: Asked, before: table.TableReference, source: sources.Source) -> None:

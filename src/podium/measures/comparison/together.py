@@ -37,7 +37,7 @@ def compare(
 
     `whole`: findings on the table as a whole, which are judged with the others.
     """
-    looked = [_column(each, now.find(each.name), rule) for each in before.columns]
+    looked = [_column(each, now.find(each.name), (before.rows, now.rows), rule) for each in before.columns]
     every = [finding for _, found in looked for finding in found] + list(whole)
     judged = states(every, rule)
     columns, place = [], 0
@@ -60,6 +60,7 @@ def compare(
     )
 
 
+_SIDES = ("before", "now")
 _ORDER = {State.ALARM: 0, State.NOT_ENOUGH_DATA: 2, State.OK: 1}
 
 
@@ -134,7 +135,7 @@ def patterns(
 
 
 def _column(
-    before: table.ColumnReference, now: table.ColumnSummary | None, rule: Rule
+    before: table.ColumnReference, now: table.ColumnSummary | None, rows: tuple[int, int], rule: Rule
 ) -> tuple[dict[str, float], list[Finding]]:
     if now is None:
         return {}, [_certain(before.name, Measure.ABSENT, "the column is gone")]
@@ -145,6 +146,10 @@ def _column(
         return found, made if before.kind is arrow.Kind.CATEGORY else made[1:2]
     if before.kind is not now.kind and arrow.Kind.EMPTY not in (before.kind, now.kind):
         return {}, [_certain(before.name, Measure.TYPE, f"{before.type} → {now.type}")]
+    if before.nulls is not None and now.nulls is not None:
+        sides = (before.nulls, rows[0]), (now.nulls, rows[1])
+        shares = {f"missing_{when}": nulls / all_ for when, (nulls, all_) in zip(_SIDES, sides, strict=True) if all_}
+        return shares, [numeric.missing(before.name, *sides, rule)]
     return {}, []
 
 
@@ -162,7 +167,7 @@ def _made(
     findings, judged = found
     alarming = [each for each, state in zip(findings, judged, strict=True) if state is State.ALARM]
     counted = alarming or [each for each in findings if each.measure is Measure.DRIFT]
-    said = [each.said for each in (alarming or findings[:1]) if each.said]
+    said = [each.said for each in alarming] if alarming else [_quiet(before, now, findings)]
     return Column(
         column=before.name,
         kind=kind,
@@ -173,8 +178,17 @@ def _made(
         effect=max((_times(each) for each in counted), default=0.0),
         before=_shown(before),
         now="" if now is None else _shown(now),
-        note="; ".join(said),
+        note="; ".join(each for each in said if each),
     )
+
+
+def _quiet(before: table.ColumnReference, now: table.ColumnSummary | None, findings: Sequence[Finding]) -> str:
+    """What to say of a column without an alarm."""
+    if before.kind is arrow.Kind.OTHER:
+        return f"only nulls are compared: {before.type}"
+    if before.kind is arrow.Kind.TIME and before.last_us is not None and now is not None and now.last_us is not None:
+        return f"newest {_shown(before)} → {_shown(now)}"
+    return findings[0].said if findings else ""
 
 
 def _times(finding: Finding) -> float:

@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 from podium.core.errors import Invalid
 
-NEAR = 0.2
+NEAR = 0.1
 """How far a quantile may be from where the unit puts it, as a share of the distance between the outer quantiles."""
+_FAR = 0.4
+"""In the same terms: how far one must have moved at least, and how large an offset must be to be told from a factor."""
 
 
 class Unit(NamedTuple):
@@ -52,12 +54,16 @@ def unit(before: tuple[float, float, float], now: tuple[float, float, float]) ->
     'a thousand times larger'
     >>> unit((1.0, 2.0, 4.0), (1.2, 2.1, 4.0)) is None
     True
+    >>> unit((0.0, 10.0, 20.0), (32.0, 50.0, 68.0)).said, unit((500.0, 2500.0, 4500.0), (250.0, 1250.0, 2250.0))
+    ('as from Celsius to Fahrenheit', None)
     """
     if any(not one <= two for each in (before, now) for one, two in itertools.pairwise(each)):
         raise Invalid("Quantiles ascend.", field="before")
-    if before[0] == before[2] or now[0] == now[2] or _apart(Unit(1.0, 0.0, ""), before, now) < 2 * NEAR:
+    if before[0] == before[2] or now[0] == now[2] or _apart(Unit(1.0, 0.0, ""), before, now) < _FAR:
         return None
-    found = min(_KNOWN, key=lambda each: _apart(each, before, now))
+    spread = now[2] - now[0]
+    able = [each for each in _KNOWN if not each.offset or abs(each.offset) >= _FAR * spread]
+    found = min(able, key=lambda each: _apart(each, before, now))
     return found if _apart(found, before, now) < NEAR else None
 
 

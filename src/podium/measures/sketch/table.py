@@ -20,6 +20,8 @@ class ColumnReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     category: reference.CategoryReference | None = None
     first_us: int | None = None
     last_us: int | None = None
+    nulls: int | None = None
+    """Of instants, and of what is not compared otherwise; None in references of older versions."""
 
 
 class TableReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,7 @@ class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True):
     category: histogram.CategorySketch | None = None
     first_us: int | None = None
     last_us: int | None = None
+    nulls: int | None = None
     quantiles: tuple[float, float, float] | None = None
     """Of a sample: 10 %, 50 %, 90 %; they tell a change of unit, which the reference's bins cannot."""
 
