@@ -79,9 +79,9 @@ def bundle_files(bias: float = -1.0) -> dict[str, bytes]:
     act = score >= THRESHOLD
     known = reference.Reference(
         rows=20_000,
-        numeric={name: references.numeric(column) for name, column in seen.items()},
+        numeric={name: references.detailed(column) for name, column in seen.items()},
         categorical={},
-        score=references.numeric(score),
+        score=references.detailed(score),
         metrics={"log_loss": log_loss.log_loss(late, score) or 0.0},
         calibration=reference.Calibration(),
         importance={"distance": 0.7, "hour": 0.3},

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from podium.cli import console
+from podium.cli import console, measured
 from podium.cli.options import Json, Project
 from podium.cli.session import session
 from podium.core import time
@@ -34,14 +34,22 @@ _COLOURS = {
 def checks(
     endpoint: Endpoint,
     kind: Annotated[str, typer.Option(help="Only this kind, such as drift, quality or performance.")] = "",
+    measures: Annotated[
+        bool, typer.Option("--measures", help="Show each feature by every measure of `podium check` instead.")
+    ] = False,
+    end: Annotated[str, typer.Option(help="With --measures: when the window ends; the newest by default.")] = "",
     project: Project = "",
     json: Json = False,
 ) -> None:
     """Show the checks of the latest window, worst first; with each feature its share in the scores.
 
-    Example: podium checks churn
+    Example: podium checks churn --measures
     """
     with session(project) as client:
+        if measures:
+            end_us = time.to_us(time.parse_instant(end, "--end")) if end else None
+            measured.show(client.checks.measures(endpoint, end_us=end_us))
+            return
         found = latest(client.checks.list(endpoint, kind=kind or None))
         drilled = next(iter(client.checks.drills(endpoint)), None)
     tested = {(each.measure, each.column): each for each in (drilled.monitors if drilled else ())}

@@ -29,6 +29,10 @@ class Checks(Part):
             f"{self._base}/endpoints/{endpoint}/checks", list[check.Check], kind=kind, limit=limit
         )
 
+    def measures(self, endpoint: str, *, end_us: int | None = None) -> check.WindowMeasures:
+        """Each feature of a closed window (the newest) by every measure of `podium check`."""
+        return self._transport.get(f"{self._base}/endpoints/{endpoint}/measures", check.WindowMeasures, end_us=end_us)
+
     def windows(self, endpoint: str) -> Sequence[check.ClosedWindow]:
         """Closed windows, newest first."""
         return self._transport.get(f"{self._base}/endpoints/{endpoint}/windows", list[check.ClosedWindow], limit=1000)

@@ -50,6 +50,32 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What changed in the column, in words from the data."""
 
 
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature, or the score, in a window against the reference: what `podium check` measures on the same rows."""
+
+    column: str | None
+    """None: the score."""
+    kind: str
+    """numeric or category."""
+    rows: int
+    """Rows with a value."""
+    measures: dict[str, float]
+    """psi, jensen_shannon, hellinger, chi_square, ks, wasserstein, missing_now, …; without what cannot be computed."""
+    said: str = ""
+    """What changed, in words; also whether the unit did."""
+    lacking: str = ""
+    """Why some measures are not there."""
+
+
+class WindowMeasures(msgspec.Struct, frozen=True, kw_only=True):
+    """All features of a closed window, measured."""
+
+    endpoint: str
+    version: int
+    window: Window
+    columns: tuple[Measured, ...]
+
+
 class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
     """A window that was closed: what it held for the champion's version, and how its checks came out."""
 

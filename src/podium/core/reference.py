@@ -3,6 +3,14 @@
 import msgspec
 
 
+class FineBins(msgspec.Struct, frozen=True, kw_only=True):
+    """The bins of `podium check`: quantiles ever finer in both tails, or a bin for each of few values."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    sums: tuple[float, ...]
+
+
 class NumericReference(msgspec.Struct, frozen=True, kw_only=True):
     """Counts per bin. `edges` (ascending, length bins − 1) are quantiles; bin i holds edges[i−1] < x ≤ edges[i]."""
 
@@ -19,6 +27,8 @@ class NumericReference(msgspec.Struct, frozen=True, kw_only=True):
     """How much more the bins' shares vary from window to window than by chance (`measures/drift/dispersion.py`)."""
     null_dispersion: float = 1.0
     """The same of the share of nulls."""
+    fine: FineBins | None = None
+    """The same values on finer bins, among whose edges are all of `edges`; none in references of older versions."""
 
 
 class CategoryReference(msgspec.Struct, frozen=True, kw_only=True):

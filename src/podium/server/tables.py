@@ -10,6 +10,7 @@ from podium.manage.approvals import store as approvals
 from podium.manage.policies import store as policies
 from podium.manage.registry import store as registry
 from podium.monitor.alerts import store as alerts
+from podium.monitor.checks import kept_measures
 from podium.monitor.checks import store as checks
 from podium.monitor.delivery import store as delivery
 from podium.monitor.drill import store as drill
@@ -33,6 +34,7 @@ ALL = (
     intake,
     reviews,
     checks,
+    kept_measures,
     alerts,
     delivery,
     drill,

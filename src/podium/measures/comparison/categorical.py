@@ -21,12 +21,16 @@ def measures(before: reference.CategoryReference, now: histogram.CategorySketch)
     """Every measure by name, over the reference's categories, and one cell for others and new ones.
 
     `psi` (corrected), `jensen_shannon`, `hellinger`, `chi_square`, `chi_square_p`, `cramers_v`, `moved` (total
-    variation), `p_value` of drift, `missing_before`, `missing_now`. Those that cannot be computed are left out.
+    variation), `p_value` of drift, `missing_before`, `missing_now`; `unseen`, the share of rows whose
+    category is new, and `vanished`, that of the reference's rows whose category is gone. Those that cannot be computed
+    are left out.
     """
     old, new = cells(before, now)
     found: dict[str, float | None] = {
         "missing_before": missing_rate.missing_rate(before.nulls, before.nulls + sum(old)),
         "missing_now": missing_rate.missing_rate(now.nulls, now.rows),
+        "unseen": now.new / sum(new) if sum(new) else None,
+        "vanished": vanished.vanished(before.counts, seen(now)).share if sum(old) and sum(new) else None,
     }
     alike, index = homogeneity.homogeneity(old, new), psi.psi(old, new)
     tested = homogeneity.homogeneity(*tested_cells(before, now))
@@ -42,6 +46,16 @@ def measures(before: reference.CategoryReference, now: histogram.CategorySketch)
             "p_value": min(1.0, tested.exact_p_value / _SHARE),
         }
     return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+
+
+def seen(now: histogram.CategorySketch) -> dict[str, int]:
+    """Known categories with their rows, and under no name the rows of all others: what `vanished` takes.
+
+    >>> before = reference.CategoryReference(counts={"a": 9}, other=0, nulls=0)
+    >>> seen(histogram.of_counts({"a": 1, "z": 2}, 0, 0, before))
+    {'a': 1, '': 2}
+    """
+    return {**now.counts, "": now.counts.get("", 0) + now.new}
 
 
 def cells(before: reference.CategoryReference, now: histogram.CategorySketch) -> tuple[list[int], list[int]]:

@@ -31,16 +31,38 @@ def measures(before: reference.NumericReference, now: histogram.NumericSketch) -
 
     `psi` (corrected), `jensen_shannon`, `hellinger`, `chi_square` and its `chi_square_p`; `ks` and `ks_p`; `shift_z`;
     `wasserstein` in deviations of the reference; `p_value` of drift; `mean_before` and `mean_now`; `missing_before` and
-    `missing_now`. Those that cannot be computed are left out.
+    `missing_now`; `out_of_range`. Those that cannot be computed are left out.
     """
     found: dict[str, float | None] = {
         "missing_before": missing_rate.missing_rate(before.nulls, before.nulls + sum(before.counts)),
         "missing_now": missing_rate.missing_rate(now.nulls + now.infinite, now.rows),
         "mean_before": before.mean,
         "mean_now": now.mean,
+        "out_of_range": outside(before, now),
     }
     found |= _distances(before, now)
     return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+
+
+def outside(before: reference.NumericReference, now: histogram.NumericSketch) -> float | None:
+    """The share of values below or above all of the reference's; None where either side has none.
+
+    >>> before = reference.NumericReference(edges=(1.0,), counts=(4, 4), nulls=0, minimum=0.0, maximum=3.0, mean=1.5,
+    ...     deviation=1.0)
+    >>> outside(before, histogram.numeric(numpy.array([2.0, 5.0]), before))
+    0.5
+    """
+    known = sum(now.counts)
+    return None if before.minimum is None or not known else (now.below + now.above) / known
+
+
+def chance_outside(before: reference.NumericReference, now: histogram.NumericSketch, dispersion: float = 1.0) -> float:
+    """How likely so many values lie beyond the reference's by chance: the surer side's, doubled, as there are two.
+
+    Values of now count as count / `dispersion` independent ones.
+    """
+    new, old = max(1, int(sum(now.counts) / dispersion)), sum(before.counts)
+    return min(1.0, 2 * min(out_of_range.chance(int(each / dispersion), new, old) for each in (now.below, now.above)))
 
 
 def _distances(before: reference.NumericReference, now: histogram.NumericSketch) -> dict[str, float | None]:
@@ -116,16 +138,15 @@ def missing(name: str, before: tuple[int, int], now: tuple[int, int], rule: Rule
 
 
 def _outside(name: str, before: reference.NumericReference, now: histogram.NumericSketch, rule: Rule) -> Finding:
-    old, new = sum(before.counts), sum(now.counts)
-    chances = [out_of_range.chance(each, new, old) for each in (now.below, now.above) if each]
+    new = sum(now.counts)
     sides = [(now.below, "below", before.minimum), (now.above, "above", before.maximum)]
     count, side, limit = max(sides, key=lambda each: each[0])
     return Finding(
         column=name,
         measure=Measure.RANGE,
-        effect=(now.below + now.above) / new,
+        effect=outside(before, now),
         floor=rule.outside,
-        p_value=min(1.0, 2 * min(chances)),
+        p_value=chance_outside(before, now),
         said=f"{share(count / new)} {side} {number(limit or 0.0)}",
     )
 

@@ -28,6 +28,8 @@ class NumericSketch(msgspec.Struct, frozen=True, kw_only=True):
     sums: tuple[float, ...] = ()
     """The sum of the values in each bin; empty in summaries of older versions."""
     infinite: int = 0
+    quantiles: tuple[float, float, float] | None = None
+    """Of a sample: 10 %, 50 %, 90 %; they tell a change of unit, which the reference's bins cannot."""
 
     @property
     def rows(self) -> int:
@@ -58,16 +60,33 @@ class CategorySketch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def numeric(values: rows.Numbers, before: reference.NumericReference) -> NumericSketch:
-    """Summarise values (float64, shape [n], NaN = null); `Invalid` on infinity or another shape.
+    """Summarise values (float64, shape [n], NaN = null) on the finest bins; `Invalid` on infinity or another shape.
 
     >>> before = references.numeric(numpy.array([1.0, 2.0, 3.0, 4.0]), bins=2)
     >>> numeric(numpy.array([1.0, 9.0, numpy.nan]), before).counts
     (1, 1)
     """
     references.present(values)
-    made = binning.Bins(numpy.array(before.edges, dtype=numpy.float64), low=before.minimum, high=before.maximum)
+    edges = references.finest(before).edges
+    made = binning.Bins(numpy.array(edges, dtype=numpy.float64), low=before.minimum, high=before.maximum)
     made.add(values)
     return of_bins(made)
+
+
+def coarse(now: NumericSketch, before: reference.NumericReference) -> NumericSketch:
+    """A summary on the reference's fine bins as one on its `edges`: what rules were made for.
+
+    >>> before = references.detailed(numpy.arange(1000.0))
+    >>> fine = numeric(numpy.arange(500.0), before)
+    >>> len(fine.counts), coarse(fine, before).counts
+    (256, (100, 100, 100, 100, 100, 0, 0, 0, 0, 0))
+    """
+    if before.fine is None or len(now.counts) == len(before.counts):
+        return now
+    starts = numpy.append(0, numpy.searchsorted(before.fine.edges, before.edges) + 1)
+    sums = tuple(numpy.add.reduceat(now.sums, starts).tolist()) if now.sums else ()
+    counts = numpy.add.reduceat(numpy.array(now.counts, dtype=numpy.int64), starts)
+    return msgspec.structs.replace(now, counts=tuple(counts.tolist()), sums=sums)
 
 
 def of_bins(made: binning.Bins) -> NumericSketch:

@@ -1,10 +1,11 @@
-"""Asking for a window to be closed; days in numbers."""
+"""Asking for a window to be closed; what was measured in it; days in numbers."""
 
 from podium.core import access, check, event, time, window
+from podium.core.errors import NotFound
 from podium.deploy.endpoints import store as endpoints
 from podium.jobs import queue
 from podium.measures.sketch import score_labels
-from podium.monitor.checks import parts
+from podium.monitor.checks import kept_measures, parts
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 
@@ -29,6 +30,25 @@ def request(store: Store, caller: access.Caller, endpoint: str, end_us: int) -> 
             detail={"end_us": end_us, "job": job},
         )
         return tx.done(job)
+
+
+def measures(store: Store, caller: access.Caller, endpoint: str, end_us: int | None = None) -> check.WindowMeasures:
+    """Every measure of each feature in the closed window that ends at an instant, or in the newest with measures.
+
+    `NotFound` where nothing was measured: no row was decided, or the window was closed by an older version.
+    """
+    with store.read() as connection:
+        endpoints.get(connection, caller.project, endpoint)
+        found = kept_measures.find(connection, caller.project, endpoint, end_us)
+    if found is None:
+        raise NotFound(
+            "No window with measures of its features ends then."
+            if end_us
+            else "No window's features were measured yet.",
+            field="end_us",
+            fix=f"podium close {endpoint}",
+        )
+    return found
 
 
 def days(

@@ -77,6 +77,12 @@ def list_checks(  # noqa: PLR0913 - one argument a filter
         )
 
 
+@get(_ENDPOINT + "/measures", opt=_READ, sync_to_thread=True)
+def window_measures(store: Store, caller: Caller, name: str, end_us: int | None = None) -> check.WindowMeasures:
+    """Each feature of a closed window (the newest) by every measure of `podium check`, against training."""
+    return actions.measures(store, caller, name, end_us)
+
+
 @get(_ENDPOINT + "/days", opt=_READ, sync_to_thread=True)
 def list_days(
     store: Store,
@@ -104,4 +110,4 @@ def list_maturity(
     return maturity.of_endpoint(store, caller, name, days=days)
 
 
-routes = [close_window, list_windows, list_checks, list_days, list_estimates, list_maturity]
+routes = [close_window, list_windows, list_checks, window_measures, list_days, list_estimates, list_maturity]

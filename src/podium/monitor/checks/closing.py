@@ -1,6 +1,7 @@
 """Closing a window: its checks and alerts in one transaction, once."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 import pyarrow
@@ -20,13 +21,22 @@ from podium.monitor.checks import (
     groups,
     hours,
     inputs,
+    kept_measures,
     labels,
     matching,
+    measured,
     summaries,
 )
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 from podium.store.transaction import Transaction
+
+
+class Found(NamedTuple):
+    """What a window says: by its rules, and by every measure of its features."""
+
+    findings: list[finding.Finding]
+    measured: tuple[check.Measured, ...]
 
 
 def span_of(owner: model.Model, end_us: int) -> window.Window:
@@ -45,7 +55,7 @@ def close(
         return known
     span = span_of(owner, end_us)
     if place.champion is None:
-        return _keep(store, caller, place, span, (0, 0), [])
+        return _keep(store, caller, place, span, (0, 0), Found([], ()))
     subject = summaries.Subject(
         project=caller.project,
         endpoint=place.name,
@@ -55,12 +65,15 @@ def close(
     )
     scored = cohort.read(store, subject, span, span.end_us)
     summary = hours.of_window(store, subject, span, scored)
+    against = matching.reference_of(store, subject, span)
     findings = [
-        *inputs.of_columns(summary, subject.reference, owner.spec.monitor, matching.reference_of(store, subject, span)),
+        *inputs.of_columns(summary, subject.reference, owner.spec.monitor, against),
         *_of_scores(subject, summary, scored),
         *_of_rows(subject, cohort.of_window(store, subject, span, scored)),
     ]
-    return _keep(store, caller, place, span, (summary.rows, summaries.usable(scored).num_rows), findings, owner)
+    made = measured.of_columns(summary, against) if against is not None and summary.rows else ()
+    counts = (summary.rows, summaries.usable(scored).num_rows)
+    return _keep(store, caller, place, span, counts, Found(findings, made), owner)
 
 
 def reference_of(store: Store, owner: model.Model, version: int) -> reference.Reference:
@@ -96,11 +109,11 @@ def _keep(  # noqa: PLR0913 - a window and what it found
     place: endpoint.Endpoint,
     span: window.Window,
     counts: tuple[int, int],
-    findings: list[finding.Finding],
+    found: Found,
     owner: model.Model | None = None,
 ) -> check.ClosedWindow:
     with store.write(caller) as tx:
-        made = _checks(tx, place, span, findings)
+        made = _checks(tx, place, span, found.findings)
         closed = check.ClosedWindow(
             id=tx.new_id("window"),
             project=caller.project,
@@ -117,9 +130,14 @@ def _keep(  # noqa: PLR0913 - a window and what it found
         )
         rows.add_window(tx.connection, closed)
         if place.champion is not None and owner is not None:
-            found = _alerting(tx, place.champion, place, span, made, owner.spec.monitor)
-            alerts.apply(tx, msgspec.structs.replace(found, around=message.around(made, owner.spec)))
+            broken = _alerting(tx, place.champion, place, span, made, owner.spec.monitor)
+            alerts.apply(tx, msgspec.structs.replace(broken, around=message.around(made, owner.spec)))
         rows.add_checks(tx.connection, made)
+        if place.champion is not None and found.measured:
+            kept = check.WindowMeasures(
+                endpoint=place.name, version=place.champion, window=span, columns=found.measured
+            )
+            kept_measures.keep(tx.connection, caller.project, kept)
         tx.record(
             "window.closed",
             event.Subject("window", closed.id),

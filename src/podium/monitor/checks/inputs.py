@@ -11,7 +11,8 @@ from podium.core.check import CheckKind
 from podium.measures.comparison import categorical as words
 from podium.measures.comparison import numeric as numbers
 from podium.measures.drift import discoveries, dispersion, kolmogorov_smirnov, psi, total_variation, weighted
-from podium.measures.quality import missing_rate, new_categories, out_of_range, vanished
+from podium.measures.drift import reference as references
+from podium.measures.quality import missing_rate, new_categories, vanished
 from podium.measures.sketch import histogram
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.store import Summary
@@ -59,7 +60,7 @@ def _of_columns(
         if limits.new_categories > 0:
             some = summary.rows >= limits.min_rows
             yield _new(name, trained.categorical[name], summary.categorical[name], limits, some)
-    scores = (before.score.counts, summary.score.counts)
+    scores = (before.score.counts, histogram.coarse(summary.score, before.score).counts)
     spread = dispersion.scaled(before.score.dispersion, sum(scores[1]), before.window_rows)
     yield from _drift(CheckKind.SCORE_DRIFT, None, scores, limits.score_psi, spread, enough)
 
@@ -75,11 +76,12 @@ class _Look(NamedTuple):
 
 
 def _numeric(look: _Look, known: reference.NumericReference, seen: histogram.NumericSketch) -> Iterator[Finding]:
+    """The index over ten bins, as rules always had it; the share that moved over all bins, as `podium check` has it."""
     spread = dispersion.scaled(known.dispersion, sum(seen.counts), look.window_rows)
-    cells, said = (known.counts, seen.counts), numbers.said(known, seen, None)
+    cells, said = (known.counts, histogram.coarse(seen, known).counts), numbers.said(known, seen, seen.quantiles)
     yield from _worded(_drift(CheckKind.DRIFT, look.column, cells, look.limits.drift_psi, spread, look.enough), said)
     if look.limits.drift_moved > 0:
-        gap = kolmogorov_smirnov.kolmogorov_smirnov(*cells)
+        gap = kolmogorov_smirnov.kolmogorov_smirnov(references.finest(known).counts, seen.counts)
         yield _moved(look, cells, None if gap is None else gap.value, spread, said)
     nulls = (known.nulls, known.nulls + sum(known.counts)), (seen.nulls, seen.rows)
     null_spread = dispersion.scaled(known.null_dispersion, seen.rows, look.window_rows)
@@ -127,11 +129,7 @@ def _moved(look: _Look, cells: Cells, moved: float | None, spread: float, said: 
 
 def _outside(look: _Look, known: reference.NumericReference, seen: histogram.NumericSketch, spread: float) -> Finding:
     """Values below or above all of training's; a window of n rows counts as n / spread."""
-    old, new = sum(known.counts), sum(seen.counts)
-    enough = look.enough and new > 0 and known.minimum is not None
-    value = (seen.below + seen.above) / new if enough else None
-    sure = max(1, int(new / spread))
-    chances = [out_of_range.chance(int(each / spread), sure, old) for each in (seen.below, seen.above)]
+    value = numbers.outside(known, seen) if look.enough else None
     return Finding(
         kind=CheckKind.QUALITY,
         measure="out_of_range",
@@ -139,10 +137,10 @@ def _outside(look: _Look, known: reference.NumericReference, seen: histogram.Num
         value=value,
         reference=0.0,
         limit=look.limits.out_of_range,
-        rows=new,
+        rows=sum(seen.counts),
         over=value is not None and value > look.limits.out_of_range,
-        p_value=min(1.0, 2 * min(chances)),
-        enough=enough,
+        p_value=numbers.chance_outside(known, seen, spread),
+        enough=value is not None,
     )
 
 
@@ -151,7 +149,7 @@ def _vanished(
 ) -> Finding:
     """Categories that training knew and that do not come any more, by the share of rows that they had."""
     rows = sum(seen.counts.values()) + seen.new
-    now = {name: count / spread for name, count in (*seen.counts.items(), ("", seen.new)) if count}
+    now = {name: count / spread for name, count in words.seen(seen).items() if count}
     gone = vanished.vanished(known.counts, now)
     enough = look.enough and rows > 0
     return Finding(

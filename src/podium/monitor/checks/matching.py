@@ -55,7 +55,8 @@ def merge(windows: Sequence[Summary], trained: reference.Reference, min_rows: in
 
 
 def _numeric(known: reference.NumericReference, seen: Sequence[histogram.NumericSketch]) -> reference.NumericReference:
-    counts = numpy.array([each.counts for each in seen], dtype=numpy.int64).reshape(-1, len(known.counts))
+    mine = [histogram.coarse(each, known).counts for each in seen]
+    counts = numpy.array(mine, dtype=numpy.int64).reshape(-1, len(known.counts))
     nulls = [(each.nulls, sum(each.counts)) for each in seen]
     return msgspec.structs.replace(
         known,
@@ -64,7 +65,14 @@ def _numeric(known: reference.NumericReference, seen: Sequence[histogram.Numeric
         mean=sum(each.total for each in seen) / int(counts.sum()) if counts.sum() else known.mean,
         dispersion=_spread(counts),
         null_dispersion=_spread(nulls),
+        fine=None if known.fine is None else _fine(known.fine, seen),
     )
+
+
+def _fine(known: reference.FineBins, seen: Sequence[histogram.NumericSketch]) -> reference.FineBins:
+    counts = numpy.array([each.counts for each in seen], dtype=numpy.int64).reshape(-1, len(known.counts)).sum(axis=0)
+    sums = numpy.array([each.sums for each in seen]).reshape(-1, len(known.counts)).sum(axis=0)
+    return msgspec.structs.replace(known, counts=tuple(counts.tolist()), sums=tuple(sums.tolist()))
 
 
 def _categorical(

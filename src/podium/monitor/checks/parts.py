@@ -8,6 +8,7 @@ import numpy
 from podium.core import reference
 from podium.core.errors import Invalid
 from podium.measures.sketch import histogram, score_labels
+from podium.monitor.checks import samples
 from podium.monitor.checks.store import Summary
 
 Whole = numpy.typing.NDArray[numpy.int64]
@@ -44,6 +45,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     unseen: dict[str, dict[str, int]]
     matured: int
     losses: dict[str, tuple[float, float]]
+    sample: samples.Sample | None = None
+    """A few rows; none in parts of older versions."""
 
 
 def encode(part: Part) -> bytes:
@@ -141,6 +144,7 @@ def merge(parts: Sequence[Part]) -> Part:
         unseen=unseen,
         matured=sum(each.matured for each in parts),
         losses=_losses(matured),
+        sample=samples.merge([each.sample for each in parts]),
     )
 
 
@@ -151,6 +155,7 @@ def unpack(part: Part, before: reference.Reference) -> Summary:
     nulls = numpy.frombuffer(part.nulls, _WHOLE).tolist()
     others = numpy.frombuffer(part.others, _WHOLE).reshape(-1, 3).tolist()
     moments = numpy.frombuffer(part.moments, _REAL).reshape(-1, 4).tolist()
+    levels = [*(samples.quantiles(part.sample) if part.sample else [None] * len(part.numeric)), None]
     numeric = {}
     for at, name in enumerate((*part.numeric, SCORE)):
         cells = slice(starts[at], starts[at + 1])
@@ -165,6 +170,7 @@ def unpack(part: Part, before: reference.Reference) -> Summary:
             above=others[at][2],
             sums=tuple(sums[cells].tolist()),
             infinite=others[at][0],
+            quantiles=levels[at],
         )
     categorical = {}
     for at, name in enumerate(part.categorical, len(part.numeric) + 1):

@@ -8,7 +8,7 @@ import pyarrow.compute
 from podium.core import model, prediction, reference, window
 from podium.measures import rows as arrays
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import parts
+from podium.monitor.checks import parts, samples
 from podium.monitor.checks import store as rows
 from podium.monitor.intake import window as log
 from podium.store.store import Store
@@ -55,9 +55,10 @@ def numbers(column: pyarrow.ChunkedArray) -> arrays.Numbers:
 def pack(subject: Subject, scored: pyarrow.Table, seen: pyarrow.Table, as_of_us: int) -> parts.Part:
     """The summary of rows as it is stored. `scored`: with their outcome; `seen`: the same with their features."""
     before = subject.reference
+    values = {name: feature_numbers(seen, name) for name in before.numeric}
     made = rows.Summary(
         rows=scored.num_rows,
-        numeric={name: histogram.numeric(feature_numbers(seen, name), known) for name, known in before.numeric.items()},
+        numeric={name: histogram.numeric(values[name], known) for name, known in before.numeric.items()},
         categorical={
             name: histogram.categorical(feature_words(seen, name), known) for name, known in before.categorical.items()
         },
@@ -65,7 +66,7 @@ def pack(subject: Subject, scored: pyarrow.Table, seen: pyarrow.Table, as_of_us:
         labels=labelled(scored, subject),
         as_of_us=as_of_us,
     )
-    return parts.pack(made, before)
+    return msgspec.structs.replace(parts.pack(made, before), sample=samples.take(values, seen.num_rows))
 
 
 def read(store: Store, subject: Subject, span: window.Window) -> pyarrow.Table:

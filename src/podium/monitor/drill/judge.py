@@ -37,7 +37,7 @@ def reference_of(
             categorical[field.name] = _spread(made, trained.categorical.get(field.name))
         else:
             numeric[field.name] = _spread(
-                references.numeric(rows.features[field.name]), trained.numeric.get(field.name)
+                references.detailed(rows.features[field.name]), trained.numeric.get(field.name)
             )
     known = numpy.isfinite(rows.target)
     measure = by_name.find(spec.metrics.primary, spec.costs)
@@ -48,7 +48,7 @@ def reference_of(
         rows=rows.count,
         numeric=numeric,
         categorical=categorical,
-        score=_spread(references.numeric(rows.score), trained.score),
+        score=_spread(references.detailed(rows.score), trained.score),
         window_rows=trained.window_rows,
         importance=trained.importance,
         metric_dispersion=trained.metric_dispersion,

@@ -11,6 +11,7 @@ from podium.deploy.endpoints import actions
 from podium.deploy.endpoints import store as rows
 from podium.deploy.releases import store as releases
 from podium.monitor.alerts import store as alerts
+from podium.monitor.checks import kept_measures
 from podium.monitor.checks import store as checks
 from podium.monitor.drill import store as drills
 from podium.monitor.triggers import store as triggers
@@ -51,6 +52,7 @@ def endpoint(request: page.WebRequest, store: Store, caller: access.Caller, name
             releases=releases.list_all(connection, caller.project, endpoint=name, limit=20),
             rollouts=rows.history(connection, caller.project, name, limit=10),
             windows=windows,
+            measured=kept_measures.ends(connection, caller.project, name, [each.end_us for each in windows]),
             decisions={each.end_us: each for each in decisions},
             series=found[:_SHOWN],
             drill=drilled,

@@ -15,6 +15,7 @@ from podium.server.web import (
     runs,
     static,
     versions,
+    windows,
 )
 
 routes: list[ControllerRouterHandler] = [
@@ -30,6 +31,7 @@ routes: list[ControllerRouterHandler] = [
     versions.validate,
     versions.approve,
     endpoints.endpoint,
+    windows.window,
     alerts.alerts,
     alerts.one_alert,
     alerts.answer_alert,

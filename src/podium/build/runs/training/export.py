@@ -122,12 +122,12 @@ def reference_of(table: tables.Table, found: evaluate.Evaluated, shares: dict[st
             objects[:] = columns.to_values(field, values)
             categorical[field.name] = reference.categorical(objects)
         else:
-            numeric[field.name] = reference.numeric(values)
+            numeric[field.name] = reference.detailed(values)
     made = Reference(
         rows=int(table.places(Part.TRAIN).size),
         numeric=numeric,
         categorical=categorical,
-        score=reference.numeric(found.scores[test]),
+        score=reference.detailed(found.scores[test]),
         metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
         cost_per_row=found.costs.get("model"),
         metric_dispersion=found.metric_dispersion,
