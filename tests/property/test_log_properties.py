@@ -51,9 +51,10 @@ def _grid(signature: Signature, cells: list[dict[str, Any]]) -> Grid:
 
 
 @st.composite
-def _parts(draw: st.DrawFn, signature: Signature) -> tuple[list[rows.Rows], list[dict[str, Any]]]:
-    """Parts of one or more sources, and the rows that a reader must find."""
-    sources = draw(st.lists(_source(signature), min_size=1, max_size=3))
+def _parts(
+    draw: st.DrawFn, signature: Signature, sources: list[rows.Source]
+) -> tuple[list[rows.Rows], list[dict[str, Any]]]:
+    """Parts of some of these sources, and the rows that a reader must find."""
     parts, wanted = [], []
     for _ in range(draw(st.integers(1, 3))):
         source = draw(st.sampled_from(sources))
@@ -120,9 +121,10 @@ def _row(part: rows.Rows, row: int, cells: dict[str, Any]) -> dict[str, Any]:
 def test_a_reader_of_arrow_finds_every_row_as_it_was_logged(data: st.DataObject) -> None:
     signature = _signature(data.draw(st.lists(st.sampled_from(list(FieldType)), min_size=1, max_size=6)))
     encoder = Encoder(rows.schema("delay", signature), signature)
+    sources = data.draw(st.lists(_source(signature), min_size=1, max_size=3))
     written, wanted = [], []
-    for _ in range(data.draw(st.integers(1, 3))):
-        parts, expected = data.draw(_parts(signature))
+    for _ in range(data.draw(st.integers(1, 4))):
+        parts, expected = data.draw(_parts(signature, sources))
         written.append(bytes(encoder.encode(parts)))
         wanted += expected
     stream = encoder.head + b"".join(written)

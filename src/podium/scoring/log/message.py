@@ -4,14 +4,14 @@ A library's writer makes an array and two buffers for each column, which costs m
 one kind are laid side by side as one block, so that work is done for each kind and not for each column. The metadata
 come from the library, once for each schema, as a template in which numbers are filled in.
 
-The body: bits (decisions, booleans, which values are known), whole numbers, real ones, where texts begin, texts.
+The body: bits (decisions, booleans, which values are known), whole numbers, real ones, where the rows' own texts begin,
+the texts of the version, the rows' own.
 https://arrow.apache.org/docs/format/Columnar.html#recordbatch-message
 """
 
 import zlib
 from collections.abc import Sequence
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,12 +33,16 @@ _WHOLE = ("at", "version", "rollout")
 _REAL = ("score", "threshold")
 _FACTS = 3
 """The first rows of bits: the decision, whether it is known, whether there is a threshold."""
+_MOST_KEPT = 128
+"""Rows of a message whose form is kept,"""
+_MOST_FORMS = 256
+"""and how many forms are."""
 _Bits = npt.NDArray[np.bool_]
 _Integers = npt.NDArray[np.int64]
 
 
 class _Texts(NamedTuple):
-    """Text columns of as many rows each: where the rows begin [columns, rows + 1], and each column's bytes, padded."""
+    """Text columns: where the rows begin [columns, rows + 1 made even], and the bytes of each, with their padding."""
 
     offsets: npt.NDArray[np.int32]
     sizes: list[int]
@@ -65,6 +69,7 @@ class Encoder:
             [at for at, kind in enumerate(kinds) if kind is wanted]
             for wanted in (FieldType.NUMBER, FieldType.INTEGER, FieldType.BOOLEAN)
         )
+        self._forms: dict[tuple[int, int], tuple[Source, _Form]] = {}
         self._find(schema, signature)
 
     def _find(self, schema: pa.Schema, signature: Signature) -> None:
@@ -103,130 +108,131 @@ class Encoder:
 
     def encode(self, parts: Sequence[Rows]) -> bytearray:
         """The bytes that the rows add to the stream, with their checksum."""
-        given = _Given(parts)
-        head = bytearray(self._metadata)
-        filling = _Filling(head, self._places)
-        nodes = np.frombuffer(head, np.int64, 2 * self._columns, self._places.nodes).reshape(-1, 2)
-        numbers = given.grid.numbers.T
+        counts = [len(part) for part in parts]
+        form = self._form([part.source for part in parts], counts)
+        count = form.rows
+        scores = parts[0].scores if len(parts) == 1 else np.concatenate([part.scores for part in parts])
+        grid = grids.join([part.grid for part in parts])
+        numbers = grid.numbers.T
         null = np.isnan(numbers)
-        own = _own(parts, given.grid.texts, given.count)
-        bits = self._flags(given, numbers, null, own)
-        self._count_nulls(nodes, bits)
-        packed = np.packbits(bits, axis=1, bitorder="little")
-        filling.block(self._bits, packed)
-        filling.block(self._wholes, self._whole_numbers(given, numbers, null))
-        filling.block(self._reals, np.concatenate([[given.scores, given.thresholds], numbers[self._numbers]]))
-        filling.texts(self._shared, given.shared())
-        filling.texts(self._own, own)
-        message = filling.message(given.count)
-        start, end = self._crc
-        message[start:end] = f"{zlib.crc32(message, self._seed):08x}".encode()
+        own = _own(parts, grid.texts, count)
+        head = bytearray(form.head)
+        bits = self._flags(form, scores, numbers, null, own.null)
+        known = np.count_nonzero(bits[1 : _FACTS + len(self._known)], axis=1)
+        nodes = np.frombuffer(head, np.int64, 2 * self._columns, self._places.nodes).reshape(-1, 2)
+        nodes[self._nullable, 1] = count - known
+        wholes = form.wholes.copy()
+        wholes[0] = parts[0].at_us if len(parts) == 1 else np.repeat([part.at_us for part in parts], counts)
+        if self._integers:
+            wholes[len(_WHOLE) :] = np.where(null[self._integers], 0.0, numbers[self._integers])
+        reals = np.empty((len(self._reals), count))
+        reals[0], reals[1] = scores, form.thresholds
+        reals[len(_REAL) :] = numbers[self._numbers]
+        end = _lay_texts(self._table(head), self._own, own, form.texts)
+        head[self._places.length : self._places.length + 8] = end.to_bytes(8, "little")
+        blocks = (np.packbits(bits, axis=1, bitorder="little"), wholes, reals, own.offsets)
+        message = bytearray().join([head, *(block.tobytes() for block in blocks), *form.shared, *own.data])
+        start, after = self._crc
+        message[start:after] = f"{zlib.crc32(message, self._seed):08x}".encode()
         return message
 
-    def _flags(self, given: "_Given", numbers: npt.NDArray[np.float64], null: _Bits, own: _Texts) -> _Bits:
-        """The rows of bits, as booleans. [bits, rows]"""
-        bits = np.ones((len(self._bits), given.count), dtype=np.bool_)
-        bits[2] = ~np.isnan(given.thresholds)
-        bits[1] = bits[2] if given.left_open is None else bits[2] & ~given.left_open
-        bits[0] = (given.scores >= given.thresholds) & bits[1]
+    def _flags(
+        self,
+        form: "_Form",
+        scores: npt.NDArray[np.float64],
+        numbers: npt.NDArray[np.float64],
+        null: _Bits,
+        no_text: _Bits | None,
+    ) -> _Bits:
+        """The lines of bits, as booleans. [bits, rows and some zeros]"""
+        made = form.bits.copy()
+        bits = made[:, : form.rows]
+        if form.bands is not None:
+            bits[1] &= ~rows.in_band(scores, *form.bands)
+        bits[0] = (scores >= form.thresholds) & bits[1]
         end = _FACTS + len(null)
         np.logical_not(null, out=bits[_FACTS:end])
-        if own.null is not None:
-            np.logical_not(own.null[len(_OF_ROW) :], out=bits[end : _FACTS + len(self._known)])
+        if no_text is not None:
+            np.logical_not(no_text[len(_OF_ROW) :], out=bits[end : _FACTS + len(self._known)])
         if self._booleans:
             bits[-len(self._booleans) :] = numbers[self._booleans] == 1.0
-        return bits
-
-    def _count_nulls(self, nodes: _Integers, bits: _Bits) -> None:
-        known = np.count_nonzero(bits[1 : _FACTS + len(self._known)], axis=1)
-        nodes[:, 0] = bits.shape[1]
-        nodes[:, 1] = 0
-        nodes[self._nullable, 1] = bits.shape[1] - known
-
-    def _whole_numbers(self, given: "_Given", numbers: npt.NDArray[np.float64], null: _Bits) -> _Integers:
-        made = np.empty((len(self._wholes), given.count), dtype=np.int64)
-        made[0] = given.spread([part.at_us for part in given.parts])
-        made[1] = given.spread([source.version for source in given.sources])
-        made[2] = given.spread([source.rollout for source in given.sources])
-        if self._integers:
-            made[len(_WHOLE) :] = np.where(null[self._integers], 0.0, numbers[self._integers])
         return made
 
+    def _form(self, sources: Sequence[Source], counts: Sequence[int]) -> "_Form":
+        """The form of messages of so many rows of each source; small ones of one source are kept."""
+        if len(sources) > 1 or counts[0] > _MOST_KEPT:
+            return self._make_form(sources, counts)
+        kept = self._forms.get((id(sources[0]), counts[0]))
+        if kept is None or kept[0] is not sources[0]:
+            if len(self._forms) >= _MOST_FORMS:
+                self._forms.clear()
+            kept = self._forms[id(sources[0]), counts[0]] = sources[0], self._make_form(sources, counts)
+        return kept[1]
 
-class _Given:
-    """Rows of one or more parts, side by side."""
+    def _make_form(self, sources: Sequence[Source], counts: Sequence[int]) -> "_Form":
+        count = sum(counts)
+        thresholds = np.repeat([np.nan if source.threshold is None else source.threshold for source in sources], counts)
+        bits = np.zeros((len(self._bits), -(-count // 64) * 64), dtype=np.bool_)
+        bits[:, :count] = True
+        bits[1:3, :count] = ~np.isnan(thresholds)
+        wholes = np.zeros((len(self._wholes), count), dtype=np.int64)
+        wholes[1] = np.repeat([source.version for source in sources], counts)
+        wholes[2] = np.repeat([source.rollout for source in sources], counts)
+        shared = _of_sources(sources, counts)
+        head = bytearray(self._metadata)
+        head[self._places.rows : self._places.rows + 8] = count.to_bytes(8, "little")
+        np.frombuffer(head, np.int64, 2 * self._columns, self._places.nodes).reshape(-1, 2)[:] = count, 0
+        table = self._table(head)
+        table[:] = 0
+        at = 0
+        for buffers, size, width in (
+            (self._bits, -(-count // 8), bits.shape[1] // 8),
+            (self._wholes, 8 * count, 8 * count),
+            (self._reals, 8 * count, 8 * count),
+            (self._own, 4 * (count + 1), 4 * _even(count + 1)),
+            (self._shared, 4 * (count + 1), 4 * _even(count + 1)),
+        ):
+            table[buffers, 0] = range(at, at + len(buffers) * width, width)
+            table[buffers, 1] = size
+            at += len(buffers) * width
+        at = _lay_texts(table, self._shared, shared, at)
+        bands = (sources, counts) if any(source.review is not None for source in sources) else None
+        return _Form(count, bytes(head), bits, wholes, thresholds, [shared.offsets.tobytes(), *shared.data], at, bands)
 
-    def __init__(self, parts: Sequence[Rows]) -> None:
-        self.parts = parts
-        self.counts = [len(part) for part in parts]
-        self.count = sum(self.counts)
-        self.sources = [part.source for part in parts]
-        self.one = len(parts) == 1
-        self.scores = parts[0].scores if self.one else np.concatenate([part.scores for part in parts])
-        self.grid = grids.join([part.grid for part in parts])
-        limits = [np.nan if source.threshold is None else source.threshold for source in self.sources]
-        self.thresholds = np.repeat(limits, self.counts)
-        """NaN: none."""
-        referring = any(source.review is not None for source in self.sources)
-        self.left_open = rows.in_band(self.scores, self.sources, self.counts) if referring else None
-        """The rows that a person decides, where some may be."""
-
-    def spread(self, values: list[int]) -> Any:
-        """Each part's value for each of its rows."""
-        return values[0] if self.one else np.repeat(values, self.counts)
-
-    def shared(self) -> _Texts:
-        """The texts of the sources, once for each row."""
-        if all(source is self.sources[0] for source in self.sources):
-            return _repeated(self.sources[0], self.count)
-        flat: list[str] = []
-        for name in _OF_SOURCE:
-            for source, many in zip(self.sources, self.counts, strict=True):
-                flat += [getattr(source, name)] * many
-        return _laid(flat, self.count)
+    def _table(self, head: bytearray) -> _Integers:
+        """Where each buffer begins in the body, and its length. [buffers, 2]"""
+        return np.frombuffer(head, np.int64, 2 * self._places.buffer_count, self._places.buffers).reshape(-1, 2)
 
 
-class _Filling:
-    """A message's places, filled in as its buffers are laid down one behind the other."""
+class _Form(NamedTuple):
+    """What messages of as many rows of the same sources have in common."""
 
-    def __init__(self, head: bytearray, places: ipc_frames.Places) -> None:
-        self._head = head
-        self._places = places
-        self._table = np.frombuffer(head, np.int64, 2 * places.buffer_count, places.buffers).reshape(-1, 2)
-        self._table[:] = 0
-        self._blocks: list[bytes] = []
-        self._at = 0
+    rows: int
+    head: bytes
+    """The metadata, with the places of all buffers but the rows' own texts."""
+    bits: _Bits
+    """Whether there is a threshold, and so a decision; all others set. Zeros behind the rows."""
+    wholes: _Integers
+    """With version and rollout."""
+    thresholds: npt.NDArray[np.float64]
+    """NaN: none."""
+    shared: list[bytes]
+    """The sources' texts, and where they begin."""
+    texts: int
+    """Where the rows' own texts begin in the body."""
+    bands: tuple[Sequence[Source], Sequence[int]] | None
+    """Sources and their rows, where a person may decide some."""
 
-    def block(self, buffers: _Integers, values: npt.NDArray[np.generic]) -> None:
-        """The lines of a matrix, each a buffer."""
-        size = width = values.shape[1] * values.itemsize
-        if spare := -size % _ALIGN:
-            width += spare
-            padded = np.zeros((values.shape[0], width), dtype=np.uint8)
-            padded[:, :size] = values.view(np.uint8)
-            values = padded
-        end = self._at + len(buffers) * width
-        self._table[buffers, 0] = range(self._at, end, width)
-        self._table[buffers, 1] = size
-        self._blocks.append(values.tobytes())
-        self._at = end
 
-    def texts(self, buffers: _Integers, texts: _Texts) -> None:
-        """Text columns. `buffers`: those with their offsets; their bytes are the next ones."""
-        self.block(buffers, texts.offsets)
-        places = []
-        for size in texts.sizes:
-            places.append(self._at)
-            self._at += size + -size % _ALIGN
-        self._table[buffers + 1, 0] = places
-        self._table[buffers + 1, 1] = texts.sizes
-        self._blocks += texts.data
-
-    def message(self, count: int) -> bytearray:
-        """The whole message, once all is laid down."""
-        self._head[self._places.length : self._places.length + 8] = self._at.to_bytes(8, "little")
-        self._head[self._places.rows : self._places.rows + 8] = count.to_bytes(8, "little")
-        return bytearray().join([self._head, *self._blocks])
+def _lay_texts(table: _Integers, buffers: _Integers, texts: _Texts, at: int) -> int:
+    """Note where text columns stand that begin there in the body; where they end. `buffers`: those of their offsets."""
+    places = []
+    for size in texts.sizes:
+        places.append(at)
+        at += size + -size % _ALIGN
+    table[buffers + 1, 0] = places
+    table[buffers + 1, 1] = texts.sizes
+    return at
 
 
 def _one_row(schema: pa.Schema, head: int) -> bytes:
@@ -239,13 +245,24 @@ def _one_row(schema: pa.Schema, head: int) -> bytes:
     return written[head:]
 
 
-def _repeated(source: Source, count: int) -> _Texts:
-    """The texts of one source, once for each row."""
-    texts = [getattr(source, name).encode() for name in _OF_SOURCE]
+def _of_sources(sources: Sequence[Source], counts: Sequence[int]) -> _Texts:
+    """The texts of each source, once for each row."""
+    count = sum(counts)
+    if any(source is not sources[0] for source in sources):
+        each = list(zip(sources, counts, strict=True))
+        return _laid(
+            [text for name in _OF_SOURCE for source, many in each for text in [getattr(source, name)] * many], count
+        )
+    texts = [getattr(sources[0], name).encode() for name in _OF_SOURCE]
     sizes = [len(text) for text in texts]
-    offsets = np.outer(np.array(sizes, dtype=np.int32), np.arange(count + 1, dtype=np.int32))
-    data = list(chain.from_iterable((text * count, _PAD[len(text) * count % _ALIGN]) for text in texts))
+    offsets = np.zeros((len(texts), _even(count + 1)), dtype=np.int32)
+    np.outer(sizes, range(count + 1), out=offsets[:, : count + 1])
+    data = [part for text in texts for part in (text * count, _PAD[len(text) * count % _ALIGN])]
     return _Texts(offsets, [size * count for size in sizes], data)
+
+
+def _even(count: int) -> int:
+    return count + count % 2
 
 
 def _own(parts: Sequence[Rows], texts: npt.NDArray[np.object_], count: int) -> _Texts:
@@ -270,8 +287,8 @@ def _laid(flat: list[str], count: int) -> _Texts:
     ends = np.cumsum(np.fromiter(sizes, np.int64, len(flat))).reshape(-1, count)
     begins = [0, *ends[:-1, -1].tolist()]
     lasts = ends[:, -1].tolist()
-    offsets = np.zeros((len(ends), count + 1), dtype=np.int32)
-    np.subtract(ends, np.array(begins)[:, np.newaxis], out=offsets[:, 1:], casting="unsafe")
+    offsets = np.zeros((len(ends), _even(count + 1)), dtype=np.int32)
+    np.subtract(ends, np.array(begins)[:, np.newaxis], out=offsets[:, 1 : count + 1], casting="unsafe")
     pieces: list[bytes] = []
     for begin, end in zip(begins, lasts, strict=True):
         pieces += (data[begin:end], _PAD[(end - begin) % _ALIGN])
