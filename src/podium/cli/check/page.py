@@ -12,6 +12,7 @@ from podium.measures.comparison.finding import Column, State
 
 _DRAWN = 24
 _MEASURES = ("psi", "jensen_shannon", "hellinger", "wasserstein", "p_value")
+_HEADS = {"psi": "PSI", "jensen_shannon": "Jensen-Shannon", "hellinger": "Hellinger", "wasserstein": "Wasserstein"}
 _HINT = "Charts need one more package: pip install 'podium[charts]'."
 
 
@@ -36,7 +37,7 @@ def write(done: Done, path: str) -> None:
         found=found,
         rows=[_row(each) for each in found.columns],
         whole=list(zip(found.whole, found.whole_states, strict=True)),
-        heads=[name.replace("_", " ") for name in _MEASURES],
+        heads=[_HEADS.get(name, name.replace("_", " ")) for name in _MEASURES],
         pictures=_pictures(done),
         hint="" if _drawing() else _HINT,
         extra=done.extra,
