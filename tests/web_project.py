@@ -5,6 +5,7 @@ from collections.abc import Callable
 from podium.core import access, alert, check, drill, endpoint, version, window
 from podium.deploy.endpoints import store as endpoints
 from podium.monitor.alerts import store as alerts
+from podium.monitor.checks import kept_measures
 from podium.monitor.checks import store as checks
 from podium.monitor.drill import store as drills
 from podium.store.store import Store
@@ -47,6 +48,7 @@ def fill(store: Store, caller: CallerOf) -> version.Version:
                     broken=number - 1,
                 ),
             )
+        kept_measures.keep(connection, "flights", measured(span))
         alerts.add(
             connection,
             alert.Alert(
@@ -66,6 +68,25 @@ def fill(store: Store, caller: CallerOf) -> version.Version:
             connection, "flights", endpoint.Scorer(name="scorer-1", at_us=START_US, status={"rollouts": {"late": 2}})
         )
     return made
+
+
+def measured(span: window.Window) -> check.WindowMeasures:
+    """The features of a window, one of them from a reference of ten bins."""
+    moved = {"psi": 0.456, "ks": 0.321, "wasserstein": 0.777, "missing_before": 0.01, "missing_now": 0.02}
+    return check.WindowMeasures(
+        endpoint="late",
+        version=1,
+        window=span,
+        columns=(
+            check.Measured(
+                column="distance", kind="numeric", rows=1200, measures={"psi": 0.0123}, lacking="It keeps ten bins."
+            ),
+            check.Measured(
+                column="hour", kind="numeric", rows=1234, measures=moved, said="another unit? <ten> times larger"
+            ),
+            check.Measured(column=None, kind="numeric", rows=1234, measures={"psi": 0.01, "ks": 0.02}),
+        ),
+    )
 
 
 def one_check(identifier: str, span: window.Window, column: str, value: float) -> check.Check:

@@ -80,6 +80,13 @@ def every_page(store: Store) -> dict[str, tuple[str, ...]]:
             "dataset",
         ),
         "/p/flights/models/delay/versions/2": ("Waits for: validator, then owner", "champion 1, test"),
+        f"/p/flights/endpoints/late/windows/{web_project.START_US + 14 * web_project.DAY_US}": (
+            "32.1",
+            "0.777",
+            "1\xa0% → 2\xa0%",
+            "another unit? &lt;ten&gt; times larger",
+            "distance: It keeps ten bins.",
+        ),
         "/p/flights/endpoints/late": ("hour", "psi", "0.456", "scorer-1", "in force", "listens", "<svg", "awaiting"),
         "/p/flights/alerts": ("Features moved away", "open"),
         "/p/flights/alerts/alert-1": ("Features moved away", "History", "no channel", "Drift on late", "0.456"),
@@ -243,7 +250,15 @@ def test_errors_are_pages_for_browsers_and_problems_for_programs(
     api = client.get("/api/v1/projects/flights/models")
     assert api.headers["Content-Type"] == "application/problem+json"
     viewer = sign_in("viewer", name="victor")
-    missing = ("models/none", "models/delay/versions/9", "endpoints/none", "runs/none", "nothing", "activity/x")
+    missing = (
+        "endpoints/late/windows/7",
+        "models/none",
+        "models/delay/versions/9",
+        "endpoints/none",
+        "runs/none",
+        "nothing",
+        "activity/x",
+    )
     for part in missing:
         answer = viewer.get(f"/p/flights/{part}")
         assert answer.status_code == 404, part
