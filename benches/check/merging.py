@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 from statistics import median
 
+import msgspec
 import numpy
 
 from podium.core import reference, window
 from podium.core.signature import Task
 from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import hours, parts
+from podium.monitor.checks import hours, parts, samples
 from podium.monitor.checks import store as rows
 from podium.store import migrate
 from podium.store.database import Database
@@ -19,7 +20,6 @@ from podium.store.database import Database
 DAYS = 30
 ROWS_AN_HOUR = 1_000
 NUMBERS, WORDS = 40, 10
-BINS = 250
 _HOUR_US = 3_600_000_000
 _REPEATS = 9
 
@@ -42,7 +42,7 @@ def _measure(database: Database) -> dict[str, float]:
     whose = rows.Address(project="bench", endpoint="bench", version=1)
     size = 0
     for day in range(DAYS + 1):
-        made = [parts.pack(_hour(random, before), before) for _ in range(24)]
+        made = [_hour(random, before) for _ in range(24)]
         whole = parts.merge(made)
         kept = [_kept(rows.HOUR, day * 24 + hour, one) for hour, one in enumerate(made)]
         with database.write() as connection:
@@ -81,9 +81,9 @@ def _kept(length: int, hour: int, part: parts.Part) -> tuple[rows.Kept, bytes]:
 def _reference(random: numpy.random.Generator) -> reference.Reference:
     return reference.Reference(
         rows=20_000,
-        numeric={f"n{place}": references.numeric(random.normal(size=20_000), bins=BINS) for place in range(NUMBERS)},
+        numeric={f"n{place}": references.detailed(random.normal(size=20_000)) for place in range(NUMBERS)},
         categorical={f"w{place}": references.categorical(_words(random, 20_000)) for place in range(WORDS)},
-        score=references.numeric(random.random(20_000)),
+        score=references.detailed(random.random(20_000)),
         metrics={},
         cost_per_row=None,
     )
@@ -93,13 +93,12 @@ def _words(random: numpy.random.Generator, count: int) -> references.Objects:
     return numpy.array([f"word-{place}" for place in range(20)], dtype=object)[random.integers(0, 20, count)]
 
 
-def _hour(random: numpy.random.Generator, before: reference.Reference) -> rows.Summary:
+def _hour(random: numpy.random.Generator, before: reference.Reference) -> parts.Part:
     score = random.random(ROWS_AN_HOUR)
-    return rows.Summary(
+    values = {name: random.normal(size=ROWS_AN_HOUR) for name in before.numeric}
+    made = rows.Summary(
         rows=ROWS_AN_HOUR,
-        numeric={
-            name: histogram.numeric(random.normal(size=ROWS_AN_HOUR), each) for name, each in before.numeric.items()
-        },
+        numeric={name: histogram.numeric(values[name], each) for name, each in before.numeric.items()},
         categorical={
             name: histogram.categorical(_words(random, ROWS_AN_HOUR), each) for name, each in before.categorical.items()
         },
@@ -107,3 +106,4 @@ def _hour(random: numpy.random.Generator, before: reference.Reference) -> rows.S
         labels=score_labels.summarise((random.random(ROWS_AN_HOUR) < score).astype(float), score, Task.BINARY),
         as_of_us=0,
     )
+    return msgspec.structs.replace(parts.pack(made, before), sample=samples.take(values, ROWS_AN_HOUR))
