@@ -61,7 +61,7 @@ class _Stage:
         )
 
     def set(self, *, shadow: bool) -> None:
-        """Serve with or without it from now on."""
+        """Serve with or without it from now on, with nothing left for it to do."""
         champion = self._document.routes[0]
         number = self._document.number + 1
         self._document = msgspec.structs.replace(
@@ -76,9 +76,9 @@ class _Stage:
         )
         self._kept.save_rollout(folder.ENDPOINT, signed)
         deadline = time.monotonic() + _ADOPTED_S
-        while self.metric("podium_rollout_number") != number:
+        while self.metric("podium_rollout_number") != number or self.metric("podium_shadow_rows_waiting"):
             if time.monotonic() > deadline:
-                raise TimeoutError("the rollout was not adopted")
+                raise TimeoutError("the rollout was not adopted, or the shadow still works on what it was given before")
             time.sleep(0.05)
 
     def metric(self, name: str, having: str = "") -> float:

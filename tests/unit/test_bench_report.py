@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from podium.cli.bench import bars, growth, load, measure, runs
+from podium.cli.bench import bars, growth, load, measure, runs, workers
 
 
 def _figures(rps: float) -> measure.Figures:
@@ -79,6 +79,13 @@ def test_code_by_hand_is_not_the_best_server_with_the_same_model() -> None:
     assert judged["durable, of the limit"] is True
     assert judged["durable, times the best server with the same ONNX model"] is False
     assert judged["idle with one small model, MB"] is None
+
+
+def test_two_processes_are_judged_by_what_they_do_with_the_cores_that_they_got() -> None:
+    one = {"rows_per_s": 100_000.0, "cores": 1.0, "cpu_us_per_request": 1000.0}
+    two = {"rows_per_s": 130_000.0, "cores": 1.4, "cpu_us_per_request": 1100.0}
+    assert workers.scaling(one, two) == {"scales": 1.3, "took": 1.4, "keeps": 0.9091}
+    assert workers.scaling(one, {"rows_per_s": None, "reason": "no"}) == {"scales": None, "took": None, "keeps": None}
 
 
 def test_a_cliff_is_named_and_a_slope_is_not() -> None:

@@ -120,13 +120,19 @@ def _growth(growth: Mapping[str, Any]) -> Iterator[Table]:
 
 
 def _workers(found: Mapping[str, Any]) -> Table:
+    keys = ("cores", "cpu_us_per_request", "c64_rps", "c64_cpu_us", "memory_mb")
     rows = [
-        [count, _found(one["rows_per_s"], one), number(one.get("c64_rps")), number(one.get("memory_mb"))]
+        [count, _found(one["rows_per_s"], one), *(number(one.get(key)) for key in keys)]
         for count, one in ((count, found[count]) for count in ("1", "2"))
     ]
-    scales = found["scales"]
-    said = f"Two do {scales:.2f} times as much as one, the load being on the same cores." if scales else ""
-    columns = ("", "100 rows, rows/s", "64 connections, req/s", "MB")
+    said = ""
+    if found["scales"]:
+        said = (
+            f"Two do {found['scales']:.2f} times as much as one: the load being on the same cores, they take "
+            f"{found['took']:.2f} times as much of them. With each core's worth they do {found['keeps']:.2f} times as "
+            "much as one does (1: linear)."
+        )
+    columns = ("", "100 rows, rows/s", "cores taken", "CPU µs a request", "64 connections, req/s", "CPU µs", "MB")
     return Table("Processes on one port, free to use all cores", columns, rows, said)
 
 
