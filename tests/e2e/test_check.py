@@ -205,6 +205,91 @@ def test_features_that_differ_between_training_and_serving_are_named(folder: Pat
     assert len(said) == 1 + (changed > 0)
 
 
+def scored(seed: int, rows: int = 6_000, *, wrong: bool = False) -> dict[str, Any]:
+    """Probabilities that are right, or (`wrong`) upside down for one kind; a tenth of the outcomes is not known yet."""
+    random = numpy.random.default_rng(seed)
+    logit, kind = random.normal(size=rows), random.choice(["a", "b", "c"], rows)
+    chance = 1 / (1 + numpy.exp(numpy.where((kind == "c") & wrong, logit, -logit)))
+    happened = (random.random(rows) < chance).astype(numpy.int64)
+    return {
+        "logit": logit,
+        "kind": kind,
+        "sex": random.choice(["f", "m"], rows),
+        "rare": numpy.where(numpy.arange(rows) < 40, "few", "many"),
+        "score": 1 / (1 + numpy.exp(-logit)),
+        "happened": pyarrow.array(happened, mask=random.random(rows) < 0.1),
+        "cost": 3 * logit + random.normal(size=rows) * (3 if wrong else 1),
+        "guess": 3 * logit,
+        "said": numpy.where(random.random(rows) < (0.5 if wrong else 0.8), kind, "a"),
+    }
+
+
+@pytest.fixture
+def outcomes(tmp_path: Path) -> Path:
+    for name, seed, wrong in (("before", 1, False), ("alike", 2, False), ("worse", 3, True)):
+        write(tmp_path, f"{name}.parquet", scored(seed, wrong=wrong))
+    return tmp_path
+
+
+PROBABILITY = ("--target", "happened", "--prediction", "score", "--columns", "logit,kind,sex,rare")
+
+
+def test_performance_that_fell_is_told_with_where_and_for_whom(outcomes: Path) -> None:
+    more = (*PROBABILITY, "--groups", "kind,sex,rare")
+    quiet = ask(outcomes, "before.parquet", "alike.parquet", *more, code=0)
+    assert quiet["performance"]["task"] == "binary"
+    assert quiet["performance"]["rows"] + quiet["performance"]["unknown"] == 6_000
+    wider = [each for each in quiet["performance"]["gaps"] if each["difference"] and each["difference"]["low"] > 0]
+    assert wider == []
+    assert {each["difference"] for each in quiet["performance"]["gaps"] if each["column"] == "rare"} == {None}
+    found = ask(outcomes, "before.parquet", "worse.parquet", *more, code=1)
+    alarms = [each["measure"] for each, at in zip(found["whole"], found["whole_states"], strict=True) if at == "alarm"]
+    assert alarms == ["performance", "performance"]
+    assert alarming(found) == {}
+    assert found["performance"]["segments"][0]["said"] == "kind = c"
+    assert found["performance"]["features"][0]["column"] == "kind"
+    gaps = {(each["measure"], each["column"]): each["difference"]["low"] for each in found["performance"]["gaps"][:4]}
+    assert gaps["equal_opportunity", "kind"] > 0.2
+    said = run(outcomes, "before.parquet", "worse.parquet", *more, "--html", "report.html", code=1)
+    assert re.search(r"✗ AUC 0\.7\d+ → 0\.5\d+ \(0\.5", said)
+    assert "worst where kind = c: log loss" in said
+    assert "equal opportunity by kind" in said
+    page = (outcomes / "report.html").read_text(encoding="utf-8")
+    assert "Where it does worst now" in page
+    assert "groups under 100 rows do not count" in page
+
+
+def test_a_stored_reference_knows_how_good_predictions_were(outcomes: Path) -> None:
+    ask(outcomes, "before.parquet", "--save-reference", "before.json", *PROBABILITY, code=0)
+    fresh = ask(outcomes, "before.parquet", "worse.parquet", *PROBABILITY, code=1)
+    stored = ask(outcomes, "before.json", "worse.parquet", *PROBABILITY, code=1)
+    assert stored["performance"] == fresh["performance"]
+
+
+@pytest.mark.parametrize(
+    ("target", "prediction", "task", "figure"),
+    [("cost", "guess", "regression", "MAE"), ("kind", "said", "classes", "accuracy")],
+)
+def test_numbers_and_classes_have_their_own_figures(
+    outcomes: Path, target: str, prediction: str, task: str, figure: str
+) -> None:
+    more = ("--target", target, "--prediction", prediction, "--columns", "logit,sex")
+    assert ask(outcomes, "before.parquet", "alike.parquet", *more, code=0)["performance"]["task"] == task
+    assert f"✗ {figure} " in run(outcomes, "before.parquet", "worse.parquet", *more, code=1)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--target", "kind", "--prediction", "score"), "both be numbers or both be text"),
+        (("--groups", "sex"), "compared by outcomes"),
+        ((*PROBABILITY, "--groups", "nothing"), "no such column"),
+    ],
+)
+def test_what_performance_needs_is_said(outcomes: Path, more: tuple[str, ...], said: str) -> None:
+    assert said in " ".join(run(outcomes, "before.parquet", "worse.parquet", *more, code=2).split())
+
+
 def test_few_rows_are_not_enough(folder: Path) -> None:
     write(folder, "few.parquet", table(5, rows=50))
     assert "Not enough data" in run(folder, "reference.parquet", "few.parquet", "--ignore", "id,at", code=0)

@@ -27,12 +27,15 @@ def check(
         str,
         typer.Argument(metavar="CURRENT", help="What the data is; may be left out with `--save-reference`."),
     ] = "",
-    target: Annotated[str, typer.Option(help="The column with the outcome.")] = "",
+    target: Annotated[
+        str, typer.Option(help="The column with the outcome; with a prediction, performance is compared.")
+    ] = "",
     prediction: Annotated[str, typer.Option(help="The column with the prediction.")] = "",
     key: Annotated[str, typer.Option(help="The column that tells rows apart: its duplicates are looked for.")] = "",
     skew: Annotated[
         bool, typer.Option("--skew", help="The key's rows are the same on both sides: compare them value by value.")
     ] = False,
+    groups: Annotated[str, typer.Option(help=f"Columns whose groups predictions should treat alike. {_COMMAS}")] = "",
     time: Annotated[str, typer.Option(help="The column with each row's time: its newest is looked at.")] = "",
     max_age: Annotated[str, typer.Option(help="Alarm when the newest row is older, as 36h or 2d.")] = "",
     columns: Annotated[str, typer.Option(help=f"Only these columns. {_COMMAS}")] = "",
@@ -63,6 +66,7 @@ def check(
         prediction=prediction,
         key=key,
         skew=skew,
+        groups=_names(groups),
         time=time,
         max_age=max_age,
         columns=_names(columns),

@@ -41,6 +41,7 @@ def write(done: Done, path: str) -> None:
         pictures=_pictures(done),
         hint="" if _drawing() else _HINT,
         extra=done.extra,
+        performance=found.performance,
         State=State,
     )
     try:

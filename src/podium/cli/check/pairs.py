@@ -50,7 +50,7 @@ def _finding(said: str, share: float | None, rule: Rule) -> Finding:
 
 
 def _pairs(before: sources.Source, now: sources.Source, key: str) -> _Pairs:
-    old, new = _words(before, key), _words(now, key)
+    old, new = words(before, key), words(now, key)
     for keys in (old, new):
         known = len(keys) - keys.null_count
         if pyarrow.compute.count_distinct(keys, mode="only_valid").as_py() != known:
@@ -69,9 +69,9 @@ def _compared(before: sources.Source, now: sources.Source, name: str, pairs: _Pa
     sides: list[numpy.typing.NDArray[Any]] = []
     for source, places in ((before, pairs.before), (now, pairs.now)):
         if kind is arrow.Kind.NUMERIC:
-            sides.append(arrow.numbers(_whole(source, name))[places])
+            sides.append(arrow.numbers(whole(source, name))[places])
         else:
-            sides.append(arrow.objects(_words(source, name))[places])
+            sides.append(arrow.objects(words(source, name))[places])
     compare = serving_skew.of_numbers if kind is arrow.Kind.NUMERIC else serving_skew.of_words
     skew = compare(*sides)
     if not skew.different:
@@ -87,12 +87,13 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"
 
 
-def _words(source: sources.Source, name: str) -> pyarrow.Array:
+def words(source: sources.Source, name: str) -> pyarrow.Array:
     """A column as text."""
-    return _whole(source, name).cast(pyarrow.string())
+    return whole(source, name).cast(pyarrow.string())
 
 
-def _whole(source: sources.Source, name: str) -> pyarrow.Array:
+def whole(source: sources.Source, name: str) -> pyarrow.Array:
+    """A column, all of it."""
     reader = source.reader()
     try:
         pieces = [

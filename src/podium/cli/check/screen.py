@@ -6,13 +6,14 @@ from rich.text import Text
 
 from podium.cli import console
 from podium.cli.check.work import Done
-from podium.measures.comparison import categorical, numeric, together
+from podium.measures.comparison import categorical, figures, numeric, together
 from podium.measures.comparison.finding import Column, Finding, State
 
 _MARKS = {State.ALARM: ("✗", "red"), State.OK: ("✓", "green"), State.NOT_ENOUGH_DATA: ("?", "dim")}
 _AROUND = 8
 """Lines of the screen that are not columns: what was compared, the verdict, the head, the legend, the prompt."""
 _FEWEST = 5
+_FIGURES = 3
 _NAME, _NUMBER = 24, 6
 _STYLES = {State.ALARM: ""}
 
@@ -34,7 +35,11 @@ def show(done: Done, html: str, *, all_columns: bool) -> None:
     ]
     for finding, state in alarms:
         console.out.print(_whole(finding, state), no_wrap=True, overflow="ellipsis")
-    room = max(_FEWEST, console.out.height - _AROUND - len(alarms) - bool(html) - bool(done.extra))
+    told = {finding.said for finding, _ in alarms}
+    known = _performance(found.performance, told) if found.performance is not None else []
+    for line in known:
+        console.out.print(line, no_wrap=True, overflow="ellipsis")
+    room = max(_FEWEST, console.out.height - _AROUND - len(alarms) - len(known) - bool(html) - bool(done.extra))
     shown = found.columns if all_columns else found.columns[:room]
     console.out.print(_table(shown))
     rest = len(found.columns) - len(shown)
@@ -71,6 +76,27 @@ def _verdict(found: together.Comparison) -> Text:
 def _whole(finding: Finding, state: State) -> Text:
     mark, colour = _MARKS[state]
     return Text.assemble((f"{mark} ", colour), categorical.word(finding.said, console.out.width - 2))
+
+
+def _performance(known: figures.Performance, told: set[str]) -> list[Text]:
+    """How good the predictions are, beyond what is told: figures, the worst segments, features, groups with a gap."""
+    from podium.measures.comparison import outcomes
+
+    without = f", {known.unknown:,} without" if known.unknown else ""
+    made = [Text(f"  {known.rows:,} rows with an outcome{without}", style="dim")]
+    made += [Text(f"  {said}") for each in known.figures[:_FIGURES] if (said := outcomes.said(each)) not in told]
+    for each in known.segments[:_FIGURES]:
+        said = f"{each.loss:.3g}, elsewhere {each.elsewhere:.3g} ({each.rows:,} rows)"
+        made.append(Text(f"  worst where {categorical.word(each.said, 60)}: {known.loss} {said}", style="yellow"))
+    if known.features:
+        named = ", ".join(f"{categorical.word(each.column)} {numeric.share(each.share)}" for each in known.features)
+        made.append(Text(f"  errors differ most by {named}", style="dim"))
+    for gap in known.gaps:
+        if gap.difference is not None and gap.difference.low > 0:
+            said = f"{gap.measure.replace('_', ' ')} by {categorical.word(gap.column)}: {gap.difference.value:.3f}"
+            between = f"{categorical.word(gap.lowest or '')} below {categorical.word(gap.highest or '')}"
+            made.append(Text(f"  {said} ({between})", style="yellow"))
+    return made
 
 
 def _table(columns: tuple[Column, ...]) -> Table:

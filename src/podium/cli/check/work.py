@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy
@@ -11,11 +12,15 @@ from podium.cli.check import pairs, scan
 from podium.cli.check import source as sources
 from podium.core import time
 from podium.core.errors import Invalid, NotFound
-from podium.measures.comparison import together
+from podium.measures.comparison import figures, together
 from podium.measures.comparison.finding import Finding, Measure, Rule
 from podium.measures.quality import duplicates, freshness
 from podium.measures.sketch import arrow, table
 from podium.store import clock
+
+if TYPE_CHECKING:
+    from podium.cli.check import performance as performances
+    from podium.core import run as runs
 
 _SEED = 20_130_301
 """Of the classifier's halves, so that the same data gives the same answer."""
@@ -32,6 +37,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     prediction: str = ""
     key: str = ""
     skew: bool = False
+    groups: tuple[str, ...] = ()
     time: str = ""
     max_age: str = ""
     columns: tuple[str, ...] = ()
@@ -50,6 +56,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         """What some columns are, instead of their kind."""
         named = {self.target: "outcome", self.prediction: "prediction", self.key: "key", self.time: "time"}
         return {name: role for name, role in named.items() if name}
+
+    @property
+    def judged(self) -> bool:
+        """Whether performance is looked at, too."""
+        return bool(self.target and self.prediction)
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,9 +105,12 @@ def run(asked: Asked, heard: Heard) -> Done:
         different = scan.different(source, asked.key) if asked.key else None
         extra = tuple(name for name in source.types if name not in known and _wanted(asked, name))
         skew = _skew(asked, source, names) if asked.skew else []
+        performance = _performance(asked, source, names, before.reference) if asked.judged else None
     whole = [*skew, *_keys(asked, before.reference, summary.rows, different), *_age(asked, summary)]
     whole += patterns(before, sample, asked.rule) if summary.rows else [_no_rows()]
-    comparison = together.compare(before.reference, summary, asked.rule, asked.roles, whole)
+    if performance is not None:
+        whole = [*_fallen(performance, asked.rule), *whole]
+    comparison = together.compare(before.reference, summary, asked.rule, asked.roles, whole, performance)
     return Done(asked=asked, reference=before.reference, summary=summary, comparison=comparison, extra=extra)
 
 
@@ -113,8 +127,40 @@ def _sensible(asked: Asked) -> None:
             field="--skew",
             fix="Name the column with --key, and give the reference's file rather than a stored reference.",
         )
+    if asked.groups and not asked.judged:
+        raise Invalid("Groups are compared by outcomes and predictions.", field="--groups", fix="Name both columns.")
     if asked.max_age and not asked.time:
         raise Invalid("The age is that of a column.", field="--max-age", fix="Name it with --time.")
+
+
+def _named_columns(asked: Asked) -> "performances.Named":
+    from podium.cli.check import performance as performances
+
+    return performances.Named(asked.target, asked.prediction, asked.groups)
+
+
+def _figures(asked: Asked, source: sources.Source) -> "dict[str, runs.Interval]":
+    from podium.cli.check import performance as performances
+
+    return performances.before(source, _named_columns(asked))
+
+
+def _performance(
+    asked: Asked, source: sources.Source, names: list[str], before: table.TableReference
+) -> figures.Performance | None:
+    """How good the predictions are; None when there are no rows."""
+    from podium.cli.check import performance as performances
+
+    if any(name not in source.types for name in asked.groups):
+        raise Invalid("There is no such column.", field="--groups")
+    features = [name for name in names if name not in asked.roles]
+    return performances.look(source, _named_columns(asked), features, before.figures) if source.rows else None
+
+
+def _fallen(performance: figures.Performance, rule: Rule) -> list[Finding]:
+    from podium.measures.comparison import outcomes
+
+    return outcomes.findings(performance.figures, performance.task, rule)
 
 
 def _save(reference: table.TableReference, path: str) -> None:
@@ -148,7 +194,8 @@ def _before(asked: Asked, heard: Callable[[float], None]) -> Before:
         ]
         made, sample = scan.reference(source, names, together_, heard, asked.threads or os.cpu_count() or 1)
         different = scan.different(source, asked.key) if asked.key else None
-    return Before(msgspec.structs.replace(made, different_keys=different), sample)
+        known = _figures(asked, source) if asked.judged else {}
+    return Before(msgspec.structs.replace(made, different_keys=different, figures=known), sample)
 
 
 def _stored(path: str) -> table.TableReference:

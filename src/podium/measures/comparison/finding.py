@@ -18,6 +18,8 @@ class Measure(enum.StrEnum):
     AGE = "age"
     SKEW = "serving-skew"
     """Whether the same rows have the same values on both sides."""
+    PERFORMANCE = "performance"
+    """Whether predictions became worse, where outcomes are known."""
     PATTERN = "pattern"
     """How the columns move together."""
     APART = "told-apart"
@@ -61,6 +63,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     outside: float = 0.01
     skew: float = 0.001
     """Of the same rows, whose values differ."""
+    performance: float = 0.03
+    """By how much AUC or accuracy fell."""
+    loss: float = 0.1
+    """By how much of itself a mean loss rose."""
     pattern: float = 0.1
     """The change of the mean distance from the pattern, as a share of it."""
     apart: float = 0.05

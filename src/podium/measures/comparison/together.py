@@ -6,7 +6,7 @@ import msgspec
 import numpy
 
 from podium.core import time
-from podium.measures.comparison import categorical, numeric
+from podium.measures.comparison import categorical, figures, numeric
 from podium.measures.comparison.finding import Column, Finding, Measure, Rule, State
 from podium.measures.drift import discoveries, domain_classifier, reconstruction, standard
 from podium.measures.sketch import arrow, table
@@ -24,6 +24,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     whole: tuple[Finding, ...]
     """Findings on the table as a whole, and the state of each."""
     whole_states: tuple[State, ...]
+    performance: figures.Performance | None = None
+    """Where outcomes and predictions are known."""
 
 
 def compare(
@@ -32,10 +34,11 @@ def compare(
     rule: Rule,
     roles: Mapping[str, str] | None = None,
     whole: Sequence[Finding] = (),
+    performance: figures.Performance | None = None,
 ) -> Comparison:
     """Compare each column of the reference with the summary; `roles`: what to call a column instead of its kind.
 
-    `whole`: findings on the table as a whole, which are judged with the others.
+    `whole`: findings on the table as a whole, which are judged with the others; `performance` is handed on.
     """
     looked = [_column(each, now.find(each.name), (before.rows, now.rows), rule) for each in before.columns]
     every = [finding for _, found in looked for finding in found] + list(whole)
@@ -57,6 +60,7 @@ def compare(
         columns=tuple(ordered),
         whole=tuple(whole),
         whole_states=tuple(rest),
+        performance=performance,
     )
 
 

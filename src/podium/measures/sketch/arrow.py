@@ -42,6 +42,15 @@ def kind(type_: pyarrow.DataType) -> Kind:
     return next((found for found, each in tests.items() if any(test(type_) for test in each)), Kind.OTHER)
 
 
+def is_truth(type_: pyarrow.DataType) -> bool:
+    """Whether a column holds true and false.
+
+    >>> is_truth(pyarrow.bool_()), is_truth(pyarrow.string())
+    (True, False)
+    """
+    return bool(pyarrow.types.is_boolean(type_))
+
+
 def plain(array: pyarrow.Array) -> numpy.typing.NDArray[Any]:
     """An array of integers or floats without nulls as NumPy's, not copied.
 

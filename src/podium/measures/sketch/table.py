@@ -2,7 +2,7 @@
 
 import msgspec
 
-from podium.core import reference
+from podium.core import reference, run
 from podium.measures.drift import reconstruction
 from podium.measures.sketch import arrow, histogram
 
@@ -33,6 +33,8 @@ class TableReference(msgspec.Struct, frozen=True, kw_only=True):
     pattern: reconstruction.Pattern | None
     """How the numeric columns moved together."""
     different_keys: int | None = None
+    figures: dict[str, run.Interval] = {}
+    """Of performance, where outcomes and predictions were named."""
 
     def find(self, name: str) -> ColumnReference | None:
         return next((each for each in self.columns if each.name == name), None)
