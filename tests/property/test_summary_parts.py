@@ -15,7 +15,7 @@ from podium.core.errors import Invalid
 from podium.core.signature import Task
 from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import parts
+from podium.monitor.checks import flat, parts, samples
 from podium.monitor.checks.store import Summary
 
 _TRAINED = np.random.default_rng(5).normal(size=500)
@@ -116,6 +116,55 @@ def test_text_of_older_versions_is_still_read() -> None:
     assert (part.rows, part.matured, parts.labels(part)) == (2, 2, once.labels)
     assert parts.means(part) == {"plain": 1.0, "constant": 7.0, "": pytest.approx(0.3)}
     assert parts.missing(part) == {"empty": 2}
+
+
+def test_parts_of_older_versions_are_still_merged() -> None:
+    """They had wide whole numbers, and no sample."""
+    now = parts.pack(summary([(1.0, 7.0, math.nan, "x", 0.3, 1.0, True), (2.0, 7.0, 1.0, "a", 0.4, 0.0, True)]), BEFORE)
+    cells = len(now.sums) // 8
+    fields = msgspec.to_builtins(now, builtin_types=(bytes,))
+    fields |= {
+        "places": flat.wide(now.places, cells).astype("<u4").tobytes(),
+        "counts": flat.wide(now.counts, cells).astype("<i8").tobytes(),
+    }
+    del fields["sample"]
+    old = parts.decode(msgspec.msgpack.encode(fields))
+    assert len(old.counts) > len(now.counts)
+    assert parts.unpack(old, BEFORE) == parts.unpack(now, BEFORE)
+    sampled = msgspec.structs.replace(now, sample=samples.take(dict.fromkeys(now.numeric, np.array([1.0, 2.0])), 2))
+    both = parts.unpack(parts.merge([old, sampled]), BEFORE)
+    assert both == msgspec.structs.replace(
+        parts.unpack(parts.merge([now, now]), BEFORE),
+        numeric={
+            name: msgspec.structs.replace(each, quantiles=(1.0, 1.0, 2.0))
+            for name, each in parts.unpack(parts.merge([now, now]), BEFORE).numeric.items()
+        },
+    )
+
+
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=60))
+def test_samples_stay_small_and_stand_for_all_rows(sizes: list[int]) -> None:
+    found = samples.merge([samples.take({"x": np.arange(float(each))}, each) for each in sizes])
+    assert found is not None
+    weights = np.frombuffer(found.weights, "<f4")
+    assert weights.size <= samples.MOST
+    assert weights.sum() == pytest.approx(sum(sizes), rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_quantiles_of_a_month_of_unlike_hours(seed: int) -> None:
+    """Nights with few rows and low values weigh as little as they are."""
+    random = np.random.default_rng(seed)
+    hours = [random.normal(hour % 24, 2.0, 5 + 20 * (hour % 24)) for hour in range(24 * 30)]
+    taken = [samples.take({"x": each}, each.size) for each in hours]
+    days = [samples.merge(taken[day * 24 : day * 24 + 24]) for day in range(30)]
+    whole = np.concatenate(hours)
+    for parts_of_it in (taken, days):
+        found = samples.merge(parts_of_it)
+        assert found is not None
+        ((low, middle, high),) = (each for each in samples.quantiles(found) if each is not None)
+        ranks = [float((whole <= each).mean()) for each in (low, middle, high)]
+        assert np.allclose(ranks, (0.1, 0.5, 0.9), atol=0.08)
 
 
 def test_what_lies_on_other_bins_is_not_merged() -> None:

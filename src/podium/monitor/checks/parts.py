@@ -8,14 +8,14 @@ import numpy
 from podium.core import reference
 from podium.core.errors import Invalid
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import samples
+from podium.monitor.checks import flat, samples
 from podium.monitor.checks.store import Summary
 
 Whole = numpy.typing.NDArray[numpy.int64]
 Real = numpy.typing.NDArray[numpy.float64]
 SCORE = ""
 """The score's name among the numeric columns: no feature has it."""
-_WHOLE, _REAL, _PLACE = numpy.dtype("<i8"), numpy.dtype("<f8"), numpy.dtype("<u4")
+_WHOLE, _REAL = numpy.dtype("<i8"), numpy.dtype("<f8")
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +71,8 @@ def pack(summary: Summary, before: reference.Reference | None = None) -> Part:
     cells = [*(each.counts for each in numbers), *(found for found, _ in words)]
     counts = numpy.concatenate([*(numpy.array(each, dtype=_WHOLE) for each in cells), _outcomes(summary.labels)])
     sums = numpy.zeros(counts.size, dtype=_REAL)
-    flat = [total for each in numbers for total in (each.sums or (0.0,) * len(each.counts))]
-    sums[: len(flat)] = flat
+    totals = [total for each in numbers for total in (each.sums or (0.0,) * len(each.counts))]
+    sums[: len(totals)] = totals
     places = numpy.flatnonzero(counts)
     return Part(
         rows=summary.rows,
@@ -80,8 +80,8 @@ def pack(summary: Summary, before: reference.Reference | None = None) -> Part:
         numeric=tuple(summary.numeric),
         categorical=tuple(summary.categorical),
         cells=tuple(len(each) for each in cells),
-        places=places.astype(_PLACE).tobytes(),
-        counts=counts[places].tobytes(),
+        places=flat.narrow(places),
+        counts=flat.narrow(counts[places]),
         sums=sums[places].tobytes(),
         nulls=_bytes(_WHOLE, [*(each.nulls for each in numbers), *(each.nulls for _, each in words)]),
         others=_bytes(
@@ -106,8 +106,8 @@ def with_labels(part: Part, found: score_labels.ScoreLabels, as_of_us: int) -> P
     return msgspec.structs.replace(
         part,
         as_of_us=as_of_us,
-        places=places.astype(_PLACE).tobytes(),
-        counts=counts[places].tobytes(),
+        places=flat.narrow(places),
+        counts=flat.narrow(counts[places]),
         sums=sums[places].tobytes(),
         matured=found.rows,
         losses=_sums(found),
@@ -121,9 +121,9 @@ def merge(parts: Sequence[Part]) -> Part:
     if len(parts) == 1:
         return parts[0]
     size = sum(parts[0].cells) + 2 * score_labels.BINS
-    at = numpy.concatenate([numpy.frombuffer(each.places, _PLACE) for each in parts])
-    counts = _sum(at, numpy.concatenate([numpy.frombuffer(each.counts, _WHOLE) for each in parts]), size)
-    sums = numpy.bincount(at, numpy.concatenate([numpy.frombuffer(each.sums, _REAL) for each in parts]), size)
+    at, held, totals = (numpy.concatenate(each) for each in zip(*(_cells(each) for each in parts), strict=True))
+    # Whole numbers added up in floats: exact, as 2^53 rows are never reached.
+    counts, sums = numpy.bincount(at, held, size).astype(_WHOLE), numpy.bincount(at, totals, size)
     moments = numpy.stack([numpy.frombuffer(each.moments, _REAL).reshape(-1, 4) for each in parts])
     ends = numpy.column_stack([numpy.fmin.reduce(moments[:, :, 2]), numpy.fmax.reduce(moments[:, :, 3])])
     places = numpy.flatnonzero(counts)
@@ -135,8 +135,8 @@ def merge(parts: Sequence[Part]) -> Part:
         parts[0],
         rows=sum(each.rows for each in parts),
         as_of_us=max(each.as_of_us for each in parts),
-        places=places.astype(_PLACE).tobytes(),
-        counts=counts[places].tobytes(),
+        places=flat.narrow(places),
+        counts=flat.narrow(counts[places]),
         sums=sums[places].tobytes(),
         nulls=numpy.sum([numpy.frombuffer(each.nulls, _WHOLE) for each in parts], axis=0).tobytes(),
         others=others.tobytes(),
@@ -233,17 +233,17 @@ def _layout(part: Part) -> tuple[object, ...]:
 
 
 def _dense(part: Part) -> tuple[Whole, Real]:
-    places = numpy.frombuffer(part.places, _PLACE)
+    places, held, totals = _cells(part)
     counts = numpy.zeros(sum(part.cells) + 2 * score_labels.BINS, dtype=numpy.int64)
     sums = numpy.zeros(counts.size)
-    counts[places] = numpy.frombuffer(part.counts, _WHOLE)
-    sums[places] = numpy.frombuffer(part.sums, _REAL)
+    counts[places], sums[places] = held, totals
     return counts, sums
 
 
-def _sum(places: numpy.typing.NDArray[numpy.uint32], counts: Whole, size: int) -> Whole:
-    """Whole numbers added up in floats: exact, as 2^53 rows are never reached."""
-    return numpy.bincount(places, counts, size).astype(_WHOLE)
+def _cells(part: Part) -> tuple[Whole, Whole, Real]:
+    """The places of the cells that hold rows, and what they hold."""
+    sums = numpy.frombuffer(part.sums, _REAL)
+    return flat.wide(part.places, sums.size), flat.wide(part.counts, sums.size), sums
 
 
 def _unseen(parts: Sequence[Part]) -> tuple[dict[str, dict[str, int]], list[int]]:
