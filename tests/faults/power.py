@@ -3,7 +3,8 @@
 A scorer runs with power_cut.c preloaded, which notes what it writes and syncs in its log's folder. After kill -9 the
 folder is put into a state that a disk may be in after the power went:
 
-- of a file, all writes before its last finished sync are there; of later ones a part, the rest of it zeros or missing;
+- of a file, all writes before its last finished sync are there; of later ones a part, the rest of it zeros or missing
+  (what is written over were zeros: a log's room ahead);
 - of the folder, all names that were made, changed or deleted before its last finished sync are so; of later changes the
   first few, as journalling file systems keep their order.
 """
@@ -107,6 +108,8 @@ class Disk:
                     safe = begun
         old = inode in self._base.values()
         made = bytearray(whole[: max([end for _, end in writes[:safe]], default=len(whole) if old else 0)])
+        for start, end in writes[safe:]:
+            made[start:end] = bytes(max(0, min(end, len(made)) - start))
         for start, end in writes[safe:]:
             fate = chance.random()
             if fate < 0.3:

@@ -55,13 +55,14 @@ def _same(path: Path, file: int) -> bool:
 def _seal(path: Path, file: int) -> Path | None:
     data = path.read_bytes()
     found = batches.find(data)
-    if not found.rows and len(data) == found.head:
+    if not found.head or data.count(0, found.end) < len(data) - found.end:
+        return _save(path, data)
+    if not found.rows:
         path.unlink()
         return None
-    if found.rows and found.end == len(data):
-        os.fsync(file)
-        return segment.finish(path, digest.of_bytes(data))
-    return _save(path, data)
+    os.ftruncate(file, found.end)  # what follows is room ahead: zeros
+    os.fsync(file)
+    return segment.finish(path, digest.of_bytes(data[: found.end]))
 
 
 def _save(path: Path, data: bytes) -> Path | None:
