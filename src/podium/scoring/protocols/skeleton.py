@@ -98,8 +98,9 @@ class Sheaf:
         self._skeletons = skeletons
         self._numbers: list[bytes] = []
         self._texts: list[bytes] = []
-        self._keys: list[bytes] = []
-        self._ids: list[bytes] = []
+        self._keys: dict[int, bytes] = {}
+        """Those that were sent, by row."""
+        self._ids: dict[int, bytes] = {}
         self.items: list[Any] = []
         """Whose rows these are."""
 
@@ -111,8 +112,10 @@ class Sheaf:
                 values = found.groups()
                 self._numbers += skeleton.numbers(values)
                 self._texts += skeleton.texts(values)
-                self._keys.append(b'""' if skeleton.key is None else values[skeleton.key])
-                self._ids.append(b'""' if skeleton.id is None else values[skeleton.id])
+                if skeleton.key is not None:
+                    self._keys[len(self.items)] = values[skeleton.key]
+                if skeleton.id is not None:
+                    self._ids[len(self.items)] = values[skeleton.id]
                 self.items.append(item)
                 return True
         return False
@@ -123,12 +126,11 @@ class Sheaf:
         try:
             numbers = _numbers(_listed(self._numbers))
             texts = _texts(_listed(self._texts))
-            given = [plain_key(each) for each in _names(_listed(self._keys))]
-            ids = _names(_listed(self._ids))
+            keys = self._spread(self._keys, plain_key)
+            ids = self._spread(self._ids, lambda sent: sent if identified(sent) else None)
         except WRONG:
             return None
-        keys = [key for key in given if key is not None]
-        if len(keys) < count or not all([identified(each) for each in ids if each]):
+        if None in keys or None in ids:
             return None
         if None in texts:
             texts = [NULL_TEXT if text is None else text for text in texts]
@@ -138,6 +140,14 @@ class Sheaf:
             np.array(texts, dtype=object).reshape(count, len(places.texts)),
         )
         return Singles(made, keys, ids)
+
+    def _spread(self, sent: dict[int, bytes], read: Callable[[Any], str | None]) -> list[Any]:
+        """What `read` says of the values that were sent; empty texts in the other rows."""
+        made: list[Any] = [""] * len(self.items)
+        if sent:
+            for row, value in zip(sent, _names(_listed([*sent.values()])), strict=True):
+                made[row] = read(value)
+        return made
 
 
 def _listed(values: list[bytes]) -> bytes:
