@@ -259,6 +259,18 @@ def test_performance_that_fell_is_told_with_where_and_for_whom(outcomes: Path) -
     assert "groups under 100 rows do not count" in page
 
 
+def test_every_figure_is_there_for_every_slice_and_small_ones_are_greyed(outcomes: Path) -> None:
+    more = (*PROBABILITY, "--slices", "kind,rare,logit")
+    parts = ask(outcomes, "before.parquet", "worse.parquet", *more, code=1)["performance"]["parts"]
+    by = {each["said"]: each for each in parts}
+    assert len(by) == 3 + 2 + 4
+    assert by["kind = c"]["figures"]["auc"]["high"] < 0.4 < 0.6 < by["kind = a"]["figures"]["auc"]["low"]
+    assert by["kind = a"]["figures"].keys() >= {"average_precision", "log_loss", "brier", "ece", "accuracy", "f1"}
+    assert [said for said, each in by.items() if each["greyed"]] == ["rare = few"]
+    assert "where kind = c (" in run(outcomes, "before.parquet", "worse.parquet", *more, "--html", "s.html", code=1)
+    assert '<tr class="soft"><td class="word name">rare = few' in (outcomes / "s.html").read_text(encoding="utf-8")
+
+
 def test_a_stored_reference_knows_how_good_predictions_were(outcomes: Path) -> None:
     ask(outcomes, "before.parquet", "--save-reference", "before.json", *PROBABILITY, code=0)
     fresh = ask(outcomes, "before.parquet", "worse.parquet", *PROBABILITY, code=1)
@@ -283,11 +295,26 @@ def test_numbers_and_classes_have_their_own_figures(
     [
         (("--target", "kind", "--prediction", "score"), "both be numbers or both be text"),
         (("--groups", "sex"), "compared by outcomes"),
+        (("--slices", "sex"), "compared by outcomes"),
+        ((*PROBABILITY, "--slices", "nothing"), "no such column"),
         ((*PROBABILITY, "--groups", "nothing"), "no such column"),
     ],
 )
 def test_what_performance_needs_is_said(outcomes: Path, more: tuple[str, ...], said: str) -> None:
     assert said in " ".join(run(outcomes, "before.parquet", "worse.parquet", *more, code=2).split())
+
+
+def test_a_feature_that_matters_less_is_named(tmp_path: Path) -> None:
+    """Contributions change size, not place: their distributions stay centred."""
+    random = numpy.random.default_rng(1)
+    for name, sizes in (("before", (3.0, 1.0, 0.5)), ("alike", (3.0, 1.0, 0.5)), ("now", (1.0, 1.0, 0.5))):
+        columns = dict(zip("abc", sizes, strict=True))
+        write(tmp_path, f"{name}.parquet", {each: size * random.normal(size=2_000) for each, size in columns.items()})
+    assert ask(tmp_path, "before.parquet", "alike.parquet", "--explanations", code=0)["whole"][0]["effect"] < 0.03
+    said = run(tmp_path, "before.parquet", "now.parquet", "--explanations", code=1)
+    assert "✗ a matters less for the scores: 67% → 40%" in said
+    ask(tmp_path, "before.parquet", "--save-reference", "before.json", code=0)
+    assert "in two tables" in run(tmp_path, "before.json", "now.parquet", "--explanations", code=2)
 
 
 def test_few_rows_are_not_enough(folder: Path) -> None:

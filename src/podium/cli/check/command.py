@@ -35,6 +35,11 @@ def check(
     skew: Annotated[
         bool, typer.Option("--skew", help="The key's rows are the same on both sides: compare them value by value.")
     ] = False,
+    slices: Annotated[str, typer.Option(help=f"Columns by whose parts performance is shown. {_COMMAS}")] = "",
+    explanations: Annotated[
+        bool,
+        typer.Option("--explanations", help="The columns are what each feature added to the scores: compare that."),
+    ] = False,
     groups: Annotated[str, typer.Option(help=f"Columns whose groups predictions should treat alike. {_COMMAS}")] = "",
     time: Annotated[str, typer.Option(help="The column with each row's time: its newest is looked at.")] = "",
     max_age: Annotated[str, typer.Option(help="Alarm when the newest row is older, as 36h or 2d.")] = "",
@@ -66,7 +71,9 @@ def check(
         prediction=prediction,
         key=key,
         skew=skew,
+        explanations=explanations,
         groups=_names(groups),
+        slices=_names(slices),
         time=time,
         max_age=max_age,
         columns=_names(columns),

@@ -25,6 +25,7 @@ class Named(NamedTuple):
     target: str
     prediction: str
     groups: Sequence[str]
+    slices: Sequence[str]
 
 
 def before(source: sources.Source, named: Named) -> dict[str, run.Interval]:
@@ -48,8 +49,18 @@ def look(
         figures=outcomes.beside(old, outcomes.measured(found), found.task),
         segments=outcomes.slices(columns, losses),
         features=outcomes.tellers(columns, losses),
+        parts=outcomes.parts(found, _slices(source, named.slices, there)),
         gaps=outcomes.gaps(found, {name: arrow.objects(pairs.words(source, name))[there] for name in named.groups}),
     )
+
+
+def _slices(
+    source: sources.Source, names: Sequence[str], there: numpy.typing.NDArray[numpy.bool_]
+) -> dict[str, condition.Column]:
+    made = {name: _column(source, name, numpy.flatnonzero(there)) for name in names}
+    if any(column is None for column in made.values()):
+        raise Invalid("Slices are made of numbers or text.", field="--slices")
+    return {name: column for name, column in made.items() if column is not None}
 
 
 def _known(source: sources.Source, named: Named) -> tuple[outcomes.Rows, numpy.typing.NDArray[numpy.bool_]]:

@@ -91,6 +91,12 @@ def _performance(known: figures.Performance, told: set[str]) -> list[Text]:
     if known.features:
         named = ", ".join(f"{categorical.word(each.column)} {numeric.share(each.share)}" for each in known.features)
         made.append(Text(f"  errors differ most by {named}", style="dim"))
+    for part in known.parts:
+        first = next(iter(part.figures.items()), None)
+        shown = "not defined" if first is None else outcomes.shown(*first)
+        few = ", few" if part.greyed else ""
+        style = "dim" if part.greyed else ""
+        made.append(Text(f"  where {categorical.word(part.said, 60)} ({part.rows:,} rows{few}): {shown}", style=style))
     for gap in known.gaps:
         if gap.difference is not None and gap.difference.low > 0:
             said = f"{gap.measure.replace('_', ' ')} by {categorical.word(gap.column)}: {gap.difference.value:.3f}"

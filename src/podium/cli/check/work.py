@@ -37,7 +37,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     prediction: str = ""
     key: str = ""
     skew: bool = False
+    explanations: bool = False
     groups: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
     time: str = ""
     max_age: str = ""
     columns: tuple[str, ...] = ()
@@ -105,6 +107,7 @@ def run(asked: Asked, heard: Heard) -> Done:
         different = scan.different(source, asked.key) if asked.key else None
         extra = tuple(name for name in source.types if name not in known and _wanted(asked, name))
         skew = _skew(asked, source, names) if asked.skew else []
+        skew += _explained(asked, source, names) if asked.explanations else []
         performance = _performance(asked, source, names, before.reference) if asked.judged else None
     whole = [*skew, *_keys(asked, before.reference, summary.rows, different), *_age(asked, summary)]
     whole += patterns(before, sample, asked.rule) if summary.rows else [_no_rows()]
@@ -127,8 +130,11 @@ def _sensible(asked: Asked) -> None:
             field="--skew",
             fix="Name the column with --key, and give the reference's file rather than a stored reference.",
         )
-    if asked.groups and not asked.judged:
-        raise Invalid("Groups are compared by outcomes and predictions.", field="--groups", fix="Name both columns.")
+    if asked.explanations and asked.reference.endswith(_SUFFIX):
+        raise Invalid("Contributions are compared in two tables.", field="--explanations", fix="Name the file itself.")
+    if (asked.groups or asked.slices) and not asked.judged:
+        field = "--groups" if asked.groups else "--slices"
+        raise Invalid("These are compared by outcomes and predictions.", field=field, fix="Name both columns.")
     if asked.max_age and not asked.time:
         raise Invalid("The age is that of a column.", field="--max-age", fix="Name it with --time.")
 
@@ -136,7 +142,7 @@ def _sensible(asked: Asked) -> None:
 def _named_columns(asked: Asked) -> "performances.Named":
     from podium.cli.check import performance as performances
 
-    return performances.Named(asked.target, asked.prediction, asked.groups)
+    return performances.Named(asked.target, asked.prediction, asked.groups, asked.slices)
 
 
 def _figures(asked: Asked, source: sources.Source) -> "dict[str, runs.Interval]":
@@ -151,8 +157,9 @@ def _performance(
     """How good the predictions are; None when there are no rows."""
     from podium.cli.check import performance as performances
 
-    if any(name not in source.types for name in asked.groups):
-        raise Invalid("There is no such column.", field="--groups")
+    for option, named in (("--groups", asked.groups), ("--slices", asked.slices)):
+        if any(name not in source.types for name in named):
+            raise Invalid("There is no such column.", field=option)
     features = [name for name in names if name not in asked.roles]
     return performances.look(source, _named_columns(asked), features, before.figures) if source.rows else None
 
@@ -178,6 +185,13 @@ def _no_rows() -> Finding:
 def _skew(asked: Asked, now: sources.Source, names: list[str]) -> list[Finding]:
     with sources.Source(sources.find(asked.reference, "REFERENCE")) as before:
         return pairs.findings(before, now, asked.key, names, asked.rule)
+
+
+def _explained(asked: Asked, now: sources.Source, names: list[str]) -> list[Finding]:
+    from podium.cli.check import explanations
+
+    with sources.Source(sources.find(asked.reference, "REFERENCE")) as before:
+        return explanations.findings(before, now, names, asked.rule)
 
 
 def _before(asked: Asked, heard: Callable[[float], None]) -> Before:

@@ -14,6 +14,16 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     now: run.Interval | None
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures now of one part of the rows."""
+
+    said: str
+    rows: int
+    greyed: bool
+    """Fewer than 100 rows: shown, but too few to judge by."""
+    figures: dict[str, run.Interval]
+
+
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """A segment in which the model does surely worse than elsewhere, on rows that took no part in finding it."""
 
@@ -58,3 +68,5 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     segments: tuple[Slice, ...]
     features: tuple[Teller, ...]
     gaps: tuple[Gap, ...]
+    parts: tuple[Part, ...] = ()
+    """Of the columns that were asked for, in their order."""

@@ -20,6 +20,8 @@ class Measure(enum.StrEnum):
     """Whether the same rows have the same values on both sides."""
     PERFORMANCE = "performance"
     """Whether predictions became worse, where outcomes are known."""
+    EXPLANATION = "explanation"
+    """How much each feature matters for the scores, by its contributions."""
     PATTERN = "pattern"
     """How the columns move together."""
     APART = "told-apart"
@@ -67,6 +69,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """By how much AUC or accuracy fell."""
     loss: float = 0.1
     """By how much of itself a mean loss rose."""
+    explanation: float = 0.05
+    """By how much a feature's share of all contributions moved."""
     pattern: float = 0.1
     """The change of the mean distance from the pattern, as a share of it."""
     apart: float = 0.05
