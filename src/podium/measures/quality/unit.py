@@ -7,6 +7,8 @@ from podium.core.errors import Invalid
 
 NEAR = 0.1
 """How far a quantile may be from where the unit puts it, as a share of the distance between the outer quantiles."""
+_SMALL = 5.0
+"""Factors below this (and above its inverse) must fit twice as well: a column that starts at zero may well double."""
 _FAR = 0.4
 """In the same terms: how far one must have moved at least, and how large an offset must be to be told from a factor."""
 
@@ -64,7 +66,8 @@ def unit(before: tuple[float, float, float], now: tuple[float, float, float]) ->
     spread = now[2] - now[0]
     able = [each for each in _KNOWN if not each.offset or abs(each.offset) >= _FAR * spread]
     found = min(able, key=lambda each: _apart(each, before, now))
-    return found if _apart(found, before, now) < NEAR else None
+    small = not found.offset and 1 / _SMALL < found.factor < _SMALL
+    return found if _apart(found, before, now) < (NEAR / 2 if small else NEAR) else None
 
 
 def _apart(change: Unit, before: tuple[float, float, float], now: tuple[float, float, float]) -> float:

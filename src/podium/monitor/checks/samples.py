@@ -10,7 +10,7 @@ from podium.measures import rows
 
 HOUR = 32
 """Rows kept of an hour."""
-MOST = 512
+MOST = 1_024
 """Rows kept of what hours are merged to."""
 _LEVELS = (0.1, 0.5, 0.9)
 _KIND = numpy.dtype("<f4")
@@ -37,7 +37,7 @@ def take(columns: Mapping[str, rows.Numbers], count: int) -> Sample:
 
 
 def merge(samples: Sequence[Sample | None]) -> Sample | None:
-    """All rows of some samples; of more than 512, as many at even steps of the rows that they stand for."""
+    """All rows of some samples; of more than 1,024, as many at even steps of the rows that they stand for."""
     known = [each for each in samples if each is not None]
     if not known:
         return None
