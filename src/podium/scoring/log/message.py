@@ -33,10 +33,10 @@ _WHOLE = ("at", "version", "rollout")
 _REAL = ("score", "threshold")
 _FACTS = 3
 """The first rows of bits: the decision, whether it is known, whether there is a threshold."""
-_MOST_KEPT = 128
+_MOST_KEPT = 1024
 """Rows of a message whose form is kept,"""
-_MOST_FORMS = 256
-"""and how many forms are."""
+_ALL_KEPT = 16 * 1024
+"""and of all whose forms are."""
 _Bits = npt.NDArray[np.bool_]
 _Integers = npt.NDArray[np.int64]
 
@@ -164,7 +164,7 @@ class Encoder:
             return self._make_form(sources, counts)
         kept = self._forms.get((id(sources[0]), counts[0]))
         if kept is None or kept[0] is not sources[0]:
-            if len(self._forms) >= _MOST_FORMS:
+            if sum([rows for _, rows in self._forms]) + counts[0] > _ALL_KEPT:
                 self._forms.clear()
             kept = self._forms[id(sources[0]), counts[0]] = sources[0], self._make_form(sources, counts)
         return kept[1]
