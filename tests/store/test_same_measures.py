@@ -12,7 +12,7 @@ import pyarrow.compute
 import pyarrow.parquet
 import pytest
 
-from podium.cli.check import work
+from podium.cli.check import asked, work
 from podium.cli.demo.flights import data
 from podium.core import check, prediction, reference
 from podium.core.errors import NotFound
@@ -92,7 +92,7 @@ def by_command(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> dic
         path = folder / f"{name}.parquet"
         pyarrow.parquet.write_table(arrow(columns), path)
         paths.append(str(path))
-    done = work.run(work.Asked(reference=paths[0], current=paths[1]), lambda _share, _text: None)
+    done = work.run(asked.Asked(reference=paths[0], current=paths[1]), lambda _share, _text: None)
     assert done.comparison is not None
     return {each.column: each for each in done.comparison.columns}
 

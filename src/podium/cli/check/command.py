@@ -9,7 +9,7 @@ from podium.cli import console
 from podium.cli.options import Json
 
 if TYPE_CHECKING:
-    from podium.cli.check.work import Asked
+    from podium.cli.check.asked import Asked
 
 _ALARM, _BAD_INPUT = 1, 2
 _COMMAS = "Names with commas between."
@@ -62,7 +62,7 @@ def check(
     Example: podium check reference.parquet current.parquet --html report.html
     """
     _no_idle_threads()
-    from podium.cli.check.work import Asked
+    from podium.cli.check.asked import Asked
 
     asked = Asked(
         reference=reference,

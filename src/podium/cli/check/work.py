@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy
 
+from podium.cli.check import asked as asks
 from podium.cli.check import pairs, scan
 from podium.cli.check import source as sources
 from podium.core import time
@@ -24,51 +25,13 @@ if TYPE_CHECKING:
 
 _SEED = 20_130_301
 """Of the classifier's halves, so that the same data gives the same answer."""
-_SUFFIX = ".json"
 Heard = Callable[[float, str | None], None]
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person asked for."""
-
-    reference: str
-    current: str
-    target: str = ""
-    prediction: str = ""
-    key: str = ""
-    skew: bool = False
-    explanations: bool = False
-    groups: tuple[str, ...] = ()
-    slices: tuple[str, ...] = ()
-    time: str = ""
-    max_age: str = ""
-    columns: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    effect: float = 0.05
-    min_rows: int = 100
-    save_reference: str = ""
-    threads: int = 0
-
-    @property
-    def rule(self) -> Rule:
-        return Rule(effect=self.effect, min_rows=self.min_rows)
-
-    @property
-    def roles(self) -> dict[str, str]:
-        """What some columns are, instead of their kind."""
-        named = {self.target: "outcome", self.prediction: "prediction", self.key: "key", self.time: "time"}
-        return {name: role for name, role in named.items() if name}
-
-    @property
-    def judged(self) -> bool:
-        """Whether performance is looked at, too."""
-        return bool(self.target and self.prediction)
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it. `comparison` is None when there was nothing to compare."""
 
-    asked: Asked
+    asked: asks.Asked
     reference: table.TableReference
     summary: table.TableSummary | None = None
     comparison: together.Comparison | None = None
@@ -83,10 +46,10 @@ class Before(msgspec.Struct, frozen=True):
     sample: scan.Sample | None
 
 
-def run(asked: Asked, heard: Heard) -> Done:
+def run(asked: asks.Asked, heard: Heard) -> Done:
     """Do what was asked; raises `Invalid` or `NotFound` when the input is not as it must be."""
-    _sensible(asked)
-    share = 0.5 if asked.current and not asked.reference.endswith(_SUFFIX) else 1.0
+    asks.sensible(asked)
+    share = 0.5 if asked.current and not asked.reference.endswith(asks.STORED) else 1.0
     before = _before(asked, lambda part: heard(part * share, "Reading the reference"))
     if asked.save_reference:
         _save(before.reference, asked.save_reference)
@@ -105,7 +68,7 @@ def run(asked: Asked, heard: Heard) -> Done:
             asked.threads or os.cpu_count() or 1,
         )
         different = scan.different(source, asked.key) if asked.key else None
-        extra = tuple(name for name in source.types if name not in known and _wanted(asked, name))
+        extra = tuple(name for name in source.types if name not in known and asks.wanted(asked, name))
         skew = _skew(asked, source, names) if asked.skew else []
         skew += _explained(asked, source, names) if asked.explanations else []
         performance = _performance(asked, source, names, before.reference) if asked.judged else None
@@ -117,42 +80,20 @@ def run(asked: Asked, heard: Heard) -> Done:
     return Done(asked=asked, reference=before.reference, summary=summary, comparison=comparison, extra=extra)
 
 
-def _sensible(asked: Asked) -> None:
-    if not asked.current and not asked.save_reference:
-        raise Invalid("There is nothing to compare with.", field="CURRENT", fix="Name a file, or use --save-reference.")
-    if not 0 < asked.effect < 1:
-        raise Invalid("A share of rows lies between 0 and 1.", field="--effect")
-    if asked.min_rows < 1:
-        raise Invalid("At least one value is needed.", field="--min-rows")
-    if asked.skew and (not asked.key or asked.reference.endswith(_SUFFIX)):
-        raise Invalid(
-            "The same rows are told by a key, in two tables.",
-            field="--skew",
-            fix="Name the column with --key, and give the reference's file rather than a stored reference.",
-        )
-    if asked.explanations and asked.reference.endswith(_SUFFIX):
-        raise Invalid("Contributions are compared in two tables.", field="--explanations", fix="Name the file itself.")
-    if (asked.groups or asked.slices) and not asked.judged:
-        field = "--groups" if asked.groups else "--slices"
-        raise Invalid("These are compared by outcomes and predictions.", field=field, fix="Name both columns.")
-    if asked.max_age and not asked.time:
-        raise Invalid("The age is that of a column.", field="--max-age", fix="Name it with --time.")
-
-
-def _named_columns(asked: Asked) -> "performances.Named":
+def _named_columns(asked: asks.Asked) -> "performances.Named":
     from podium.cli.check import performance as performances
 
     return performances.Named(asked.target, asked.prediction, asked.groups, asked.slices)
 
 
-def _figures(asked: Asked, source: sources.Source) -> "dict[str, runs.Interval]":
+def _figures(asked: asks.Asked, source: sources.Source) -> "dict[str, runs.Interval]":
     from podium.cli.check import performance as performances
 
     return performances.before(source, _named_columns(asked))
 
 
 def _performance(
-    asked: Asked, source: sources.Source, names: list[str], before: table.TableReference
+    asked: asks.Asked, source: sources.Source, names: list[str], before: table.TableReference
 ) -> figures.Performance | None:
     """How good the predictions are; None when there are no rows."""
     from podium.cli.check import performance as performances
@@ -182,25 +123,25 @@ def _no_rows() -> Finding:
     return Finding(column=None, measure=Measure.ABSENT, effect=1.0, floor=0.0, p_value=None, said="there are no rows")
 
 
-def _skew(asked: Asked, now: sources.Source, names: list[str]) -> list[Finding]:
+def _skew(asked: asks.Asked, now: sources.Source, names: list[str]) -> list[Finding]:
     with sources.Source(sources.find(asked.reference, "REFERENCE")) as before:
         return pairs.findings(before, now, asked.key, names, asked.rule)
 
 
-def _explained(asked: Asked, now: sources.Source, names: list[str]) -> list[Finding]:
+def _explained(asked: asks.Asked, now: sources.Source, names: list[str]) -> list[Finding]:
     from podium.cli.check import explanations
 
     with sources.Source(sources.find(asked.reference, "REFERENCE")) as before:
         return explanations.findings(before, now, names, asked.rule)
 
 
-def _before(asked: Asked, heard: Callable[[float], None]) -> Before:
-    if asked.reference.endswith(_SUFFIX):
+def _before(asked: asks.Asked, heard: Callable[[float], None]) -> Before:
+    if asked.reference.endswith(asks.STORED):
         return Before(_narrowed(asked, _stored(asked.reference)), None)
     with sources.Source(sources.find(asked.reference, "REFERENCE")) as source:
-        _named(asked, set(source.types))
+        asks.named(asked, set(source.types))
         _rows_and_key(asked, source)
-        names = [name for name in source.types if _wanted(asked, name)]
+        names = [name for name in source.types if asks.wanted(asked, name)]
         if not names:
             raise Invalid("No column is left to compare.", field="--columns")
         together_ = [
@@ -224,51 +165,29 @@ def _stored(path: str) -> table.TableReference:
     return made
 
 
-def _narrowed(asked: Asked, made: table.TableReference) -> table.TableReference:
-    _named(asked, {each.name for each in made.columns})
-    columns = tuple(each for each in made.columns if _wanted(asked, each.name))
+def _narrowed(asked: asks.Asked, made: table.TableReference) -> table.TableReference:
+    asks.named(asked, {each.name for each in made.columns})
+    columns = tuple(each for each in made.columns if asks.wanted(asked, each.name))
     if not columns:
         raise Invalid("No column is left to compare.", field="--columns")
     return msgspec.structs.replace(made, columns=columns)
 
 
-def _wanted(asked: Asked, name: str) -> bool:
-    if name in asked.ignore or name == asked.time:
-        return name not in asked.ignore
-    if name == asked.key:
-        return name in asked.columns
-    return not asked.columns or name in asked.columns or name in (asked.target, asked.prediction)
-
-
-def _named(asked: Asked, known: set[str]) -> None:
-    """Every column that was named must be there."""
-    options = {
-        "--target": (asked.target,),
-        "--prediction": (asked.prediction,),
-        "--time": (asked.time,),
-        "--columns": asked.columns,
-        "--ignore": asked.ignore,
-    }
-    for option, names in options.items():
-        if any(name and name not in known for name in names):
-            raise Invalid("The reference has no such column.", field=option)
-
-
-def _rows_and_key(asked: Asked, source: sources.Source) -> None:
+def _rows_and_key(asked: asks.Asked, source: sources.Source) -> None:
     if not source.rows:
         raise Invalid("The reference has no rows.", field="REFERENCE", fix="Is it complete?")
     if asked.key and asked.key not in source.types:
         raise Invalid("The reference has no such column.", field="--key")
 
 
-def _all_there(asked: Asked, before: table.TableReference, source: sources.Source) -> None:
+def _all_there(asked: asks.Asked, before: table.TableReference, source: sources.Source) -> None:
     if asked.key and asked.key not in source.types:
         raise Invalid("There is no such column.", field="--key")
     if not any(each.name in source.types for each in before.columns):
         raise Invalid("Not one column of the reference is there.", field="CURRENT", fix="Is it another table?")
 
 
-def _keys(asked: Asked, before: table.TableReference, rows: int, different: int | None) -> list[Finding]:
+def _keys(asked: asks.Asked, before: table.TableReference, rows: int, different: int | None) -> list[Finding]:
     if different is None:
         return []
     now = duplicates.duplicates(rows, different)
@@ -281,7 +200,7 @@ def _keys(asked: Asked, before: table.TableReference, rows: int, different: int 
     return [Finding(column=None, measure=Measure.KEYS, effect=now, floor=floor, p_value=None, said=said)]
 
 
-def _age(asked: Asked, summary: table.TableSummary) -> list[Finding]:
+def _age(asked: asks.Asked, summary: table.TableSummary) -> list[Finding]:
     if not asked.max_age:
         return []
     limit = time.parse_duration(asked.max_age, "--max-age").total_seconds()
