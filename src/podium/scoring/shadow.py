@@ -1,7 +1,8 @@
 """Scoring by shadows off the request's path, and never in its way: what does not fit is counted.
 
 A bounded queue, and one thread of low priority that takes many waiting requests at once. While requests keep coming it
-rests three times as long as it works, so that it takes at most a quarter of a processor from those who answer.
+rests six times as long as it works, so that it takes at most a seventh of a processor from those who answer: where one
+processor has to do everything and has no time to spare, answers take at most a sixth longer.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ MOST_ROWS = 50_000
 _AT_ONCE = 256
 """Rows that are scored in one call, about."""
 _NICE = 10
-_REST = 3.0
+_REST = 6.0
 _LONGEST_REST = 0.25
 
 
