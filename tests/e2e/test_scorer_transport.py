@@ -95,37 +95,39 @@ def ask(scorer: kit.Process, data: bytes) -> tuple[int, dict[str, str], bytes]:
 
 
 REFUSED = {
-    "no host": (b"GET /ping HTTP/1.1\r\n\r\n", 400),
-    "two hosts": (message(BODY, "host: other"), 400),
-    "smuggling": (message(b"0\r\n\r\n", "content-length: 5", "transfer-encoding: chunked"), 400),
-    "two lengths": (message(BODY, f"content-length: {len(BODY)}", "content-length: 1"), 400),
-    "a signed length": (message(BODY, "content-length: +5"), 400),
-    "a bare line feed": (b"GET /ping HTTP/1.1\nhost: a\n\n", 400),
-    "a space before the colon": (b"GET /ping HTTP/1.1\r\nhost : a\r\n\r\n", 400),
-    "a folded line": (b"GET /ping HTTP/1.1\r\nhost: a\r\n b\r\n\r\n", 400),
-    "not http": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-    "a wrong chunk": (message(b"zz\r\n", "transfer-encoding: chunked"), 400),
-    "another coding": (message(BODY, "transfer-encoding: gzip"), 501),
-    "http 2": (b"GET /ping HTTP/2.0\r\nhost: a\r\n\r\n", 505),
-    "a long head": (b"GET /ping HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 20_000, 431),
-    "many headers": (b"GET /ping HTTP/1.1\r\nhost: a\r\n" + b"x: y\r\n" * 200 + b"\r\n", 431),
-    "a large body": (message(b"", "content-length: 1000001"), 413),
-    "large chunks": (message(b"fffff\r\n", "transfer-encoding: chunked"), 413),
-    "another expectation": (message(BODY, "expect: money"), 417),
-    "another compression": (message(BODY, "content-encoding: br"), 415),
-    "no gzip": (message(BODY, "content-encoding: gzip"), 400),
-    "a bomb": (message(gzip.compress(b" " * 50_000_000), "content-encoding: gzip"), 413),
+    "no host": (b"GET /ping HTTP/1.1\r\n\r\n", 400, "Host"),
+    "two hosts": (message(BODY, "host: other"), 400, "Host"),
+    "smuggling": (message(b"0\r\n\r\n", "content-length: 5", "transfer-encoding: chunked"), 400, "Content-Length"),
+    "two lengths": (message(BODY, f"content-length: {len(BODY)}", "content-length: 1"), 400, "Content-Length"),
+    "a signed length": (message(BODY, "content-length: +5"), 400, "Content-Length"),
+    "a bare line feed": (b"GET /ping HTTP/1.1\nhost: a\n\n", 400, ""),
+    "a space before the colon": (b"GET /ping HTTP/1.1\r\nhost : a\r\n\r\n", 400, ""),
+    "a folded line": (b"GET /ping HTTP/1.1\r\nhost: a\r\n b\r\n\r\n", 400, ""),
+    "not http": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, ""),
+    "a wrong chunk": (message(b"zz\r\n", "transfer-encoding: chunked"), 400, "body"),
+    "another coding": (message(BODY, "transfer-encoding: gzip"), 501, "Transfer-Encoding"),
+    "http 2": (b"GET /ping HTTP/2.0\r\nhost: a\r\n\r\n", 505, ""),
+    "a long head": (b"GET /ping HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 20_000, 431, ""),
+    "many headers": (b"GET /ping HTTP/1.1\r\nhost: a\r\n" + b"x: y\r\n" * 200 + b"\r\n", 431, ""),
+    "a large body": (message(b"", "content-length: 1000001"), 413, "body"),
+    "large chunks": (message(b"fffff\r\n", "transfer-encoding: chunked"), 413, "body"),
+    "another expectation": (message(BODY, "expect: money"), 417, "Expect"),
+    "another compression": (message(BODY, "content-encoding: br"), 415, "Content-Encoding"),
+    "no gzip": (message(BODY, "content-encoding: gzip"), 400, "body"),
+    "a bomb": (message(gzip.compress(b" " * 50_000_000), "content-encoding: gzip"), 413, "body"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_no_request_is_refused_in_words(scorer: kit.Process, name: str) -> None:
-    data, status = REFUSED[name]
+    data, status, field = REFUSED[name]
     with Wire(scorer.url) as wire:
         wire.send(data)
         found, fields, body = wire.answer()
         assert (found, fields["content-type"], fields["connection"]) == (status, "application/problem+json", "close")
-        assert json.loads(body)["status"] == status
+        told = json.loads(body)
+        assert told["status"] == status
+        assert told.get("field", "") == field
         assert wire.ended()
     assert scorer.http.get("/ping").status_code == 200
 

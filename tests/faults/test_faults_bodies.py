@@ -142,7 +142,7 @@ def fault(url: str, bad: Bad) -> str | None:
     if CANARY.encode() in data:
         return f"{bad.kind}: the answer repeats the input"
     told = json.loads(data)
-    if answer.status in (400, 422) and not told.get("field") and "Content-Encoding" not in bad.headers:
+    if not told.get("field"):
         return f"{bad.kind}: no field is named"
     return None
 

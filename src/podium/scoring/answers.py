@@ -12,9 +12,11 @@ def of(error: PodiumError) -> Answer:
     return Answer(status, body, problem.MEDIA, headers)
 
 
-def invalid(status: int, detail: str, fix: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """A problem with the request itself, whatever its rows say."""
-    return Answer(status, problem.encode(status, "invalid", detail, fix=fix), problem.MEDIA, headers)
+def invalid(
+    status: int, detail: str, fix: str, headers: tuple[tuple[str, str], ...] = (), *, field: str | None = None
+) -> Answer:
+    """A problem with the request itself, whatever its rows say. `field`: a header's name, or `body`."""
+    return Answer(status, problem.encode(status, "invalid", detail, field=field, fix=fix), problem.MEDIA, headers)
 
 
 def not_allowed(allowed: str) -> Answer:
@@ -22,12 +24,14 @@ def not_allowed(allowed: str) -> Answer:
 
 
 def wrong_media(wanted: str) -> Answer:
-    return invalid(415, "The body's content type is not one that this path takes.", f"Send {wanted}, in UTF-8.")
+    said = "The body's content type is not one that this path takes."
+    return invalid(415, said, f"Send {wanted}, in UTF-8.", field="Content-Type")
 
 
 def too_large(limit: int) -> Answer:
     """For a body over the limit, which no transport reads to its end."""
-    return invalid(413, "The body is too large.", f"Send at most {limit} bytes; split the rows over several requests.")
+    fix = f"Send at most {limit} bytes; split the rows over several requests."
+    return invalid(413, "The body is too large.", fix, field="body")
 
 
 def too_slow() -> Answer:

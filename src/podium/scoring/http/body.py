@@ -40,11 +40,11 @@ class Chunks:
         end = data.find(b"\n", 0, _LONGEST_LINE)
         if end < 0:
             if len(data) >= _LONGEST_LINE:
-                raise Refusal.of(400, "A chunk's first line is too long.")
+                raise Refusal.of(400, "A chunk's first line is too long.", "body")
             return False
         line = _SIZE.fullmatch(data, 0, end + 1)
         if line is None:
-            raise Refusal.of(400, "A chunk does not begin with its size.")
+            raise Refusal.of(400, "A chunk does not begin with its size.", "body")
         size = int(line[1], 16)
         del data[: end + 1]
         if size == 0:
@@ -67,7 +67,7 @@ class Chunks:
             wanted = b"\r\n"[2 - self._left :]
             given = bytes(data[: self._left])
             if not wanted.startswith(given):
-                raise Refusal.of(400, "A chunk is not as long as it says.")
+                raise Refusal.of(400, "A chunk is not as long as it says.", "body")
             del data[: len(given)]
             self._left -= len(given)
 
@@ -99,11 +99,11 @@ def inflate(body: bytes, limit: int, coding: str = "gzip") -> bytes:
     try:
         content = stream.decompress(body, limit + 1)
     except zlib.error:
-        raise Refusal.of(400, "The body is not compressed as it says.") from None
+        raise Refusal.of(400, "The body is not compressed as it says.", "body") from None
     if len(content) > limit:
         raise TooLarge
     if not stream.eof:
-        raise Refusal.of(400, "The compressed body ends too early.")
+        raise Refusal.of(400, "The compressed body ends too early.", "body")
     if stream.unused_data:
-        raise Refusal.of(400, "There is more behind the compressed body.")
+        raise Refusal.of(400, "There is more behind the compressed body.", "body")
     return content

@@ -93,12 +93,12 @@ def _frame(head: Head, *, old: bool) -> None:
     if len(headers) < len(head.fields):
         _check_repeated([name for name, _ in head.fields])
     if "host" not in headers and not old:
-        raise Refusal.of(400, "There is not exactly one Host header.")
+        raise Refusal.of(400, "There is not exactly one Host header.", "Host")
     _measure(head, headers, old=old)
     head.close = old or "close" in _wishes(headers)
     if "expect" in headers and not old:
         if headers["expect"].lower() != "100-continue":
-            raise Refusal.of(417, "The only expectation met here is 100-continue.")
+            raise Refusal.of(417, "The only expectation met here is 100-continue.", "Expect")
         head.expects = True
     if "content-encoding" in headers:
         head.coding = headers["content-encoding"].strip().lower()
@@ -108,14 +108,14 @@ def _measure(head: Head, headers: dict[str, str], *, old: bool) -> None:
     """How long the body is: stated in one way."""
     if "transfer-encoding" in headers:
         if "content-length" in headers or old:
-            raise Refusal.of(400, "The length of the body is stated in two ways.")
+            raise Refusal.of(400, "The length of the body is stated in two ways.", "Content-Length")
         if headers["transfer-encoding"].lower() != "chunked":
-            raise Refusal.of(501, "The only transfer coding spoken here is chunked.")
+            raise Refusal.of(501, "The only transfer coding spoken here is chunked.", "Transfer-Encoding")
         head.length = CHUNKED
     elif "content-length" in headers:
         stated = headers["content-length"]
         if _LENGTH.fullmatch(stated) is None:
-            raise Refusal.of(400, "The Content-Length is not one number.")
+            raise Refusal.of(400, "The Content-Length is not one number.", "Content-Length")
         head.length = int(stated)
 
 
@@ -127,11 +127,11 @@ def _wishes(headers: dict[str, str]) -> set[str]:
 def _check_repeated(names: list[str]) -> None:
     """Refuse a repeated header that says where a request ends, or whom it is for."""
     if names.count("host") > 1:
-        raise Refusal.of(400, "There is not exactly one Host header.")
+        raise Refusal.of(400, "There is not exactly one Host header.", "Host")
     if names.count("content-length") > 1:
-        raise Refusal.of(400, "The Content-Length is not one number.")
+        raise Refusal.of(400, "The Content-Length is not one number.", "Content-Length")
     if names.count("transfer-encoding") > 1:
-        raise Refusal.of(501, "The only transfer coding spoken here is chunked.")
+        raise Refusal.of(501, "The only transfer coding spoken here is chunked.", "Transfer-Encoding")
 
 
 def _path(target: str) -> str:
@@ -154,4 +154,4 @@ def unsupported(head: Head) -> Answer | None:
     """Why the body's content coding cannot be undone here, if it cannot."""
     if head.coding in ("", "identity", "gzip", "deflate"):
         return None
-    return Refusal.of(415, "The content codings taken here are gzip and deflate.").answer
+    return Refusal.of(415, "The content codings taken here are gzip and deflate.", "Content-Encoding").answer

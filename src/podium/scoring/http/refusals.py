@@ -22,5 +22,6 @@ class Refusal(Exception):
         self.answer = answer
 
     @classmethod
-    def of(cls, status: int, detail: str) -> "Refusal":
-        return cls(answers.invalid(status, detail, _FIX[status]))
+    def of(cls, status: int, detail: str, field: str = "") -> "Refusal":
+        """`field`: which header is wrong, or that the body is, where it is one part."""
+        return cls(answers.invalid(status, detail, _FIX[status], field=field or None))
