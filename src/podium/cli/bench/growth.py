@@ -111,6 +111,9 @@ def _features(plan: speed.Plan) -> dict[str, Any]:
 
 
 def _models(model: models.Model, plan: speed.Plan) -> dict[str, Any]:
+    """With one connection a batch is one row, however many models there are; with several, rows of one model meet in a
+    batch and rows of many do not, so that those cost more although the models cost nothing: both are measured.
+    """
     started: dict[int, dict[str, float]] = {}
 
     def step(count: int) -> Step:
@@ -130,15 +133,23 @@ def _models(model: models.Model, plan: speed.Plan) -> dict[str, Any]:
                 work.make(model, podium_scorer.path(folder.name(at)), 1, work.oip_json, work.read_podium)
                 for at in range(count)
             ]
-            found = _step(plan, server, work.together(each), 1)
+            found = _step(plan, server, work.together(each), 1, connections=1)
+            started[count]["cpu_us_together"] = _step(plan, server, work.together(each), 1).cpu_us
         shutil.rmtree(place)
         return msgspec.structs.replace(found, work=count)
 
     found = _series(
-        "Models in one scorer, requests to all in turn, one row, JSON, durable", ("models", "request"), MODELS, step
+        "Models in one scorer, requests to all in turn, one row, JSON, durable, 1 connection",
+        ("models", "request"),
+        MODELS,
+        step,
     )
     for line, count in zip(found["steps"], MODELS, strict=False):
         line |= started[count]
+    met = [(count, started[count]["cpu_us_together"]) for count in started if "cpu_us_together" in started[count]]
+    found["said"] += (
+        f" With {_CONNECTIONS} connections, as requests to one model share a batch: {cliffs(met, 'request')}"
+    )
     if MODELS[-1] in started:
         apart = started[MODELS[-1]]["idle_MB"] - started[MODELS[0]]["idle_MB"]
         found["mb_per_model"] = round(apart / (MODELS[-1] - MODELS[0]), 3)

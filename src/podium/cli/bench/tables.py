@@ -16,6 +16,7 @@ _COLUMNS = {
     "p50_ms": "p50 ms",
     "rows_per_s": "rows/s",
     "cpu_us": "CPU µs a request",
+    "cpu_us_together": "CPU µs, 4 connections",
     "idle_MB": "idle MB",
     "first_start_cpu_s": "CPU s, first start",
     "start_cpu_s": "CPU s, later starts",
