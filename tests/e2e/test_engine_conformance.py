@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import psutil
 import pytest
 
-from podium.bundle import read, runtime
+from podium.bundle import columns, read, runtime
 from podium.bundle.engines import place
 from podium.core import bundle, digest
+from podium.core.errors import Invalid
 from tests import engine_kit
 from tests import scoring_kit as kit
 from tests.vendor import Vendor
@@ -293,6 +296,30 @@ def test_a_model_has_no_network_and_no_privileges(plant: Plant, kind: str) -> No
     assert not [name for name in environment if name.startswith(("PODIUM", "PYTHONPATH"))]
     mine = Path("/proc/self/ns/net").readlink()
     assert Path(f"/proc/{worker.pid}/ns/net").readlink() != mine
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_a_model_has_the_network_only_where_its_bundle_declares_it(tmp_path: Path, declared: bool) -> None:
+    rows = columns.from_rows(engine_kit.SIGNATURE, [NULL | {"kind": "net"}])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(5.0 if declared else 0.5)
+        limits = msgspec.structs.replace(engine_kit.LIMITS, network=declared)
+        files = engine_kit.python_files(limits=limits)
+        code = files["code/steps.py"].replace(b'("127.0.0.1", 9)', b'("127.0.0.1", %d)' % listening.getsockname()[1])
+        made = engine_kit.Kind(bundle.Engine.PYTHON, files | {"code/steps.py": code})
+        folder = tmp_path / "bundles" / engine_kit.write_bundle(tmp_path, made).removeprefix(digest.PREFIX)
+        loaded = runtime.Runtime(folder, read.load_manifest(folder), place.Place(folder=tmp_path / "engines"))
+        try:
+            if declared:
+                assert loaded.predict(rows).tolist() == [0.2]
+                listening.accept()[0].close()
+            else:
+                with pytest.raises(Invalid, match="fails on these rows"):
+                    loaded.predict(rows)
+                with pytest.raises(TimeoutError):
+                    listening.accept()
+        finally:
+            loaded.close()
 
 
 def test_a_vendors_failures_are_his_and_pass(plant: Plant) -> None:
