@@ -100,6 +100,14 @@ def refused_once(process: kit.Process, seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
+def turned_away(clients: load.Load, seconds: float = 20.0) -> None:
+    """Wait until somebody was refused: the log's room ahead takes some rows still when the disk is full."""
+    end = time.monotonic() + seconds
+    while not clients.refused:
+        assert time.monotonic() < end, "everybody is answered"
+        time.sleep(0.01)
+
+
 def durable(folder: Path, disk: Disk, refuse: Callable[[], _Undo], trials: int) -> str | None:
     """Under `durable`; what did not hold, if anything."""
     prepare(folder, Durability.DURABLE)
@@ -110,9 +118,10 @@ def durable(folder: Path, disk: Disk, refuse: Callable[[], _Undo], trials: int) 
             time.sleep(0.2)
             good.stop()
             again = refuse()
-            bad = load.Load(process.url, f"bad{trial}", threads=2, pause=0.01)
+            bad = load.Load(process.url, f"bad{trial}", threads=2, pause=0.001)
             refused_once(process)
             time.sleep(0.4)
+            turned_away(bad)
             again()
             after = until_answered(process)
             bad.stop()
