@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import importlib.abc
 import logging
 import os
@@ -222,6 +223,8 @@ def _serve(
     bound = listen.bind(settings.host, settings.port, shared=settings.shared)
     address = f"http://{settings.host}:{bound.getsockname()[1]}"
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()  # what was loaded stays: looking through it for rings again and again would make answers wait
 
     async def main() -> None:
         meaning = service.Service(parts, asyncio.get_running_loop())
