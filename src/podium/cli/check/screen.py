@@ -46,7 +46,9 @@ def show(done: Done, html: str, *, all_columns: bool) -> None:
     if rest:
         alarming = sum(each.state is State.ALARM for each in found.columns[len(shown) :])
         and_alarms = f", {alarming} of them with an alarm" if alarming else ""
-        console.out.print(Text(f"… {rest} more {"column" if rest == 1 else "columns"}{and_alarms} (--all shows them)", style="dim"))
+        console.out.print(
+            Text(f"… {rest} more {'column' if rest == 1 else 'columns'}{and_alarms} (--all shows them)", style="dim")
+        )
     if done.extra:
         names = escape(", ".join(categorical.word(each) for each in done.extra))
         console.out.print(f"[dim]Not in the reference: {names}[/dim]", no_wrap=True, overflow="ellipsis")
