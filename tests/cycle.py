@@ -1,6 +1,7 @@
 """The cycle from a finished run to a release, through the real actions and jobs, with a small made model."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,9 +18,12 @@ from podium.jobs import queue
 from podium.jobs.attempt import Handlers
 from podium.jobs.worker import Worker
 from podium.manage.approvals import actions as approvals
+from podium.manage.approvals import expiry
+from podium.manage.approvals import tasks as endings
 from podium.manage.policies import tasks as policies
 from podium.manage.registry import actions as registry
 from podium.manage.registry import store as versions
+from podium.monitor.delivery import tasks as delivery
 from podium.store import events
 from podium.store.store import Store
 from podium.store.transaction import Hook, Transaction
@@ -28,6 +32,8 @@ from tests import artifacts, training_project
 CallerOf = Callable[..., access.Caller]
 HANDLERS: Handlers = {
     "deploy.package": packaging.package,
+    "manage.remind": endings.remind,
+    "manage.expire": endings.expire,
     "manage.gates": policies.evaluate,
     "deploy.release": released.release,
     "deploy.advance": released.advance,
@@ -61,6 +67,8 @@ FOLLOW: dict[str, Sequence[Hook]] = {
     "version.gates-evaluated": (_when_passed,),
     "version.approved": (_start("deploy.advance", "version"),),
     "version.rejected": (_start("deploy.recheck", "version"),),
+    "approval.given": (expiry.plan,),
+    "approval.expired": (_start("deploy.recheck", "approval"),),
     "approval.voided": (_start("deploy.recheck", "version"),),
     "rollout.refused": (_refused,),
 }
@@ -95,9 +103,12 @@ def finish_run(store: Store, caller: CallerOf, bias: float, **changes: Any) -> r
         return runs.finish_in(tx, item, result, ENVIRONMENT, store.blobs.put(b"printed"))
 
 
-def work(store: Store) -> None:
-    """Do all jobs that are due."""
-    Worker(store=store, handlers=HANDLERS, name="here", poll_seconds=0.01).run_until_idle()
+def work(store: Store, outside: str = "") -> None:
+    """Do all jobs that are due; `outside`: where hooks may reach."""
+    deliver = partial(delivery.deliver, delivery.Outside(hook_hosts=outside))
+    Worker(
+        store=store, handlers={**HANDLERS, "monitor.deliver": deliver}, name="here", poll_seconds=0.01
+    ).run_until_idle()
 
 
 def make_version(store: Store, caller: CallerOf, bias: float) -> version.Version:

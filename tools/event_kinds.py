@@ -10,6 +10,8 @@ MEANING: Mapping[str, str] = {
     "alert.resolved": "The alert was closed, by a person or because its checks hold again.",
     "alert.snoozed": "A person lets the alert sleep for a time.",
     "alert.updated": "An open alert has new causes.",
+    "approval.expired": "A yes has ended by itself; what decides by it is withdrawn.",
+    "approval.expiring": "A yes ends soon, and nobody else's lasts longer.",
     "approval.given": "A person said yes to a version, in a role, for an environment.",
     "approval.refused": "A person said no to a version, in a role.",
     "approval.voided": "Approvals no longer hold: withdrawn, or the evidence changed.",

@@ -1,4 +1,4 @@
-"""`channels`: where news of alerts goes."""
+"""`channels`: where news of alerts and approvals goes."""
 
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ from podium.core.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-channels = typer.Typer(help="Where news of alerts goes: web hooks, chats, mail.", no_args_is_help=True)
+channels = typer.Typer(help="Where news of alerts and approvals goes: web hooks, chats, mail.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's name.")]
 _COLOURS = {"delivered": "green", "waiting": "yellow", "failed": "red"}
@@ -29,11 +29,11 @@ def channels_add(
     kind: Annotated[channel.ChannelKind, typer.Option(help="What stands at the other end.")],
     to: Annotated[str, typer.Option(help="An https address, or mail addresses with commas between them.")],
     news: Annotated[list[channel.News] | None, typer.Option(help="Only these; several times for several.")] = None,
-    endpoint: Annotated[str, typer.Option(help="Only this endpoint's alerts.")] = "",
+    endpoint: Annotated[str, typer.Option(help="Only this endpoint's alerts, and no approvals.")] = "",
     project: Project = "",
     json: Json = False,
 ) -> None:
-    """Send news of alerts somewhere. Prints the secret with which a web hook's receiver checks the signature, once.
+    """Send news of alerts and approvals somewhere. Prints the secret with which a web hook's receiver checks the signature, once.
 
     Example: podium channels add desk --kind webhook --to https://hooks.example.org/podium
     """

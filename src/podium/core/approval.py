@@ -52,4 +52,4 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     excluded: tuple[str, ...]
     """People who made it, or already said yes in another role, and so cannot."""
     renewal: bool
-    """It was approved before; a yes expired or became void."""
+    """It was approved before; a yes ends soon, has expired or became void."""

@@ -1,4 +1,4 @@
-"""Where news of alerts goes: a web address, a chat's web hook, or people's mail; and what became of each message."""
+"""Where news of alerts and approvals goes: a web address, a chat's web hook, or people's mail; and what became of each message."""
 
 import enum
 
@@ -14,16 +14,18 @@ class ChannelKind(enum.StrEnum):
 
 
 class News(enum.StrEnum):
-    """What happens to an alert that people may want to hear of."""
+    """What happens to an alert or an approval that people may want to hear of."""
 
     OPENED = "alert.opened"
     REOPENED = "alert.reopened"
     ACKNOWLEDGED = "alert.acknowledged"
     SNOOZED = "alert.snoozed"
     RESOLVED = "alert.resolved"
+    EXPIRING = "approval.expiring"
+    EXPIRED = "approval.expired"
 
 
-DEFAULT_NEWS = (News.OPENED, News.REOPENED, News.RESOLVED)
+DEFAULT_NEWS = (News.OPENED, News.REOPENED, News.RESOLVED, News.EXPIRING, News.EXPIRED)
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +39,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """The address without what must stay secret: scheme and host of a hook, the mail addresses."""
     news: tuple[News, ...] = DEFAULT_NEWS
     endpoint: str | None = None
-    """Only this endpoint's alerts; None: all of the project."""
+    """Only this endpoint's alerts, and no approvals; None: all of the project."""
     created_us: int
     created_by: str
 
@@ -74,7 +76,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     """The channel's name."""
     alert: str
-    """Empty for a message that only tries the channel."""
+    """Empty for a message of an approval, or that only tries the channel."""
     news: str
     state: DeliveryState
     attempts: int

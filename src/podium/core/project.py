@@ -150,6 +150,8 @@ class CanaryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`[release.canary]`: the share of units (by hash of the row's key) that the challenger decides; for how long."""
 
     weight: float = 0.2
+    remind_before: str = "14d"
+    """So long before a yes ends, people are told and may say it again; at most half of the time that it holds."""
     """The share that the canary decides."""
     min_duration: str = "7d"
     """It decides at least so long before it becomes champion."""

@@ -235,6 +235,7 @@ def _durations(parts: Parts) -> Iterator[Problem]:
         ("release", "canary", "min_duration"),
         ("monitor", "window"),
         ("monitor", "label_window"),
+        ("approvals", "remind_before"),
     ]
     given = [(path, _at(parts, *(str(key) for key in path))) for path in where]
     given += [

@@ -8,6 +8,7 @@ from podium.core.config import Config
 from podium.deploy.packaging import tasks as packaging
 from podium.deploy.releases import tasks as releases
 from podium.jobs.attempt import Handler
+from podium.manage.approvals import tasks as approvals
 from podium.manage.policies import tasks as policies
 from podium.monitor.checks import tasks as checks
 from podium.monitor.delivery import tasks as delivery
@@ -26,6 +27,8 @@ _HANDLERS: Mapping[str, Handler] = {
     "build.train": runs.train,
     "deploy.package": packaging.package,
     "manage.gates": policies.evaluate,
+    "manage.remind": approvals.remind,
+    "manage.expire": approvals.expire,
     "deploy.release": releases.release,
     "deploy.advance": releases.advance,
     "deploy.recheck": releases.recheck,

@@ -7,6 +7,7 @@ from podium.build.runs import actions as runs
 from podium.core import event
 from podium.jobs import queue
 from podium.manage.approvals import actions as approvals
+from podium.manage.approvals import expiry
 from podium.monitor.delivery import actions as delivery
 from podium.store.transaction import Hook, Transaction
 
@@ -29,9 +30,11 @@ def _when_passed(hook: Hook) -> Hook:
     return checked
 
 
-def _when_referred(hook: Hook) -> Hook:
+def _when(detail: str, hook: Hook) -> Hook:
+    """Only where that detail says something."""
+
     def checked(tx: Transaction, made: event.Event) -> None:
-        if made.detail.get("referred"):
+        if made.detail.get(detail):
             hook(tx, made)
 
     return checked
@@ -44,9 +47,12 @@ FOLLOW: Mapping[str, Sequence[Hook]] = {
     "version.gates-evaluated": (_when_passed(_start("deploy.release", "version", priority=5)),),
     "version.approved": (_start("deploy.advance", "version", priority=10),),
     "version.rejected": (_start("deploy.recheck", "version", priority=10),),
+    "approval.given": (expiry.plan,),
     "approval.voided": (_start("deploy.recheck", "version", priority=10),),
+    "approval.expiring": (delivery.spread,),
+    "approval.expired": (_start("deploy.recheck", "approval", priority=10), _when("lacks", delivery.spread)),
     "rollout.refused": (_start("deploy.refused", "rollout", "why", priority=10),),
-    "segment.received": (_when_referred(_start("monitor.reviews", "segment", priority=5)),),
+    "segment.received": (_when("referred", _start("monitor.reviews", "segment", priority=5)),),
     "evidence.attached": (approvals.void_changed,),
     "alert.opened": (delivery.spread,),
     "alert.reopened": (delivery.spread,),

@@ -8,7 +8,7 @@ from podium.core.release import Stage
 from podium.deploy.endpoints import actions as endpoint_actions
 from podium.deploy.endpoints import publish
 from podium.deploy.endpoints import store as endpoints
-from podium.deploy.releases import actions, refusal, rollback, stages
+from podium.deploy.releases import actions, refusal, renewal, rollback, stages
 from podium.deploy.releases import store as rows
 from podium.jobs.context import JobContext
 from podium.manage.registry import store as registry
@@ -54,21 +54,24 @@ class _NothingWaits(Exception):
 
 
 def advance(context: JobContext) -> dict[str, Any] | None:
-    """`deploy.advance`: let the releases that awaited this version's approval go on."""
+    """`deploy.advance`: let the releases that awaited this version's approval go on; where it decides already, its
+    newest approvals go into the rollout.
+    """
     coming = _version(context)
     with context.store.read() as connection:
         waiting = rows.list_all(connection, coming.project, digest=coming.digest, open_only=True)
-    result: dict[str, Any] = {"advanced": []}
+    result: dict[str, Any] = {"advanced": [], "renewed": []}
     try:
         with context.finishing(result=result) as tx:
             for item in waiting:
                 place, standing = actions.opened(tx, item.id)
                 if standing.stage is Stage.AWAITING_APPROVAL and not publish.lacking(tx, place, standing.digest):
                     result["advanced"].append(stages.let_decide(context.store, tx, place, standing).id)
-            if not result["advanced"]:
+            result["renewed"] = renewal.renew(context.store, tx, coming)
+            if not result["advanced"] and not result["renewed"]:
                 raise _NothingWaits
     except (_NothingWaits, Conflict):
-        return {"advanced": []}
+        return {"advanced": [], "renewed": []}
     return None
 
 

@@ -39,7 +39,7 @@ class Withdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class _Same(Exception):
-    """The same person said the same before: nothing changes."""
+    """The same person said the same before, and it does not end soon: nothing changes."""
 
     def __init__(self, item: Approval) -> None:
         super().__init__()
@@ -90,7 +90,8 @@ def _make(store: Store, tx: Transaction, item: Version, spec: Project, role: Rol
         tx.connection, project=item.project, digest=item.digest, environment=environment, now_us=tx.now_us
     )
     if answer.decision is Decision.YES:
-        same = next((one for one in held if (one.person, one.role) == (tx.caller.name, role)), None)
+        lasting = rules.lasting(held, spec.approvals, tx.now_us)
+        same = next((one for one in lasting if (one.person, one.role) == (tx.caller.name, role)), None)
         if same is not None and item.state is not VersionState.REJECTED:
             raise _Same(same)
         rules.check_ready(item, role, spec.approvals.required, held)

@@ -1,4 +1,4 @@
-"""What waits for whom."""
+"""What waits for whom: for a first yes, or for one again before it ends."""
 
 from sqlalchemy import Connection
 
@@ -22,11 +22,15 @@ def pending(connection: Connection, project: str, now_us: int, *, limit: int = 1
         spec = specs[item.model]
         environment = spec.release.environment
         held = rows.holding(connection, project=project, digest=item.digest, environment=environment, now_us=now_us)
-        lacks = rules.lacking(spec.approvals.required, held)
+        lacks = rules.lacking(spec.approvals.required, rules.lasting(held, spec.approvals, now_us))
         if not lacks:
             continue
         author = versions.spec_author(connection, project, item.spec_digest)
-        excluded = {item.created_by, *([author] if author else []), *(one.person for one in held)}
+        excluded = {
+            item.created_by,
+            *([author] if author else []),
+            *(one.person for one in held if one.role not in lacks),
+        }
         found.append(
             Pending(
                 model=item.model,

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from podium.core import access
+from podium.core import access, time
 from podium.core.access import Role
 from podium.core.approval import Approval
 from podium.core.errors import Conflict, Refused
+from podium.core.project import ApprovalsPart
 from podium.core.version import Version, VersionState
 
 
@@ -53,6 +54,17 @@ def lacking(required: Sequence[str], held: Sequence[Approval]) -> tuple[str, ...
     """The required roles for which no yes holds, in the project file's order."""
     given = {item.role for item in held}
     return tuple(role for role in required if role not in given)
+
+
+def reminder_us(item: Approval, part: ApprovalsPart) -> int:
+    """The instant from which on a yes may be said again, and at which people are told that it ends."""
+    wanted = time.parse_duration(part.remind_before, "approvals.remind_before")
+    return max(item.expires_us - round(wanted.total_seconds() * 1e6), (item.created_us + item.expires_us) // 2)
+
+
+def lasting(held: Sequence[Approval], part: ApprovalsPart, now_us: int) -> list[Approval]:
+    """Those that need not be said again yet."""
+    return [item for item in held if now_us < reminder_us(item, part)]
 
 
 _OTHER = "Ask another person who holds the role."

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from podium.core.approval import Approval
+from podium.core.errors import NotFound
 from podium.manage.policies import store as policies
 from podium.store import schema
 
@@ -40,6 +41,15 @@ approvals = Table(
     ForeignKeyConstraint(["project", "digest"], ["versions.project", "versions.digest"], name="approvals_version"),
     Index("approvals_by_version", "project", "digest"),
 )
+
+
+def get(connection: Connection, project: str, identifier: str) -> Approval:
+    """The approval of that id, or `NotFound`."""
+    query = select(approvals).where(approvals.c.project == project, approvals.c.id == identifier)
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFound("There is no approval of that id in this project.", field="approval")
+    return schema.to_struct(row, Approval)
 
 
 def of_version(connection: Connection, project: str, digest: str) -> list[Approval]:

@@ -1,4 +1,4 @@
-"""Channels are made, tried and removed by people; an alert's news go to each channel that wants to hear them."""
+"""Channels are made, tried and removed by people; news of alerts and approvals go to each that wants to hear them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ def send_test(store: Store, caller: access.Caller, name: str) -> channel.Deliver
 
 
 def spread(tx: Transaction, made: event.Event) -> None:
-    """Enqueue an alert's event for each channel that wants to hear it, in the event's own transaction."""
+    """Enqueue an alert's or an approval's event for each channel that wants to hear it, in its own transaction."""
     content = message.of(made)
     for to in rows.list_channels(tx.connection, made.project):
         if made.kind in to.news and to.endpoint in (None, content.endpoint):

@@ -98,7 +98,7 @@ def version(request: page.WebRequest, store: Store, caller: access.Caller, name:
             champion_metrics={} if champion is None else _metrics(connection, champion),
             approvals=_standing(approvals.of_version(connection, item.project, item.digest), held, now_us),
             lacks=rules.lacking(current.approvals.required, held),
-            choices=_choices(caller, item, current, held, author),
+            choices=_choices(caller, item, current, (held, rules.lasting(held, current.approvals, now_us)), author),
             up=_lineage(connection, item, "up"),
             down=_lineage(connection, item, "down"),
         )
@@ -159,13 +159,20 @@ def _standing(given: list[approval.Approval], held: list[approval.Approval], now
 
 
 def _choices(
-    caller: access.Caller, item: Version, spec: Project, held: list[approval.Approval], author: str | None
+    caller: access.Caller,
+    item: Version,
+    spec: Project,
+    given: tuple[list[approval.Approval], list[approval.Approval]],
+    author: str | None,
 ) -> list[Choice]:
+    """By role what the caller may say; `given`: each yes that holds, and those of them that do not end soon."""
+    held, lasting = given
+    said = {one.role for one in lasting if one.person == caller.name}
     return [
         Choice(
             role=role,
             path=show.address(item.project, "models", item.model, "versions", item.number, verb),
-            obstacle=_obstacle(caller, item, role, spec, held, author),
+            obstacle="You said yes; it holds." if role in said else _obstacle(caller, item, role, spec, held, author),
         )
         for role, verb in _ROLES.items()
         if role in caller.roles
@@ -181,8 +188,6 @@ def _obstacle(
     author: str | None,
 ) -> str | None:
     """Why this caller cannot say yes in this role now, if so."""
-    if any((one.person, one.role) == (caller.name, role) for one in held):
-        return "You said yes; it holds."
     try:
         rules.check_ready(item, role, spec.approvals.required, held)
         rules.check_four_eyes(caller, item, author)
