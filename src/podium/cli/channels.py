@@ -33,7 +33,7 @@ def channels_add(
     project: Project = "",
     json: Json = False,
 ) -> None:
-    """Send news of alerts and approvals somewhere. Prints the secret with which a web hook's receiver checks the signature, once.
+    """Send news of alerts and approvals somewhere. Prints, once, the secret by which a web hook's receiver checks them.
 
     Example: podium channels add desk --kind webhook --to https://hooks.example.org/podium
     """

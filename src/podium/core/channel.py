@@ -1,4 +1,4 @@
-"""Where news of alerts and approvals goes: a web address, a chat's web hook, or people's mail; and what became of each message."""
+"""Where news of alerts and approvals goes: a web address, a chat's hook, people's mail; and what became of it."""
 
 import enum
 

@@ -41,7 +41,7 @@ def remind(tx: Transaction, identifier: str) -> bool:
 
 
 def expire(tx: Transaction, identifier: str) -> bool:
-    """Record that a yes has ended; False where it was void before. `lacks` names the roles that a version in use lacks."""
+    """Record that a yes has ended, and which roles a version in use lacks now; False where it was void before."""
     item, version = _found(tx, identifier)
     if item.void is not None or tx.now_us < item.expires_us:
         return False
