@@ -132,7 +132,7 @@ def test_parts_of_older_versions_are_still_merged() -> None:
     assert len(old.counts) > len(now.counts)
     assert parts.unpack(old, BEFORE) == parts.unpack(now, BEFORE)
     sampled = msgspec.structs.replace(now, sample=samples.take(dict.fromkeys(now.numeric, np.array([1.0, 2.0])), 2))
-    both = parts.unpack(parts.merge([old, sampled]), BEFORE)
+    both = msgspec.structs.replace(parts.unpack(parts.merge([old, sampled]), BEFORE), sample=None)
     assert both == msgspec.structs.replace(
         parts.unpack(parts.merge([now, now]), BEFORE),
         numeric={
@@ -149,6 +149,36 @@ def test_samples_stay_small_and_stand_for_all_rows(sizes: list[int]) -> None:
     weights = np.frombuffer(found.weights, "<f4")
     assert weights.size <= samples.MOST
     assert weights.sum() == pytest.approx(sum(sizes), rel=1e-4)
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "ç", None, True, False]), max_size=200), min_size=1, max_size=40))
+def test_words_of_merged_samples_are_those_of_their_rows(hours: list[list[object]]) -> None:
+    """Each row keeps its own word and number together, whichever words the other hours have."""
+    words = [np.array([*each, None], dtype=object)[:-1] for each in hours]
+    names = {None: 0.0, "a": 1.0, "b": 2.0, "ç": 3.0, True: 4.0, False: 5.0}
+    taken = [
+        samples.take({"x": np.array([names[word] for word in each])}, len(each), {"word": each, "same": each})
+        for each in words
+    ]
+    found = samples.merge([samples.merge(taken[:20]), *taken[20:]])
+    assert found is not None
+    assert found.words is not None
+    read = samples.read(found)
+    spelled = {"true": True, "false": False}
+    for at in range(2):
+        known = [spelled.get(word, word) for word in found.words[at]]
+        assert set(known) == {known[code] for code in read.codes[:, at].tolist() if code >= 0}
+        told = [names[known[code] if code >= 0 else None] for code in read.codes[:, at].tolist()]
+        assert told == read.numbers[:, 0].tolist()
+
+
+def test_what_an_older_sample_lacks_the_merged_one_lacks() -> None:
+    """Samples of older versions have neither the score nor words; quantiles of features are still those of all rows."""
+    old = samples.take({"x": np.array([1.0, 2.0])}, 2)
+    new = samples.take({"x": np.array([3.0]), "": np.array([0.5])}, 1, {"word": np.array(["a"], dtype=object)})
+    both = samples.merge([old, new])
+    assert both is not None
+    assert (both.columns, both.words, samples.read(both).numbers[:, 0].tolist()) == (1, None, [1.0, 2.0, 3.0])
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -155,7 +155,8 @@ def unpack(part: Part, before: reference.Reference) -> Summary:
     nulls = numpy.frombuffer(part.nulls, _WHOLE).tolist()
     others = numpy.frombuffer(part.others, _WHOLE).reshape(-1, 3).tolist()
     moments = numpy.frombuffer(part.moments, _REAL).reshape(-1, 4).tolist()
-    levels = [*(samples.quantiles(part.sample) if part.sample else [None] * len(part.numeric)), None]
+    found = samples.quantiles(part.sample) if part.sample else [None] * len(part.numeric)
+    levels = [*found[: len(part.numeric)], None]
     numeric = {}
     for at, name in enumerate((*part.numeric, SCORE)):
         cells = slice(starts[at], starts[at + 1])
@@ -174,9 +175,9 @@ def unpack(part: Part, before: reference.Reference) -> Summary:
         )
     categorical = {}
     for at, name in enumerate(part.categorical, len(part.numeric) + 1):
-        found = zip(before.categorical[name].counts, counts[starts[at] : starts[at + 1]].tolist(), strict=True)
+        words = zip(before.categorical[name].counts, counts[starts[at] : starts[at + 1]].tolist(), strict=True)
         categorical[name] = histogram.CategorySketch(
-            counts={word: count for word, count in found if count},
+            counts={word: count for word, count in words if count},
             unseen=part.unseen.get(name, {}),
             unnamed=others[at][2],
             nulls=nulls[at],
@@ -189,6 +190,7 @@ def unpack(part: Part, before: reference.Reference) -> Summary:
         score=score,
         labels=labels(part),
         as_of_us=part.as_of_us,
+        sample=part.sample,
     )
 
 

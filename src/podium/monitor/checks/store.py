@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from podium.core import check, window
 from podium.measures.sketch import histogram, score_labels
+from podium.monitor.checks import samples
 from podium.store import schema
 
 _AT_ONCE = 500
@@ -41,6 +42,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     labels: score_labels.ScoreLabels
     as_of_us: int
     """Outcomes known by this instant are in `labels`."""
+    sample: samples.Sample | None = None
+    """A few of the rows; none of days that older versions kept."""
 
 
 summaries = Table(

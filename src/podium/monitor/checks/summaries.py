@@ -56,17 +56,17 @@ def pack(subject: Subject, scored: pyarrow.Table, seen: pyarrow.Table, as_of_us:
     """The summary of rows as it is stored. `scored`: with their outcome; `seen`: the same with their features."""
     before = subject.reference
     values = {name: feature_numbers(seen, name) for name in before.numeric}
+    words = {name: feature_words(seen, name) for name in before.categorical}
     made = rows.Summary(
         rows=scored.num_rows,
         numeric={name: histogram.numeric(values[name], known) for name, known in before.numeric.items()},
-        categorical={
-            name: histogram.categorical(feature_words(seen, name), known) for name, known in before.categorical.items()
-        },
+        categorical={name: histogram.categorical(words[name], known) for name, known in before.categorical.items()},
         score=histogram.numeric(numbers(scored.column("score")), before.score),
         labels=labelled(scored, subject),
         as_of_us=as_of_us,
     )
-    return msgspec.structs.replace(parts.pack(made, before), sample=samples.take(values, seen.num_rows))
+    sample = samples.take(values | {parts.SCORE: numbers(seen.column("score"))}, seen.num_rows, words)
+    return msgspec.structs.replace(parts.pack(made, before), sample=sample)
 
 
 def read(store: Store, subject: Subject, span: window.Window) -> pyarrow.Table:
@@ -78,8 +78,12 @@ def read(store: Store, subject: Subject, span: window.Window) -> pyarrow.Table:
         to_us=span.end_us,
         as_of_us=span.end_us,
         versions=(subject.version,),
-        columns=tuple(
-            prediction.FEATURE_PREFIX + name for name in (*subject.reference.numeric, *subject.reference.categorical)
+        columns=(
+            "score",
+            *(
+                prediction.FEATURE_PREFIX + name
+                for name in (*subject.reference.numeric, *subject.reference.categorical)
+            ),
         ),
     )
     return log.read_rows(store, subject.project, query)
