@@ -223,6 +223,10 @@ def test_a_challenger_is_compared_on_the_same_rows(
     assert found.verdict is verdict
     assert found.low <= found.difference <= found.high
     assert found.cost_difference is not None
+    assert found.cost_low is not None
+    assert found.cost_high is not None
+    assert found.cost_low <= found.cost_difference <= found.cost_high
+    assert verdict is Verdict.NOT_ENOUGH_DATA or found.cost_low < found.cost_high
 
 
 def test_too_few_rows_are_not_compared(store: Store, clock: Any) -> None:

@@ -20,6 +20,7 @@ from podium.cli import (
     reviews,
     score,
     status,
+    value,
     work,
 )
 from podium.cli.bench import command as bench
@@ -75,6 +76,7 @@ app.command(rich_help_panel=_MONITOR)(check.check)
 app.command(rich_help_panel=_MONITOR)(score.outcomes)
 app.command(rich_help_panel=_MONITOR)(monitor.close)
 app.command(rich_help_panel=_MONITOR)(monitor.checks)
+app.command(rich_help_panel=_MONITOR)(value.value)
 app.command(rich_help_panel=_MONITOR)(outcomes.estimates)
 app.command(rich_help_panel=_MONITOR)(outcomes.maturity)
 app.add_typer(monitor.alerts, name="alerts", rich_help_panel=_MONITOR)

@@ -210,7 +210,8 @@ def _comparison(item: "plans.Comparison") -> list[tuple[str, Any]]:
         ),
     ]
     if item.cost_difference is not None:
-        found.append(("saves", f"{item.cost_difference:+.5g} per row"))
+        sure = "" if item.cost_low is None else f" [{item.cost_low:+.5g}, {item.cost_high:+.5g}]"
+        found.append(("saves", f"{item.cost_difference:+.5g}{sure} per row"))
     found.extend(
         (f"guard: {each.metric}{f' by {each.by}' if each.by else ''}", _guarded(each)) for each in item.guardrails
     )

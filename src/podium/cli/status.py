@@ -15,7 +15,7 @@ from rich.text import Text
 from podium.cli import approve, console, provenance
 from podium.cli.options import Json, Project
 from podium.cli.session import chosen, running, session
-from podium.core import alert, approval, check, drill, endpoint, event, job, release, version
+from podium.core import alert, approval, check, drill, endpoint, event, job, release, value, version
 from podium.core.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     status: endpoint.Status
     release: release.Release | None
     window: check.ClosedWindow | None
+    worth: value.WindowValue | None
     alerts: tuple[alert.Alert, ...]
     drill: drill.Drill | None
     """The last rehearsal of its checks: expected false alarms, and delays; None: not rehearsed yet."""
@@ -145,6 +146,7 @@ def _place(client: "Client", item: endpoint.Endpoint) -> Place:
         status=client.endpoints.status(item.name),
         release=next((each for each in releases if each.stage in release.OPEN), None),
         window=next(iter(client.checks.windows(item.name)), None),
+        worth=next(iter(client.checks.value(item.name, limit=1)), None),
         alerts=tuple(each for each in client.alerts.list(endpoint=item.name) if each.state != "resolved"),
         drill=next(iter(client.checks.drills(item.name)), None),
     )
@@ -231,7 +233,7 @@ def _scorers(found: Sequence[endpoint.Scorer]) -> Text:
 
 def _places(places: Sequence[Place]) -> RenderableType:
     made = Table(box=None, header_style="dim", pad_edge=False)
-    for column in ("endpoint", "champion", "challenger", "last window", "checks", "alerts", "false alarms"):
+    for column in ("endpoint", "champion", "challenger", "last window", "worth", "checks", "alerts", "false alarms"):
         made.add_column(column)
     for place in places:
         item, window = place.status.endpoint, place.window
@@ -242,6 +244,7 @@ def _places(places: Sequence[Place]) -> RenderableType:
             Text("none yet", style="dim")
             if window is None
             else f"to {console.when(window.end_us)}, {window.rows:,} rows",
+            _worth(place.worth),
             _checks(window),
             Text(str(len(place.alerts)), style="red") if place.alerts else Text("0", style="green"),
             _expected(place.drill),
@@ -255,6 +258,18 @@ def _expected(item: drill.Drill | None) -> Text:
         return Text("not rehearsed", style="dim")
     kept = item.false_alarms_per_month <= drill.BUDGET
     return Text(f"{item.false_alarms_per_month:.2g} a month", style="green" if kept else "red")
+
+
+def _worth(item: value.WindowValue | None) -> Text:
+    """The last window's value over no model: in red where it is surely none."""
+    gain = None if item is None else item.gain(value.Over.BASELINE)
+    if item is None or gain is None:
+        return Text("not known", style="dim")
+    way = "more" if gain.total >= 0 else "less"
+    lost, won = gain.per_decision.high < 0, gain.per_decision.low > 0
+    return Text(
+        f"{abs(gain.total):,.0f} {item.unit} {way} than {gain.who}", style="red" if lost else "green" if won else ""
+    )
 
 
 def _checks(window: check.ClosedWindow | None) -> Text:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from podium.client.part import Part
-from podium.core import check, time
+from podium.core import check, time, value
 from podium.core import drill as rehearsal
 
 
@@ -32,6 +32,10 @@ class Checks(Part):
     def measures(self, endpoint: str, *, end_us: int | None = None) -> check.WindowMeasures:
         """Each feature of a closed window (the newest) by every measure of `podium check`."""
         return self._transport.get(f"{self._base}/endpoints/{endpoint}/measures", check.WindowMeasures, end_us=end_us)
+
+    def value(self, endpoint: str, *, limit: int = 100) -> Sequence[value.WindowValue]:
+        """What the decisions of each closed window were worth, newest first."""
+        return self._transport.get(f"{self._base}/endpoints/{endpoint}/value", list[value.WindowValue], limit=limit)
 
     def windows(self, endpoint: str) -> Sequence[check.ClosedWindow]:
         """Closed windows, newest first."""

@@ -17,6 +17,8 @@ class CheckKind(enum.StrEnum):
     SEGMENT = "segment"
     ESTIMATED = "estimated"
     """Performance, estimated without outcomes."""
+    EXPLANATION = "explanation"
+    """What features add to the scores."""
 
 
 class CheckState(enum.StrEnum):
@@ -60,7 +62,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     """Rows with a value."""
     measures: dict[str, float]
-    """psi, jensen_shannon, hellinger, chi_square, ks, wasserstein, missing_now, …; without what cannot be computed."""
+    """psi, jensen_shannon, hellinger, chi_square, ks, wasserstein, missing_now, contribution_share_now, …; without what
+    cannot be computed, or was not asked for."""
     said: str = ""
     """What changed, in words; also whether the unit did."""
     lacking: str = ""

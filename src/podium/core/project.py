@@ -106,6 +106,23 @@ class CostsPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The unit of all four, for people."""
 
 
+class BaselinePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[baseline]`: the rule that would decide without a model, and that the model's value is measured against.
+
+    It acts where one feature is at least (or below) a number, or one of some words. Without the part it is the better
+    of never and always acting.
+    """
+
+    feature: str
+    """The feature that it looks at. Rows without a value are not acted on."""
+    at_least: float | None = None
+    """Of a number: act from here on."""
+    below: float | None = None
+    """Of a number: act below."""
+    one_of: tuple[str, ...] = ()
+    """Of a text: act on these."""
+
+
 class ReviewPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[review]`: which scores no model decides; a person does. Either `cost`, or `low` and `high`."""
 
@@ -126,6 +143,13 @@ class GatePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What must hold, in CEL over the evidence."""
 
 
+class TrainingPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[training]`: what the training function may use besides its data."""
+
+    network: bool = False
+    """Whether it may open sockets. Where it may not, the operating system refuses them (on Linux; a run says whether)."""
+
+
 class ApprovalsPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[approvals]`: who must say yes before production, and for how long the yes holds."""
 
@@ -133,6 +157,8 @@ class ApprovalsPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The roles whose yes a version needs before it decides, each by another person."""
     valid_for: str = "365d"
     """How long a yes holds."""
+    remind_before: str = "14d"
+    """So long before a yes ends, people are told and may say it again; at most half of the time that it holds."""
 
 
 class ShadowPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,8 +176,6 @@ class CanaryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`[release.canary]`: the share of units (by hash of the row's key) that the challenger decides; for how long."""
 
     weight: float = 0.2
-    remind_before: str = "14d"
-    """So long before a yes ends, people are told and may say it again; at most half of the time that it holds."""
     """The share that the canary decides."""
     min_duration: str = "7d"
     """It decides at least so long before it becomes champion."""
@@ -248,6 +272,9 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     weighted_psi: float = 0.0
     """Largest tolerated drift of all features together (the mean of their PSI, each weighted by its share in the
     scores). Off by default."""
+    contribution_moved: float = 0.0
+    """Largest tolerated change of a feature's share in what all features add to the scores, of models whose
+    contributions are exact (trees and linear ones). Off by default."""
     reference: Literal["training", "day", "week", "year"] = "training"
     """What features and scores are compared with: `training`, or the windows of history that match: the same hours of
     the days before, the same weekday and hours of the weeks before, or the same weeks of the year before."""
@@ -301,6 +328,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """See `[features]`."""
     release: ReleasePart
     """See `[release]`."""
+    training: TrainingPart = TrainingPart()
+    """See `[training]`."""
     seed: int = 0
     """For every random choice in training."""
     params: dict[str, bool | int | float | str] = {}
@@ -311,6 +340,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """See `[metrics]`."""
     costs: CostsPart | None = None
     """See `[costs]`; none: no threshold and no decision."""
+    baseline: BaselinePart | None = None
+    """See `[baseline]`; none: never or always acting, whichever is worth more."""
     review: ReviewPart | None = None
     """See `[review]`; none: every score is decided by the threshold."""
     gates: tuple[GatePart, ...] = ()

@@ -7,7 +7,7 @@ from typing import Any
 import croniter
 import msgspec
 
-from podium.core import check, guardrail_rules, monitor_rules, project, time
+from podium.core import baseline_rules, check, guardrail_rules, monitor_rules, project, time
 from podium.core import name as names
 from podium.core.errors import Invalid
 from podium.core.signature import Task
@@ -210,6 +210,11 @@ def _review(parts: Parts) -> Iterator[Problem]:
         yield Problem(("review", "low"), "low lies below high, both between 0 and 1.", "low = 0.3 and high = 0.5.")
 
 
+def _baseline(parts: Parts) -> Iterator[Problem]:
+    for key, message, fix in baseline_rules.check(parts):
+        yield Problem(("baseline", key) if key else ("baseline",), message, fix)
+
+
 def _gates(parts: Parts) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, gate in enumerate(parts.get("gates") or ()):
@@ -230,12 +235,12 @@ def _gates(parts: Parts) -> Iterator[Problem]:
 def _durations(parts: Parts) -> Iterator[Problem]:
     where: list[Path] = [
         ("approvals", "valid_for"),
+        ("approvals", "remind_before"),
         ("release", "shadow", "min_duration"),
         ("release", "shadow", "max_duration"),
         ("release", "canary", "min_duration"),
         ("monitor", "window"),
         ("monitor", "label_window"),
-        ("approvals", "remind_before"),
     ]
     given = [(path, _at(parts, *(str(key) for key in path))) for path in where]
     given += [
@@ -350,6 +355,7 @@ _RULES: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     _metrics,
     _slices,
     _costs,
+    _baseline,
     _review,
     _gates,
     _durations,

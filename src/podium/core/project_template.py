@@ -46,6 +46,10 @@ false_positive = 1.0
 false_negative = 4.0
 unit = "cost"
 
+# [baseline]                   # what would be done without a model; its value is measured against that
+# feature = "amount"
+# at_least = 50.0
+
 # [review]                     # scores near the threshold go to a person; the band is chosen by what a look costs
 # cost = 0.5
 

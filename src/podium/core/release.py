@@ -77,6 +77,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     cost_difference: float | None = None
     """Cost saved per row by the challenger."""
+    cost_low: float | None = None
+    """Between this and the next it lies, as often as one looks. None in comparisons of an older Podium."""
+    cost_high: float | None = None
     from_us: int = 0
     to_us: int = 0
     guardrails: tuple[Guarded, ...] = ()

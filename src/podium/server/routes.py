@@ -20,6 +20,7 @@ from podium.monitor.drill import api as drill
 from podium.monitor.intake import api as intake
 from podium.monitor.reviews import api as reviews
 from podium.monitor.triggers import api as triggers
+from podium.monitor.value import api as value
 from podium.server.web import pages
 
 ALL: list[ControllerRouterHandler] = [
@@ -40,6 +41,7 @@ ALL: list[ControllerRouterHandler] = [
     *delivery.routes,
     *drill.routes,
     *triggers.routes,
+    *value.routes,
     *jobs.routes,
     *pages.routes,
 ]

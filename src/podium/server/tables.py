@@ -17,6 +17,7 @@ from podium.monitor.drill import store as drill
 from podium.monitor.intake import store as intake
 from podium.monitor.reviews import store as reviews
 from podium.monitor.triggers import store as triggers
+from podium.monitor.value import store as value
 from podium.store import answers, events
 
 ALL = (
@@ -39,4 +40,5 @@ ALL = (
     delivery,
     drill,
     triggers,
+    value,
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from podium.core import check, project, season, time
+from podium.core import check, project, season, time, value
 
 _SHOWN = 5
 _WHAT = {
@@ -16,6 +16,7 @@ _WHAT = {
     check.CheckKind.FAIRNESS: "Groups are treated more unequally than allowed",
     check.CheckKind.SEGMENT: "The model does much worse on some rows than on the others",
     check.CheckKind.ESTIMATED: "The model probably performs worse than in training (estimated without outcomes)",
+    check.CheckKind.EXPLANATION: "Scores come about otherwise than in training",
 }
 
 
@@ -27,7 +28,7 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What else a window says, in words; each is empty when it is not known."""
 
     price: str = ""
-    """What its decisions cost against training."""
+    """What its decisions cost against training, and against what else could have decided."""
     matters: str = ""
     """Which of the features that moved matters most for the scores."""
     segment: str = ""
@@ -36,10 +37,11 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What features and scores are compared with."""
 
 
-def around(made: Sequence[check.Check], spec: project.Project) -> Around:
-    """What a window's checks say beside an alert's own."""
+def around(made: Sequence[check.Check], spec: project.Project, worth: value.WindowValue | None = None) -> Around:
+    """What a window's checks, and what its decisions were worth, say beside an alert's own."""
+    paid = [price(made, spec.costs), "" if worth is None else gained(worth)]
     return Around(
-        price=price(made, spec.costs),
+        price=" ".join(each for each in paid if each),
         matters=matters(made),
         segment=segment(made),
         against=season.SAID[spec.monitor.reference],
@@ -127,6 +129,37 @@ def price(found: Sequence[check.Check], costs: project.CostsPart | None) -> str:
             way = "more" if extra >= 0 else "less"
             return f"Decisions in this window cost {words} {way} than at the rate of training, over {each.rows:,} rows."
     return ""
+
+
+def gained(worth: value.WindowValue) -> str:
+    """What a window's decisions were worth against none, and against the champion before, in words.
+
+    >>> from podium.core.run import Interval
+    >>> from podium.core.window import Window
+    >>> found = Interval(value=-0.5, low=-0.7, high=-0.3, rows=200)
+    >>> less = value.Gain(over=value.Over.BASELINE, who="never acting", per_decision=found, total=-100.0)
+    >>> gained(value.WindowValue(endpoint="e", version=2, window=Window(0, 1), of=Window(0, 1), unit="rebookings",
+    ...     kpi="", rows=200, waiting=0, per_decision=found, total=-100.0, expected=None, gains=(less,), groups="day"))
+    'They were worth 100 rebookings less than never acting (60 to 140).'
+    >>> gained(value.WindowValue(endpoint="e", version=2, window=Window(0, 1), of=Window(0, 1), unit="cost", kpi="",
+    ...     rows=0, waiting=300, per_decision=None, total=0.0, expected=None, gains=(), groups="row"))
+    'What it cost is not known yet: 300 rows wait for their outcome.'
+    """
+    if not worth.rows:
+        return f"What it cost is not known yet: {worth.waiting:,} rows wait for their outcome." if worth.waiting else ""
+    told = [worth.gain(over) for over in (value.Over.BASELINE, value.Over.FORMER)]
+    parts = [_against(each, worth) for each in told if each is not None]
+    return f"They were worth {', and '.join(parts)}." if parts else ""
+
+
+def _against(gain: value.Gain, worth: value.WindowValue) -> str:
+    """Totals over the window's rows, with the interval's ends in the same direction."""
+    found = gain.per_decision
+    sign = 1.0 if found.value >= 0 else -1.0
+    low, high = sorted(sign * each * worth.rows for each in (found.low, found.high))
+    unit = "" if worth.unit == "cost" else f" {worth.unit}"
+    way = "more" if sign > 0 else "less"
+    return f"{abs(gain.total):,.0f}{unit} {way} than {gain.who} ({low:,.0f} to {high:,.0f})"
 
 
 def _list(ordered: Sequence[check.Check], said: Around) -> str:

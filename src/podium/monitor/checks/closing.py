@@ -7,7 +7,7 @@ import msgspec
 import pyarrow
 import pyarrow.compute
 
-from podium.core import access, check, endpoint, event, model, project, reference, time, window
+from podium.core import access, check, endpoint, event, model, project, reference, time, value, window
 from podium.core import bundle as bundles
 from podium.deploy.packaging import manifest
 from podium.manage.registry import store as registry
@@ -28,15 +28,18 @@ from podium.monitor.checks import (
     summaries,
 )
 from podium.monitor.checks import store as rows
+from podium.monitor.value import actions as values
+from podium.monitor.value import store as value_rows
 from podium.store.store import Store
 from podium.store.transaction import Transaction
 
 
 class Found(NamedTuple):
-    """What a window says: by its rules, and by every measure of its features."""
+    """What a window says: by its rules, by every measure of its features, and of what its decisions were worth."""
 
     findings: list[finding.Finding]
     measured: tuple[check.Measured, ...]
+    worth: value.WindowValue | None = None
 
 
 def span_of(owner: model.Model, end_us: int) -> window.Window:
@@ -66,14 +69,17 @@ def close(
     scored = cohort.read(store, subject, span, span.end_us)
     summary = hours.of_window(store, subject, span, scored)
     against = matching.reference_of(store, subject, span)
+    judged = cohort.of_window(store, subject, span, scored)
     findings = [
         *inputs.of_columns(summary, subject.reference, owner.spec.monitor, against),
         *_of_scores(subject, summary, scored),
-        *_of_rows(subject, cohort.of_window(store, subject, span, scored)),
+        *_of_rows(subject, judged),
     ]
+    expected = subject.reference.cost_per_row
+    worth = values.of_window(store, place, owner.spec, span, judged.of, judged.scored, expected)
     made = measured.of_columns(summary, against) if against is not None and summary.rows else ()
     counts = (summary.rows, summaries.usable(scored).num_rows)
-    return _keep(store, caller, place, span, counts, Found(findings, made), owner)
+    return _keep(store, caller, place, span, counts, Found(findings, made, worth), owner)
 
 
 def reference_of(store: Store, owner: model.Model, version: int) -> reference.Reference:
@@ -131,13 +137,15 @@ def _keep(  # noqa: PLR0913 - a window and what it found
         rows.add_window(tx.connection, closed)
         if place.champion is not None and owner is not None:
             broken = _alerting(tx, place.champion, place, span, made, owner.spec.monitor)
-            alerts.apply(tx, msgspec.structs.replace(broken, around=message.around(made, owner.spec)))
+            alerts.apply(tx, msgspec.structs.replace(broken, around=message.around(made, owner.spec, found.worth)))
         rows.add_checks(tx.connection, made)
         if place.champion is not None and found.measured:
             kept = check.WindowMeasures(
                 endpoint=place.name, version=place.champion, window=span, columns=found.measured
             )
             kept_measures.keep(tx.connection, caller.project, kept)
+        if found.worth is not None:
+            value_rows.keep(tx.connection, caller.project, found.worth)
         tx.record(
             "window.closed",
             event.Subject("window", closed.id),

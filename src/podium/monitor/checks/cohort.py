@@ -23,6 +23,8 @@ class Cohort(NamedTuple):
     labelled: evaluate.Labelled
     by: Mapping[str, condition.Column]
     """Of the labelled rows."""
+    of: window.Window
+    """When the rows were made."""
 
 
 def read(
@@ -45,14 +47,14 @@ def of_window(store: Store, subject: summaries.Subject, span: window.Window, sco
     """The cohort of a window whose own rows are `scored`: they, or with a label window those made so much earlier."""
     spec = subject.model.spec
     features, later_us = groups.columns(spec, subject.reference), labels.window_us(spec)
+    earlier = window.Window(span.start_us - later_us, span.end_us - later_us)
     if features or later_us:
-        earlier = window.Window(span.start_us - later_us, span.end_us - later_us)
         scored = read(store, subject, earlier, span.end_us, features)
         hours.renew(store, subject, earlier, scored, span.end_us)
     scored = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
     known = summaries.usable(scored)
     by = {name: _column(known, name, subject) for name in features}
-    return Cohort(scored, of_table(known), condition.ready(by))
+    return Cohort(scored, of_table(known), condition.ready(by), earlier)
 
 
 def of_table(known: pyarrow.Table) -> evaluate.Labelled:

@@ -12,8 +12,9 @@ from podium.core.release import Stage, Verdict
 from podium.measures import rows as arrays
 from podium.measures.business import cost
 from podium.measures.guardrails import figure
-from podium.measures.performance import by_name
+from podium.measures.performance import by_name, interval
 from podium.measures.performance import compare as paired
+from podium.measures.value import champion
 from podium.monitor.checks import guardrails, summaries, timing
 from podium.monitor.intake import window as log
 from podium.monitor.reviews import decisions
@@ -149,7 +150,8 @@ def _paired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows) -
         verdict = Verdict.WORSE
     elif found.not_worse(margin):
         verdict = Verdict.NOT_WORSE
-    return _said(owner, query, found.improvement, verdict, _saved(owner, first, second))
+    often_rows = None if often is None else max(1, often)
+    return _said(owner, query, found.improvement, verdict, _saved_paired(owner, first, second, often_rows))
 
 
 def _unpaired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows) -> release.Comparison:
@@ -181,7 +183,7 @@ def _unpaired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows)
         verdict = Verdict.BETTER
     elif difference.low >= -spec.release.margin:
         verdict = Verdict.NOT_WORSE
-    return _said(owner, query, difference, verdict, _saved(owner, first, second))
+    return _said(owner, query, difference, verdict, _saved_apart(owner, first, second))
 
 
 def _often(owner: model.Model) -> int:
@@ -190,16 +192,32 @@ def _often(owner: model.Model) -> int:
     return max(1, round(spec.monitor.min_rows / max(spec.release.canary.weight, 1e-6)))
 
 
-def _saved(owner: model.Model, first: _Rows, second: _Rows) -> float | None:
+def _saved_paired(owner: model.Model, first: _Rows, second: _Rows, often: int | None) -> run.Interval | None:
+    """What the challenger saves on the same rows, by an interval that may be looked at as often as the verdict's."""
     costs = owner.spec.costs
     if costs is None or first.act is None or second.act is None:
         return None
-    before, after = (cost.per_row(each.target, each.act, costs) for each in (first, second) if each.act is not None)
-    return None if before is None or after is None else before - after
+    return champion.champion(
+        first.target, first.act, second.act, costs, confidence=owner.spec.metrics.confidence, anytime_rows=often
+    )
+
+
+def _saved_apart(owner: model.Model, first: _Rows, second: _Rows) -> run.Interval | None:
+    """What it saves where each has rows of its own."""
+    costs, sure = owner.spec.costs, owner.spec.metrics.confidence
+    if costs is None or first.act is None or second.act is None:
+        return None
+    one, two = (
+        interval.mean(cost.losses(*each, costs), sure)
+        for each in ((first.target, first.act), (second.target, second.act))
+    )
+    if one is None or two is None:
+        return None
+    return paired.apart(one, two, sure, higher_is_better=False, anytime_rows=_often(owner))
 
 
 def _said(
-    owner: model.Model, query: log.Query, found: run.Interval, verdict: Verdict, saved: float | None
+    owner: model.Model, query: log.Query, found: run.Interval, verdict: Verdict, saved: run.Interval | None
 ) -> release.Comparison:
     return release.Comparison(
         verdict=verdict,
@@ -209,7 +227,9 @@ def _said(
         low=found.low,
         high=found.high,
         confidence=owner.spec.metrics.confidence,
-        cost_difference=saved,
+        cost_difference=None if saved is None else saved.value,
+        cost_low=None if saved is None else saved.low,
+        cost_high=None if saved is None else saved.high,
         from_us=query.from_us,
         to_us=query.to_us,
     )

@@ -28,6 +28,11 @@ class Bundles:
             self._loaded[digest] = runtime.Runtime(folder, read.verify(folder, digest))
         return self._loaded[digest]
 
+    def manifest(self, digest: str) -> bundle.Manifest:
+        """What a bundle says of itself, without loading it."""
+        loaded = self._loaded.get(digest)
+        return manifest.read(self._store.blobs, digest) if loaded is None else loaded.manifest
+
     def close(self) -> None:
         """End the processes of models that have their own."""
         for loaded in self._loaded.values():

@@ -70,14 +70,22 @@ def _groups(part: pyarrow.Table) -> list[tuple[int, str]]:
 
 
 def _twins(part: pyarrow.Table, group: tuple[int, str], route: rollout.Route, cache: bundles.Bundles) -> pyarrow.Table:
-    """The shadow's rows beside those of one deciding bundle; none where that was not sent all that the shadow needs."""
+    """The shadow's rows beside those of one rollout and deciding bundle."""
     mine = part.filter(
         pyarrow.compute.and_(
             pyarrow.compute.equal(part.column("rollout"), group[0]),
             pyarrow.compute.equal(part.column("digest"), group[1]),
         )
     )
-    model, sent = cache.get(route.digest), cache.get(group[1]).manifest.signature
+    return twins(mine, group[1], route, cache)
+
+
+def twins(mine: pyarrow.Table, digest: str, route: rollout.Route, cache: bundles.Bundles) -> pyarrow.Table:
+    """What a route's version says of rows that the bundle of a digest decided, from their logged features.
+
+    Empty where that bundle was not sent all that the version needs.
+    """
+    model, sent = cache.get(route.digest), cache.manifest(digest).signature
     wanted = model.manifest.signature
     if any(sent.feature(field.name) is None for field in wanted.features):
         return mine.slice(0, 0)

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response
 from sqlalchemy import Connection
 
-from podium.core import access, check, drill, release
+from podium.core import access, check, drill, release, value
 from podium.deploy.endpoints import actions
 from podium.deploy.endpoints import store as rows
 from podium.deploy.releases import store as releases
@@ -15,6 +15,7 @@ from podium.monitor.checks import kept_measures
 from podium.monitor.checks import store as checks
 from podium.monitor.drill import store as drills
 from podium.monitor.triggers import store as triggers
+from podium.monitor.value import store as values
 from podium.server.web import page
 from podium.store.store import Store
 
@@ -42,6 +43,7 @@ def endpoint(request: page.WebRequest, store: Store, caller: access.Caller, name
         drilled = next(iter(drills.list_all(connection, caller.project, name, limit=1)), None)
         found = _series(connection, caller.project, name, windows, drilled)
         decisions = triggers.list_all(connection, caller.project, name, limit=_WINDOWS)
+        worth = values.list_all(connection, caller.project, name, limit=_WINDOWS)
         return page.render(
             request,
             "endpoint.html",
@@ -59,7 +61,29 @@ def endpoint(request: page.WebRequest, store: Store, caller: access.Caller, name
             budget=drill.BUDGET,
             left_out=max(0, len(found) - _SHOWN),
             alerts=alerts.list_all(connection, caller.project, endpoint=name, limit=10),
+            worth=worth,
+            gains=_gains(worth),
         )
+
+
+def _gains(worth: Sequence[value.WindowValue]) -> list[tuple[value.Gain, tuple[float | None, ...]]]:
+    """The newest window's gains, the baseline's first, each with those of the windows before (oldest first)."""
+    if not worth:
+        return []
+    first = worth[0].gain(value.Over.BASELINE)
+    others = [each for each in worth[0].gains if first is None or each is first or each.who != first.who]
+    return [
+        (each, tuple(None if found is None else found.per_decision.value for found in _before(worth, each)))
+        for each in sorted(others, key=lambda each: each is not first)
+    ]
+
+
+def _before(worth: Sequence[value.WindowValue], gain: value.Gain) -> list[value.Gain | None]:
+    same = [
+        next((one for one in each.gains if (one.over, one.version) == (gain.over, gain.version)), None)
+        for each in worth
+    ]
+    return same[::-1]
 
 
 def _series(

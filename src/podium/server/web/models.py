@@ -5,6 +5,7 @@ from litestar import Response
 from podium.core import access
 from podium.deploy.endpoints import store as endpoints
 from podium.manage.registry import store as registry
+from podium.monitor.value import store as values
 from podium.server.web import page
 from podium.store.store import Store
 
@@ -37,11 +38,13 @@ def model(
         found = registry.model(connection, caller.project, name)
         versions = registry.list_versions(connection, caller.project, model=name, before=before, limit=_LIMIT)
         places = endpoints.list_all(connection, caller.project, model=name)
+        worth = [one for each in places for one in values.list_all(connection, caller.project, each.name, limit=1)]
     return page.render(
         request,
         "model.html",
         model=found,
         versions=versions,
         places=places,
+        worth=worth,
         more=versions[-1].number if len(versions) == _LIMIT else None,
     )

@@ -4,7 +4,7 @@ import msgspec
 from litestar import Response
 from sqlalchemy import Connection
 
-from podium.core import access, alert, check, endpoint, release, time
+from podium.core import access, alert, check, endpoint, release, time, value
 from podium.deploy.endpoints import store as endpoints
 from podium.deploy.releases import store as releases
 from podium.jobs import store as jobs
@@ -13,6 +13,7 @@ from podium.manage.audit import store as audit
 from podium.monitor.alerts import store as alerts
 from podium.monitor.checks import store as checks
 from podium.monitor.reviews import store as reviews
+from podium.monitor.value import store as values
 from podium.server.web import page, words
 from podium.store.store import Store
 
@@ -20,11 +21,12 @@ _EVENTS, _LOOKED_AT = 12, 60
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint, its release on the way, and its last window."""
+    """An endpoint, its release on the way, its last window, and what its decisions were worth."""
 
     endpoint: endpoint.Endpoint
     release: release.Release | None
     window: check.ClosedWindow | None
+    worth: value.WindowValue | None
 
 
 @page.view("/p/{project:str}")
@@ -52,6 +54,7 @@ def places(connection: Connection, project: str) -> list[Place]:
             endpoint=item,
             release=releases.open_of(connection, project, item.name),
             window=next(iter(checks.list_windows(connection, project, item.name, limit=1)), None),
+            worth=next(iter(values.list_all(connection, project, item.name, limit=1)), None),
         )
         for item in endpoints.list_all(connection, project)
     ]
