@@ -43,6 +43,7 @@ MEANING: Mapping[str, str] = {
     "release.started": "A version set out for an endpoint.",
     "release.stopped": "A release ended without success.",
     "review.asked": "Predictions of an endpoint were referred to people.",
+    "review.corrected": "A person replaced what was decided of a referred prediction, and said why; the first stays.",
     "review.decided": "A person decided a referred prediction, and said why.",
     "role.given": "A user was given a role.",
     "role.taken": "A role was taken back from a user.",

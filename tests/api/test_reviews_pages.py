@@ -104,6 +104,13 @@ def test_a_person_decides_on_the_page(client: Client, token: Callable[[str], str
     after = client.get(address).text
     assert "Fog &lt;b&gt;over&lt;/b&gt; the hub." in after
     assert "Your decision" not in after
+    assert "Correct this decision" in after
+    correction = form | {"do": "leave", "reason": "The fog had gone.", "correct": "yes"}
+    answer = client.post(f"{address}/decide", data=correction)
+    assert (answer.status_code, answer.headers["Location"]) == (303, address)
+    after = client.get(address).text
+    assert "do not act, by reviewer-person" in after
+    assert "<dt>Before</dt><dd>act, by reviewer-person" in after
     assert "reviewer-person" in client.get("/p/flights/reviews?show=decided").text
     activity = client.get("/p/flights/activity?kind=review.").text
     assert "review.decided" in activity

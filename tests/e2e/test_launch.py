@@ -95,5 +95,10 @@ def test_one_way_is_enough_and_no_more_is_claimed() -> None:
     assert launched("0", "_namespace") == (0, {"memory": True, "network": ["seccomp"], "privileges": True})
 
 
+def test_training_goes_on_where_the_network_cannot_be_taken_away_and_it_is_said() -> None:
+    assert launched("2", "_namespace", "_no_sockets") == (0, {"memory": True, "network": [], "privileges": True})
+    assert launched("2", "_namespace")[1]["network"] == ["seccomp"]
+
+
 def test_a_declared_network_is_left() -> None:
     assert launched("1") == (0, {"memory": True, "network": [], "privileges": True})

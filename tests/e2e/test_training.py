@@ -1,7 +1,9 @@
 """Training in real processes: the same run twice gives the same model; failures and cancelling leave nothing."""
 
+import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,7 @@ def train(folder: Path, spec: project.Project, tell: Callable[[Progress], None] 
     def asked(descriptor: int) -> request.Request:
         return request.Request(spec=spec, params=dict(spec.params), seed=spec.seed, progress=descriptor)
 
-    return process.run(folder, tell, asked)
+    return process.run(folder, tell, asked).code
 
 
 def answer(folder: Path) -> request.Answer:
@@ -257,6 +259,84 @@ def test_a_cancelled_run_ends(store: Store, caller: CallerOf, tmp_path: Path) ->
     assert not thread.is_alive()
     assert reread(store, found).state is run.RunState.CANCELLED
     assert job_of(store, found).state is JobState.CANCELLED
+
+
+SLEEPS = (
+    "import time\n\ndef fit(features, target, context):\n    print('going to bed')\n"
+    "    context.progress(0.5, 'asleep')\n    time.sleep(600)\n"
+)
+
+
+def test_a_run_that_takes_too_long_is_ended_and_says_why(store: Store, caller: CallerOf, tmp_path: Path) -> None:
+    store.hooks = {"run.requested": [enqueue], "job.failed": [actions.follow_job]}
+    found = actions.request(store, caller("scientist"), asked(store, tmp_path / "p", SLEEPS))
+    limited = partial(tasks.train, seconds=3.0)
+    worker.Worker(store=store, handlers={"build.train": limited}, name="w").run_until_idle()
+    found = reread(store, found)
+    assert found.state is run.RunState.FAILED
+    assert found.error is not None
+    assert found.error.startswith("train: The training took longer than the 3 seconds that this platform allows")
+    assert "train_seconds" in found.error
+    assert found.log is not None
+    assert job_of(store, found).attempt == 1  # it is not tried again: it would take as long
+
+
+def test_what_a_run_prints_can_be_read_while_it_runs(store: Store, caller: CallerOf, tmp_path: Path) -> None:
+    store.hooks = {"run.requested": [enqueue], "job.cancelled": [actions.follow_job]}
+    found = actions.request(store, caller("scientist"), asked(store, tmp_path / "p", SLEEPS))
+    thread = threading.Thread(target=work, args=(store,))
+    thread.start()
+    pause = threading.Event()
+    printed = b""
+    for _ in range(300):
+        found = reread(store, found)
+        printed = actions.log(store, found)
+        if printed:
+            break
+        pause.wait(0.1)
+    assert (printed, found.state, found.log) == (b"going to bed\n", run.RunState.RUNNING, None)
+    jobs.cancel(store, caller("engineer"), "flights", found.job or "")
+    thread.join(30)
+    found = reread(store, found)
+    assert found.log is not None
+    assert actions.log(store, found) == printed
+    with store.read() as connection:
+        assert rows.shown(connection, found) == b""
+
+
+CALLS = """
+import urllib.request
+
+def fit(features, target, context):
+    urllib.request.urlopen("http://127.0.0.1:9/", timeout=5)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the network cannot be taken away")
+@pytest.mark.parametrize("declared", [False, True])
+def test_training_has_the_network_only_where_the_project_file_declares_it(tmp_path: Path, declared: bool) -> None:
+    folder = prepare(tmp_path / "run", CALLS)
+    assert train(folder, made.spec(training={"network": declared})) == 1
+    failure = msgspec.json.decode((folder / "failure.json").read_bytes(), type=request.Failure)
+    assert "train.py, line 5: urllib.request.urlopen" in failure.message
+    assert ("Connection refused" in failure.message) is declared
+    assert (failure.fix or "").endswith("network = true under [training].") is not declared
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the network cannot be taken away")
+def test_a_run_says_what_it_had_of_the_network(tmp_path: Path) -> None:
+    code = "import joblib\n\n" + made.HISTOGRAM.replace(
+        "    encode =", "    print(joblib.Parallel(2)(joblib.delayed(abs)(n) for n in (-1, -2)))\n    encode ="
+    )
+    folder = prepare(tmp_path / "run", code)
+    spec = made.spec()
+    ended = process.run(
+        folder,
+        lambda _: None,
+        lambda descriptor: request.Request(spec=spec, params=dict(spec.params), seed=3, progress=descriptor),
+    )
+    assert (ended.code, ended.network) == (0, "off"), (folder / "log.txt").read_text()
+    assert "[1, 2]" in (folder / "log.txt").read_text()  # several processes of joblib do without a network
 
 
 def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,6 +165,44 @@ def test_a_person_decides_with_a_reason_once(store: Store, caller: CallerOf, clo
         actions.decide(store, caller("owner", "olga"), one.id, actions.Answer(decision=False, reason="No."))
 
 
+def test_a_decision_is_corrected_and_the_first_stays_on_record(store: Store, caller: CallerOf, clock: Any) -> None:
+    queued(store, received(store).table)
+    one = all_of(store)[0]
+    rita, olga = caller("reviewer", "rita"), caller("owner", "olga")
+    correction = actions.Answer(decision=False, reason="The storm had passed.", correct=True)
+    with pytest.raises(Conflict, match="Nobody"):
+        actions.decide(store, olga, one.id, correction)
+    clock.advance(minutes=5)
+    first = actions.decide(store, rita, one.id, actions.Answer(decision=True, reason="Storm over the hub."))
+    clock.advance(minutes=5)
+    made = actions.decide(store, olga, one.id, correction)
+    assert (made.decision, made.decided_by, made.reason) == (False, "olga", "The storm had passed.")
+    (kept,) = made.earlier
+    assert (kept.decision, kept.decided_by, kept.reason) == (True, "rita", "Storm over the hub.")
+    assert kept.decided_us == first.decided_us
+    assert actions.decide(store, olga, one.id, correction) == made
+    with store.read() as connection:
+        assert rows.get(connection, "flights", one.id) == made
+        told = [
+            item.event()
+            for kind in ("review.decided", "review.corrected")
+            for item in events.read(connection, project="flights", kind=kind)
+        ]
+        known = [rows.decided(connection, "flights", [one.prediction_id], at) for at in moments(first, made)]
+    assert [(item.actor, item.detail["decision"]) for item in told] == [("rita", True), ("olga", False)]
+    assert told[1].detail["instead_of"]["reason"] == "Storm over the hub."
+    assert known == [{}, {one.prediction_id: True}, {one.prediction_id: True}, {one.prediction_id: False}]
+    with pytest.raises(Conflict, match="olga decided"):
+        actions.decide(store, rita, one.id, actions.Answer(decision=True, reason="I know better."))
+
+
+def moments(first: Review, second: Review) -> tuple[int, int, int, int]:
+    """Just before and at each decision."""
+    assert first.decided_us is not None
+    assert second.decided_us is not None
+    return (first.decided_us - 1, first.decided_us, second.decided_us - 1, second.decided_us)
+
+
 @pytest.mark.parametrize("role", ["viewer", "engineer", "validator", "admin", "application", "scorer", "system"])
 def test_only_a_reviewer_or_an_owner_decides(store: Store, caller: CallerOf, role: str) -> None:
     queued(store, received(store, 60).table)

@@ -66,17 +66,20 @@ def decide(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="The review's id.")],
     reason: Annotated[str, typer.Option(help="Why; it is kept with your name.")],
     act: Annotated[bool | None, typer.Option("--act/--do-not-act", help="What is to be done.")] = None,
+    correct: Annotated[
+        bool, typer.Option("--correct", help="Instead of what was decided before, which stays on record.")
+    ] = False,
     project: Project = "",
     json: Json = False,
 ) -> None:
-    """Decide a referred prediction, once; in monitoring this is its decision from then on.
+    """Decide a referred prediction; in monitoring this is its decision from then on.
 
     Example: podium reviews decide review-018f2c --act --reason "A storm is over the hub."
     """
     if act is None:
         raise Invalid("Say what is to be done.", field="--act", fix="Give --act or --do-not-act.")
     with session(project) as client:
-        _show(client.reviews.decide(identifier, act=act, reason=reason))
+        _show(client.reviews.decide(identifier, act=act, reason=reason, correct=correct))
 
 
 def _show(item: review.Review) -> None:
@@ -95,6 +98,13 @@ def _show(item: review.Review) -> None:
             ("by", f"{item.decided_by}, {console.when(item.decided_us)}"),
             ("because", item.reason),
         ]
+    pairs += [
+        (
+            f"corrected {at}",
+            f"{_said(each.decision)}, {each.decided_by}, {console.when(each.decided_us)}: {each.reason}",
+        )
+        for at, each in enumerate(item.earlier, start=1)
+    ]
     console.details(item, pairs, title=item.id)
 
 

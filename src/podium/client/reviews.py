@@ -26,7 +26,10 @@ class Reviews(Part):
         """One referred prediction with its features, and what was decided."""
         return self._transport.get(f"{self._base}/reviews/{identifier}", review.Review)
 
-    def decide(self, identifier: str, *, act: bool, reason: str) -> review.Review:
-        """Decide it; from then on this is the prediction's decision in monitoring."""
-        body = {"decision": act, "reason": reason}
+    def decide(self, identifier: str, *, act: bool, reason: str, correct: bool = False) -> review.Review:
+        """Decide it; from then on this is the prediction's decision in monitoring.
+
+        `correct`: in place of what was decided before, which stays on record.
+        """
+        body = {"decision": act, "reason": reason, "correct": correct}
         return self._transport.post(f"{self._base}/reviews/{identifier}/decide", review.Review, body)

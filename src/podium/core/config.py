@@ -34,6 +34,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A version that needs longer for one row is refused by the scorer."""
     load_seconds: float = 120.0
     """A version that needs longer to load and to answer its golden rows is refused by the scorer."""
+    train_seconds: float = 21_600.0
+    """A training run that takes longer is ended and marked failed; 0: no limit."""
     log_rows: int = 200_000
     """Rows that may wait for a disk that refuses; beyond that `durable` answers 503, `queued` drops and counts."""
     supervisor: int = 0

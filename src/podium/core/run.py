@@ -36,6 +36,9 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...]
     """`name==version`, sorted."""
     lock_digest: str | None = None
+    network: str = ""
+    """What the user's code had of the network: `off`, `declared` by the project file, or `open` as this system cannot
+    take it away; empty: not known, or no such code ran."""
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +117,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     job: str | None = None
     log: str | None = None
-    """The blob with what the training code printed (its last MiB), once it ended."""
+    """The blob with what the training code printed (its last MiB), once it ended; until then its log's route has it."""
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):

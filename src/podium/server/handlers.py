@@ -20,11 +20,11 @@ from podium.monitor.reviews import tasks as reviews
 def of(config: Config) -> Mapping[str, Handler]:
     """The handlers of a worker with these settings, by kind."""
     outside = delivery.Outside(hook_hosts=config.hook_hosts, mail_server=config.mail_server, mail_from=config.mail_from)
-    return {**_HANDLERS, "monitor.deliver": partial(delivery.deliver, outside)}
+    train = partial(runs.train, seconds=config.train_seconds)
+    return {**_HANDLERS, "build.train": train, "monitor.deliver": partial(delivery.deliver, outside)}
 
 
 _HANDLERS: Mapping[str, Handler] = {
-    "build.train": runs.train,
     "deploy.package": packaging.package,
     "manage.gates": policies.evaluate,
     "manage.remind": approvals.remind,

@@ -85,6 +85,14 @@ def request_in(tx: Transaction, asked: RunRequest) -> Run:
     return made
 
 
+def log(store: Store, item: Run) -> bytes:
+    """The end of what a run's code printed: so far, while it runs."""
+    if item.log is not None:
+        return store.blobs.get(item.log)
+    with store.read() as connection:
+        return rows.shown(connection, item)
+
+
 def start(store: Store, caller: Caller, item: Run, job: str) -> Run:
     """Say that a worker has begun (or, after a lost worker, begun again). Raises `Conflict` when the run has ended."""
     with store.write(caller) as tx:

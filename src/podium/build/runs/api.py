@@ -53,9 +53,8 @@ def get_spec(store: Store, project: str, run_id: str) -> projects.Project:
 
 @get(f"{_RUNS}/{{run_id:str}}/log", opt=_READ, sync_to_thread=True)
 def get_log(store: Store, project: str, run_id: str, tail: Tail = 65536) -> Response[bytes]:
-    """The last bytes that the training code printed; empty until the run has ended."""
-    item = _run(store, project, run_id)
-    text = b"" if item.log is None else store.blobs.get(item.log)[-tail:]
+    """The last bytes that the training code printed: so far (at most 64 KiB), while the run goes on."""
+    text = actions.log(store, _run(store, project, run_id))[-tail:]
     return Response(text, media_type="text/plain; charset=utf-8")
 
 

@@ -7,12 +7,14 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from podium.build.runs.training import request
+from podium.bundle.engines.worker import launch, wire
 from podium.core import errors
 from podium.core.job import Progress
 
@@ -24,8 +26,17 @@ _LISTEN_SECONDS = 0.25
 _GRACE_SECONDS = 3.0
 
 
-def run(folder: Path, tell: Callable[[Progress], None], asked: Callable[[int], request.Request]) -> int:
-    """Train in the work folder; the process's exit code (below 0: the signal that ended it).
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How a process ended."""
+
+    code: int
+    """Its exit code; below 0: the signal that ended it."""
+    network: str
+    """What it had of the network, as `core.run.Environment` says it."""
+
+
+def run(folder: Path, tell: Callable[[Progress], None], asked: Callable[[int], request.Request]) -> Ended:
+    """Train in the work folder, without network unless the project file declares it.
 
     `tell` gets the newest progress several times a second; when it raises, the process and all its children end, and
     the error passes on. `asked` makes the request from the descriptor for progress. Raises `Unavailable` when the
@@ -34,31 +45,57 @@ def run(folder: Path, tell: Callable[[Progress], None], asked: Callable[[int], r
     for package in _NEEDED:
         if importlib.util.find_spec(package) is None:
             raise errors.missing_extra("train", package)
-    receive, send = os.pipe()
-    try:
-        (folder / request.REQUEST).write_bytes(msgspec.json.encode(asked(send)))
+    with _pipe() as (receive, send), _pipe() as (said, say):
+        wanted = asked(send.fileno())
+        (folder / request.REQUEST).write_bytes(msgspec.json.encode(wanted))
+        own = [sys.executable, "-P", "-m", "podium.build.runs.training.main", str(folder)]
         with (folder / request.LOG).open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "podium.build.runs.training.main", str(folder)],
+                [sys.executable, "-I", "-S", launch.__file__, str(say.fileno()), "0", _network(wanted), *own],
                 cwd=folder / request.SOURCE,
                 env=environment(folder),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                pass_fds=(send,),
+                pass_fds=(send.fileno(), say.fileno()),
                 start_new_session=True,
             )
-        os.close(send)
-        send = -1
+        send.close()
+        say.close()
         try:
-            _listen(process, receive, tell)
+            taken = _taken(said)
+            _listen(process, receive.fileno(), tell)
         finally:
             _end(process)
-        return process.returncode
-    finally:
-        os.close(receive)
-        if send >= 0:
-            os.close(send)
+        return Ended(code=process.returncode, network=_had(wanted, taken))
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """A pipe's end to read from and its end to write to, closed at the end."""
+    receive, send = os.pipe()
+    with os.fdopen(receive, "rb") as reading, os.fdopen(send, "wb") as writing:
+        yield reading, writing
+
+
+def _taken(said: BinaryIO) -> list[str]:
+    """The ways in which the launcher took the network away; none when it died before it could say."""
+    length = said.read(wire.LENGTH.size)
+    if len(length) < wire.LENGTH.size:
+        return []
+    ways: list[str] = msgspec.json.decode(said.read(wire.LENGTH.unpack(length)[0])[1:])["network"]
+    return ways
+
+
+def _network(wanted: request.Request) -> str:
+    """As `launch` takes it: a model that is taken over runs in a process of its own, which gets what it declares."""
+    return "1" if wanted.imported is not None or wanted.spec.training.network else "2"
+
+
+def _had(wanted: request.Request, taken: list[str]) -> str:
+    if wanted.imported is not None:
+        return ""
+    return "declared" if wanted.spec.training.network else "off" if taken else "open"
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -9,10 +9,12 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     Text,
     UniqueConstraint,
+    delete,
     insert,
     select,
     update,
@@ -49,6 +51,13 @@ runs = Table(
     Index("runs_by_project", "project", "id"),
     Index("runs_by_job", "job"),
 )
+tails = Table(
+    "run_tails",
+    schema.metadata,
+    Column("run", String(64), primary_key=True),
+    Column("printed", LargeBinary, nullable=False),
+)
+"""What open runs have printed so far, the newest of it; the whole is a blob once a run has ended."""
 OPEN = (RunState.REQUESTED.value, RunState.RUNNING.value)
 
 
@@ -67,13 +76,27 @@ def add(connection: Connection, made: Run) -> None:
 
 
 def change(connection: Connection, item: Run, state: RunState, values: Mapping[str, Any]) -> bool:
-    """Bring an open run to a state, with other columns; whether it was still open."""
+    """Bring an open run to a state, with other columns; whether it was still open. What it has printed starts anew."""
+    connection.execute(delete(tails).where(tails.c.run == item.id))
     changed = connection.execute(
         update(runs)
         .where(runs.c.project == item.project, runs.c.id == item.id, runs.c.state.in_(OPEN))
         .values({**values, "state": state.value})
     )
     return changed.rowcount == 1
+
+
+def show(connection: Connection, item: Run, printed: bytes) -> None:
+    """Keep the newest of what a running run printed."""
+    changed = connection.execute(update(tails).where(tails.c.run == item.id).values(printed=printed))
+    if not changed.rowcount:
+        connection.execute(insert(tails).values(run=item.id, printed=printed))
+
+
+def shown(connection: Connection, item: Run) -> bytes:
+    """The newest of what a running run printed; empty when it has printed nothing, or has ended."""
+    found = connection.execute(select(tails.c.printed).where(tails.c.run == item.id)).scalar()
+    return bytes(found or b"")
 
 
 def get(connection: Connection, project: str, run_id: str) -> Run:

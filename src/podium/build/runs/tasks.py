@@ -9,13 +9,12 @@ from typing import Any
 import msgspec
 
 from podium.build import archive
-from podium.build.runs import actions, process
+from podium.build.runs import actions, process, watching
 from podium.build.runs import store as rows
 from podium.build.runs.training import request
 from podium.bundle import read
 from podium.bundle.engines import place, registry
 from podium.core.errors import Invalid, NotFound, PodiumError, Refused
-from podium.core.job import Progress
 from podium.core.run import Run, RunState
 from podium.jobs import queue
 from podium.jobs.context import JobContext
@@ -23,8 +22,8 @@ from podium.jobs.context import JobContext
 _ENDED = (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
 
 
-def train(context: JobContext) -> dict[str, Any] | None:
-    """`build.train`: run a requested run (args: `run`) to its end.
+def train(context: JobContext, *, seconds: float = 0.0) -> dict[str, Any] | None:
+    """`build.train`: run a requested run (args: `run`) to its end; `seconds`: how long it may train, 0 for any time.
 
     Its failure is the job's, with the user's own lines; a cancelled or lost job ends the process and all it started.
     """
@@ -36,7 +35,7 @@ def train(context: JobContext) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory(prefix="podium-train-") as name:
         folder = Path(name)
         try:
-            _train(context, item, folder)
+            _train(context, item, folder, seconds)
         except queue.Cancelled:
             _end(context, item, folder, RunState.CANCELLED, "The job was cancelled.")
             raise
@@ -46,7 +45,7 @@ def train(context: JobContext) -> dict[str, Any] | None:
     return None
 
 
-def _train(context: JobContext, item: Run, folder: Path) -> None:
+def _train(context: JobContext, item: Run, folder: Path, seconds: float) -> None:
     spec = actions.spec_of(context.store.blobs, item)
     context.progress(0.0, "Fetching data and code")
     (folder / request.OUT).mkdir()
@@ -60,13 +59,12 @@ def _train(context: JobContext, item: Run, folder: Path) -> None:
             spec=spec, params=item.params, seed=item.seed, progress=descriptor, imported=imported, engines=engines
         )
 
-    def tell(progress: Progress) -> None:
-        context.progress(progress.fraction, progress.message)
-
-    code = process.run(folder, tell, asked)
-    answer = _answer(folder, code)
+    watched = watching.Watch(context, item, folder / request.LOG, seconds)
+    ended = process.run(folder, watched.tell, asked)
+    answer = _answer(folder, ended.code)
+    environment = msgspec.structs.replace(answer.environment, network=ended.network)
     context.progress(0.99, "Keeping the artifacts")
-    _finish(context, item, folder, answer)
+    _finish(context, item, folder, msgspec.structs.replace(answer, environment=environment))
 
 
 def _fetch_source(context: JobContext, item: Run, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The review queue: referred predictions come in from segments; people decide them, once."""
+"""The review queue: referred predictions come in from segments; people decide them, and correct what was decided."""
 
 import msgspec
 import pyarrow
@@ -23,6 +23,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     decision: bool
     reason: str = ""
+    correct: bool = False
+    """It is to take the place of what was decided before, which stays on record."""
 
 
 def read(store: Store, segment: str) -> list[review.Review]:
@@ -64,8 +66,9 @@ def keep(tx: Transaction, found: list[review.Review]) -> int:
 def decide(store: Store, caller: access.Caller, identifier: str, answer: Answer) -> review.Review:
     """A person's decision about a referred prediction; from then on it is the prediction's decision in monitoring.
 
-    Raises `Refused` for who does not hold the role, `Invalid` without a reason, `Conflict` when somebody decided it
-    before. The same person may say the same again.
+    With `correct` it takes the place of an earlier one, which is kept with its instant: windows that were closed before
+    counted it rightly. Raises `Refused` for who does not hold the role, `Invalid` without a reason, `Conflict` when
+    somebody decided it before, or with `correct` when nobody did. The same person may say the same again.
     """
     if not {access.Role.REVIEWER, access.Role.OWNER} & caller.roles:
         raise Refused("Only a reviewer or an owner decides this.", field="role", fix="Ask one of the project.")
@@ -78,8 +81,7 @@ def decide(store: Store, caller: access.Caller, identifier: str, answer: Answer)
         return before
     with store.write(caller) as tx:
         before = rows.get(tx.connection, caller.project, identifier, lock=True)
-        if before.state is ReviewState.DECIDED:
-            raise Conflict(f"{before.decided_by} decided this before.", field="review")
+        _check_state(before, correct=answer.correct)
         made = msgspec.structs.replace(
             before,
             state=ReviewState.DECIDED,
@@ -87,24 +89,51 @@ def decide(store: Store, caller: access.Caller, identifier: str, answer: Answer)
             decided_by=caller.name,
             decided_us=tx.now_us,
             reason=reason,
+            earlier=(*before.earlier, *_decided(before)),
         )
         rows.change(tx.connection, made)
-        tx.record(
-            "review.decided",
-            event.Subject("review", made.id),
-            permission=_REVIEW,
-            parents=[event.Subject("version", made.digest), event.Subject("endpoint", made.endpoint)],
-            detail={
-                "endpoint": made.endpoint,
-                "model": made.model,
-                "version": made.version,
-                "prediction_id": made.prediction_id,
-                "score": made.score,
-                "decision": answer.decision,
-                "reason": reason,
-            },
-        )
+        _record(tx, "review.corrected" if answer.correct else "review.decided", made)
         return tx.done(made)
+
+
+def _check_state(before: review.Review, *, correct: bool) -> None:
+    if before.state is ReviewState.DECIDED and not correct:
+        raise Conflict(
+            f"{before.decided_by} decided this before.",
+            field="review",
+            fix="Correct it if that was wrong, with the reason.",
+        )
+    if before.state is not ReviewState.DECIDED and correct:
+        raise Conflict("Nobody has decided this yet.", field="review", fix="Decide it.")
+
+
+def _decided(item: review.Review) -> tuple[review.Decided, ...]:
+    if item.decision is None or item.decided_by is None or item.decided_us is None:
+        return ()
+    said = review.Decided(
+        decision=item.decision, decided_by=item.decided_by, decided_us=item.decided_us, reason=item.reason
+    )
+    return (said,)
+
+
+def _record(tx: Transaction, kind: str, made: review.Review) -> None:
+    last = made.earlier[-1] if made.earlier else None
+    tx.record(
+        kind,
+        event.Subject("review", made.id),
+        permission=_REVIEW,
+        parents=[event.Subject("version", made.digest), event.Subject("endpoint", made.endpoint)],
+        detail={
+            "endpoint": made.endpoint,
+            "model": made.model,
+            "version": made.version,
+            "prediction_id": made.prediction_id,
+            "score": made.score,
+            "decision": made.decision,
+            "reason": made.reason,
+            **({} if last is None else {"instead_of": msgspec.to_builtins(last)}),
+        },
+    )
 
 
 def _review(row: dict[str, object], features: dict[str, bool | int | float | str | None]) -> review.Review:

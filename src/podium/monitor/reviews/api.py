@@ -48,7 +48,7 @@ def explain_review(store: Store, caller: Caller, review_id: str) -> explanation.
 
 @post(_REVIEWS + "/{review_id:str}/decide", opt=_REVIEW, status_code=200, sync_to_thread=True)
 def decide_review(store: Store, caller: Caller, review_id: str, data: actions.Answer) -> review.Review:
-    """Decide it: whether to act, and why."""
+    """Decide it, or correct what was decided: whether to act, and why."""
     return actions.decide(store, caller, review_id, data)
 
 

@@ -45,6 +45,7 @@ reviews = Table(
     Column("decided_by", String(128)),
     Column("decided_us", schema.Instant),
     Column("reason", Text, nullable=False),
+    Column("earlier", schema.Struct(tuple[review.Decided, ...]), nullable=False, server_default="[]"),
     UniqueConstraint("project", "prediction_id"),
 )
 Index("reviews_waiting", reviews.c.project, reviews.c.endpoint, reviews.c.state, reviews.c.id)
@@ -108,16 +109,19 @@ def waiting(connection: Connection, project: str) -> int:
 
 
 def decided(connection: Connection, project: str, predictions: Sequence[str], by_us: int) -> dict[str, bool]:
-    """What people had decided by an instant, by prediction id."""
+    """What people had decided by an instant, by prediction id: of what was corrected later, what held then."""
     found: dict[str, bool] = {}
     for part in _parts(predictions):
-        query = select(reviews.c.prediction_id, reviews.c.decision).where(
+        query = select(reviews).where(
             reviews.c.project == project,
             reviews.c.prediction_id.in_(part),
             reviews.c.state == review.ReviewState.DECIDED.value,
-            reviews.c.decided_us <= by_us,
         )
-        found |= {row.prediction_id: bool(row.decision) for row in connection.execute(query)}
+        for row in connection.execute(query):
+            item = schema.to_struct(row, review.Review)
+            said = item.decided_at(by_us)
+            if said is not None:
+                found[item.prediction_id] = said
     return found
 
 

@@ -21,10 +21,11 @@ _DECIDES = frozenset({access.Role.REVIEWER, access.Role.OWNER})
 
 
 class Say(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's decision, from the form: `act` or `leave`."""
+    """A person's decision, from the form: `act` or `leave`; `correct` is not empty where it corrects another."""
 
     do: str
     reason: str = ""
+    correct: str = ""
 
 
 @page.view("/p/{project:str}/reviews")
@@ -63,7 +64,7 @@ def one_review(request: page.WebRequest, store: Store, caller: access.Caller, re
         lines=_lines(item, found),
         explained=found,
         problem=problem,
-        may=bool(_DECIDES & caller.roles) and item.state is review.ReviewState.WAITING,
+        may=bool(_DECIDES & caller.roles),
     )
 
 
@@ -80,8 +81,11 @@ def decide_review(
     review_id: str,
     data: Annotated[Say, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[str]:
-    """Decide it, then show the next that waits, or the queue."""
-    actions.decide(store, caller, review_id, actions.Answer(decision=data.do == "act", reason=data.reason))
+    """Decide it, then show the next that waits, or the queue; what was corrected is shown again."""
+    answer = actions.Answer(decision=data.do == "act", reason=data.reason, correct=bool(data.correct))
+    actions.decide(store, caller, review_id, answer)
+    if answer.correct:
+        return page.go(show.address(caller.project, "reviews", review_id))
     with store.read() as connection:
         waits = rows.list_all(connection, caller.project, state=review.ReviewState.WAITING, limit=1)
     return page.go(show.address(caller.project, "reviews", *([waits[0].id] if waits else [])))

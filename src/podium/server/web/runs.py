@@ -3,6 +3,7 @@
 import msgspec
 from litestar import Response
 
+from podium.build.runs import actions
 from podium.build.runs import store as rows
 from podium.core import access
 from podium.core.errors import PodiumError
@@ -67,10 +68,8 @@ def one_run(request: page.WebRequest, store: Store, caller: access.Caller, run: 
 
 
 def _log(store: Store, item: Run) -> str | None:
-    if item.log is None:
-        return None
     try:
-        printed = store.blobs.get(item.log)
+        printed = actions.log(store, item)
     except PodiumError as missing:
         return missing.message
     cut = "… (the beginning is left out)\n" if len(printed) > _LOG_TAIL else ""

@@ -1,7 +1,9 @@
 """The user's training function: found, called, and its errors told in terms of the user's own lines."""
 
+import errno
 import importlib
 import os
+import socket
 import sys
 import traceback
 from pathlib import Path
@@ -12,6 +14,7 @@ from podium.core import name
 from podium.core.errors import Invalid
 
 _LINES = 6
+_NO_NETWORK = (errno.EACCES, errno.EPERM, errno.ENETUNREACH)
 
 
 def fit(source: Path, train: str, rows: Rows, context: Context) -> Any:
@@ -60,7 +63,18 @@ def explain(problem: BaseException, source: Path, what: str) -> Invalid:
     if isinstance(problem, SyntaxError) and problem.filename and _own(problem.filename, root):
         lines.append(f"  {_short(problem.filename, root)}, line {problem.lineno}: {(problem.text or '').strip()}")
     error = traceback.format_exception_only(problem)[-1].strip()
-    return Invalid("\n".join([f"{what}: {error[:1000]}", *lines]), field="train")
+    return Invalid("\n".join([f"{what}: {error[:1000]}", *lines]), field="train", fix=_fix(problem))
+
+
+def _fix(problem: BaseException | None) -> str | None:
+    """What helps, when a socket was refused on the way to an error."""
+    while problem is not None:
+        if isinstance(problem, socket.gaierror) or (isinstance(problem, OSError) and problem.errno in _NO_NETWORK):
+            frames = traceback.extract_tb(problem.__traceback__)
+            if any(Path(frame.filename).name == "socket.py" for frame in frames):
+                return "Training has no network; what needs it says network = true under [training]."
+        problem = problem.__cause__ or problem.__context__
+    return None
 
 
 def _own(filename: str, root: str) -> bool:

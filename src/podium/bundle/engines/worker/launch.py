@@ -1,7 +1,8 @@
 """Run as a script, by the standard library alone: gives up what a model may not have, says so, becomes the model.
 
-`launch.py <answer descriptor> <memory in MB, or 0> <network: 0 or 1> <argv …>`. It exits with 3 when the network cannot
-be taken away: a model that declares none never starts with one.
+`launch.py <answer descriptor> <memory in MB, or 0> <network: 0, 1 or 2> <argv …>`. With 0 it exits with 3 when the
+network cannot be taken away: a model that declares none never starts with one. With 1 it is left; with 2 it is taken
+away where the system can, for training.
 """
 
 import ctypes
@@ -101,7 +102,7 @@ def main() -> None:
         ]
     body = b"I" + json.dumps(enforced).encode()
     os.write(answer, struct.pack(">I", len(body)) + body)
-    if not network and not enforced["network"]:
+    if sys.argv[3] == "0" and not enforced["network"]:
         sys.exit(3)
     os.execv(argv[0], argv)  # noqa: S606 - no shell is wanted
 
