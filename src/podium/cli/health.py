@@ -235,7 +235,11 @@ def _skew(date: str) -> Iterator[Finding]:
 def keys(config: Config) -> Sequence[Finding]:
     """Keys and tokens in the home folder: only their owner may read them."""
     folder = Path(config.home).resolve()
-    held = [*sorted((folder / "keys").glob("*.key")), folder / credentials.FILE]
+    held = [
+        *sorted((folder / "keys").glob("*.key")),
+        *sorted((folder / "tokens").glob("*.token")),
+        folder / credentials.FILE,
+    ]
     there = [path for path in held if path.exists()]
     if not there:
         return [Finding(name="keys", state="ok", said="none made yet")]

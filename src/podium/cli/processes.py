@@ -128,15 +128,12 @@ def up(
 
 def prepare(config: Config) -> str:
     """Make the store and the local user; leave credentials for commands in this folder. The scorer's token."""
-    from podium.manage.access import actions as people
-    from podium.server import wiring
+    from podium.server import own_token, wiring
 
-    store = wiring.open_store(config)
-    secret = people.personal_token(store, LOCAL_USER, LOCAL_ROLES, note="podium up")
-    credentials.save(
-        Path(config.home), credentials.Credentials(url=f"http://{config.host}:{config.port}", token=secret)
-    )
-    scorer_secret = people.personal_token(store, "scorer", (access.Role.SCORER,), note="podium up")
+    store, home = wiring.open_store(config), Path(config.home)
+    secret = own_token.secret(store, home, LOCAL_USER, LOCAL_ROLES, "podium up")
+    credentials.save(home, credentials.Credentials(url=f"http://{config.host}:{config.port}", token=secret))
+    scorer_secret = own_token.secret(store, home, "scorer", (access.Role.SCORER,), "podium up")
     store.database.close()
     return scorer_secret
 

@@ -2,12 +2,12 @@
 
 import secrets
 import threading
+from pathlib import Path
 
 from podium.core import access
 from podium.core.config import Config
 from podium.jobs.worker import Worker
-from podium.manage.access import actions as people
-from podium.server import app, handlers, routes, serve, wiring
+from podium.server import app, handlers, own_token, routes, serve, wiring
 
 STOP_S = 30.0
 ROLES = (access.Role.SCIENTIST, access.Role.ENGINEER, access.Role.AUDITOR, access.Role.ADMIN)
@@ -18,7 +18,7 @@ class Running:
 
     def __init__(self, config: Config, user: str) -> None:
         self._store = wiring.open_store(config)
-        self.secret = people.personal_token(self._store, user, ROLES, note="this process")
+        self.secret = own_token.secret(self._store, Path(config.home), user, ROLES, "local mode")
         listener = serve.bind("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._server = serve.server(app.build(self._store, routes.ALL), "warning")
