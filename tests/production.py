@@ -10,6 +10,7 @@ import numpy.typing as npt
 import onnx
 import pyarrow as pa
 
+from podium.build.runs.training import importance
 from podium.bundle import columns, layout
 from podium.bundle.engines.onnx import session
 from podium.core import access, approval, bundle, digest, endpoint, project, reference, rollout, run, version
@@ -73,7 +74,7 @@ def bundle_files(bias: float = -1.0) -> dict[str, bytes]:
     one_by_one = msgspec.structs.replace(layout.of(artifacts.SIGNATURE), rows_at_once=1)
     onnx.helper.set_model_props(model, {layout.KEY: msgspec.json.encode(one_by_one).decode()})
     files[bundle.MODEL] = bytes(model.SerializeToString())
-    seen = features(20_000, seed=1)
+    seen, added = features(20_000, seed=1), artifacts.explanation(bias)
     score = session.Scorer(files[bundle.MODEL]).predict(seen)
     late = (np.random.default_rng(2).random(20_000) < truth(seen)).astype(np.float64)
     act = score >= THRESHOLD
@@ -85,9 +86,10 @@ def bundle_files(bias: float = -1.0) -> dict[str, bytes]:
         metrics={"log_loss": log_loss.log_loss(late, score) or 0.0},
         calibration=reference.Calibration(),
         importance={"distance": 0.7, "hour": 0.3},
+        contributions=importance.of(session.Scorer(files[bundle.MODEL]).predict, added, seen).contributions,
         cost_per_row=float(np.where(act, np.where(late == 1, 0.0, 1.0), np.where(late == 1, 4.0, 0.0)).mean()),
     )
-    return files | artifacts.explanation(bias) | {bundle.REFERENCE: msgspec.json.encode(known)}
+    return files | added | {bundle.REFERENCE: msgspec.json.encode(known)}
 
 
 def truth(seen: columns.Columns) -> npt.NDArray[np.float64]:

@@ -77,6 +77,7 @@ def fill(store: Store, caller: CallerOf) -> version.Version:
 def measured(span: window.Window) -> check.WindowMeasures:
     """The features of a window, one of them from a reference of ten bins."""
     moved = {"psi": 0.456, "ks": 0.321, "wasserstein": 0.777, "missing_before": 0.01, "missing_now": 0.02}
+    moved |= {"contribution_share_before": 0.25, "contribution_share_now": 0.625}
     return check.WindowMeasures(
         endpoint="late",
         version=1,

@@ -84,6 +84,7 @@ def every_page(store: Store) -> dict[str, tuple[str, ...]]:
             "32.1",
             "0.777",
             "1\xa0% → 2\xa0%",
+            "25\xa0% → 62.5\xa0%",
             "another unit? &lt;ten&gt; times larger",
             "distance: It keeps ten bins.",
         ),

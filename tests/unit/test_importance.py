@@ -46,21 +46,30 @@ def test_trees_have_the_shares_of_their_own_contributions() -> None:
     exported = onnx.export(estimator, SIGNATURE, frame.frame(SIGNATURE, made))
     proof = explanation.Rows(made, exported.expected, exported.parity.tolerance)
     files = explanation.write(estimator, SIGNATURE, made, proof).files
-    found = importance.shares(never, files, made)
+    found = importance.of(never, files, made).shares
     native = explainer.Native(files[table.ENCODER], files[table.FILE], NAMES)
     oracle = np.abs(native.explain(columns.take(made, np.arange(0, 2_000, 4))).values).mean(axis=0)
     assert list(found.values()) == pytest.approx((oracle / oracle.sum()).tolist(), abs=1e-6)
+    known = importance.of(never, files, made).contributions
+    assert known is not None
+    assert known.rows == 500
+    assert list(known.means.values()) == pytest.approx(oracle.tolist())
+    quiet = importance.disperse(known, files, made, np.arange(2_000) // 250)
+    assert (quiet.window_rows, max(quiet.dispersions.values()) < 3.0) == (125.0, True)
+    moved = {**made, "much": made["much"] * np.where(np.arange(2_000) < 250, 3.0, 1.0)}
+    assert importance.disperse(known, files, moved, np.arange(2_000) // 250).dispersions["much"] > 5.0
+    assert importance.disperse(known, files, made, None) == known
     assert found["much"] > 0.6 > found["little"] > found["nothing"]
 
 
 def test_other_models_have_the_shares_of_what_dealing_a_feature_moves() -> None:
     estimator, made = fitted(CalibratedClassifierCV(HistGradientBoostingClassifier(max_iter=10, random_state=0), cv=2))
-    found = importance.shares(predict(estimator), {}, made)
+    found = importance.of(predict(estimator), {}, made).shares
     assert sum(found.values()) == pytest.approx(1.0, abs=1e-5)
     assert found["much"] > 0.55 > found["little"] > found["nothing"]
-    assert found == importance.shares(predict(estimator), {}, made)
+    assert found == importance.of(predict(estimator), {}, made).shares
 
 
 def test_where_nothing_moves_a_score_nothing_is_said() -> None:
-    assert importance.shares(lambda seen: np.full(columns.count(seen), 0.5), {}, rows()) == {}
-    assert importance.shares(lambda seen: np.full(columns.count(seen), np.nan), {}, rows()) == {}
+    assert importance.of(lambda seen: np.full(columns.count(seen), 0.5), {}, rows()) == importance.Importance({})
+    assert importance.of(lambda seen: np.full(columns.count(seen), np.nan), {}, rows()) == importance.Importance({})

@@ -3,7 +3,7 @@
 from podium.cli import console
 from podium.core import check
 
-_HEADS = ("column", "rows", "moved", "PSI", "JS", "Hellinger", "W1/std", "chi² p", "missing", "beyond", "gone")
+_HEADS = ("column", "rows", "moved", "PSI", "JS", "Hellinger", "W1/std", "chi² p", "missing", "beyond", "gone", "adds")
 _MEASURES = ("psi", "jensen_shannon", "hellinger", "wasserstein", "chi_square_p")
 
 
@@ -38,8 +38,16 @@ def _row(item: check.Measured) -> tuple[str, ...]:
         f"{_share(known.get('missing_before'))} → {_share(known.get('missing_now'))}",
         _share(known.get("out_of_range", known.get("unseen"))),
         _share(known.get("vanished")),
+        _adds(known),
         item.said,
     )
+
+
+def _adds(known: dict[str, float]) -> str:
+    """The feature's share in what all features add to the scores, before and now."""
+    if "contribution_share_now" not in known:
+        return ""
+    return f"{_share(known.get('contribution_share_before'))} → {_share(known['contribution_share_now'])}"
 
 
 def _share(value: float | None) -> str:

@@ -9,6 +9,7 @@ from podium.core.errors import Invalid
 from podium.core.signature import Task
 
 LIMITS = (
+    "contribution_moved",
     "drift_moved",
     "estimated_drop",
     "fairness_gap",

@@ -50,6 +50,19 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     """How many rows each point's level rests on."""
 
 
+class Contributions(msgspec.Struct, frozen=True, kw_only=True):
+    """By feature how much it adds to the score of a row, without its sign: over some rows of the test split."""
+
+    rows: int
+    means: dict[str, float]
+    """In the scale in which contributions add up."""
+    deviations: dict[str, float]
+    dispersions: dict[str, float] = {}
+    """How much more the means of windows vary than by chance; empty where there are too few windows to know."""
+    window_rows: float = 0.0
+    """Rows of a window on average, at which the dispersions hold."""
+
+
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """The reference of a version: features from the training split, scores and metrics from the test split."""
 
@@ -66,5 +79,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     importance: dict[str, float] = {}
     """By feature: the share of its mean absolute contribution to the test split's scores (where contributions are not
     exact: of how far scores move when its values are dealt out anew); empty in references of older versions."""
+    contributions: Contributions | None = None
+    """None where the bundle has no exact contributions, and in references of older versions."""
     calibration: Calibration | None = None
     """Of a binary model: what performance is estimated from while outcomes are not known."""

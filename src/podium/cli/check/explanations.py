@@ -1,6 +1,5 @@
 """Tables of contributions, a column a feature: whether features now matter more or less for the scores."""
 
-import math
 from collections.abc import Sequence
 
 import numpy
@@ -12,10 +11,7 @@ from podium.measures import rows
 from podium.measures.comparison import numeric
 from podium.measures.comparison.finding import Finding, Measure, Rule
 from podium.measures.explanation import contribution_drift
-from podium.measures.performance import student
 from podium.measures.sketch import arrow
-
-_CONFIDENCE = 0.95
 
 
 def findings(before: sources.Source, now: sources.Source, names: Sequence[str], rule: Rule) -> list[Finding]:
@@ -28,7 +24,7 @@ def findings(before: sources.Source, now: sources.Source, names: Sequence[str], 
     if not features or min(before.rows, now.rows) < 2:
         raise Invalid("There are no contributions to compare.", field="--explanations", fix="Give numbers by feature.")
     old, new = ({name: _known(side, name) for name in features} for side in (before, now))
-    shifts = contribution_drift.contribution_drift(old, new, _CONFIDENCE)
+    shifts = contribution_drift.contribution_drift(old, new)
     enough = min(before.rows, now.rows) >= rule.min_rows
     made = [_finding(each, rule, enough=enough) for each in shifts]
     large = [each for each in made if (each.effect or 0.0) >= rule.explanation]
@@ -41,7 +37,6 @@ def _known(side: sources.Source, name: str) -> rows.Numbers:
 
 
 def _finding(each: contribution_drift.Shift, rule: Rule, *, enough: bool) -> Finding:
-    error = (each.change.high - each.change.low) / 2 / student.normal(_CONFIDENCE)
     moved = abs(each.share_now - each.share_before)
     way = "more" if each.share_now > each.share_before else "less"
     shares = f"{numeric.share(each.share_before)} → {numeric.share(each.share_now)}"
@@ -50,7 +45,7 @@ def _finding(each: contribution_drift.Shift, rule: Rule, *, enough: bool) -> Fin
         measure=Measure.EXPLANATION,
         effect=moved,
         floor=rule.explanation,
-        p_value=math.erfc(abs(each.change.value) / error / math.sqrt(2.0)) if error > 0 else float(moved == 0),
+        p_value=each.p_value,
         said=f"{each.feature} matters {way} for the scores: {shares} of what all features add",
         enough=enough,
     )

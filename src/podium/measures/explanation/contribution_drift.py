@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 import numpy
@@ -11,6 +12,15 @@ from podium.core import run
 from podium.core.errors import Invalid
 from podium.measures import rows
 from podium.measures.performance import student
+
+
+class Size(NamedTuple):
+    """How large one feature's contributions are, without their sign: their mean and variance over some rows."""
+
+    mean: float
+    variance: float
+    rows: float
+    """As many independent rows the mean rests on."""
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +34,8 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     share_before: float
     """Of all features' contributions together."""
     share_now: float
+    p_value: float
+    """How likely so large a change of the mean is by chance."""
     sure: bool
     """The change is real at the confidence given, among all features at once (Bonferroni)."""
 
@@ -44,31 +56,49 @@ def contribution_drift(
     >>> [(each.feature, round(each.change.value, 2)) for each in found]
     [('a', 0.1), ('b', -0.5)]
     """
+    old, new = ({name: size(rows.numbers(each, "before")) for name, each in side.items()} for side in (before, now))
+    return between(old, new, confidence)
+
+
+def size(values: rows.Numbers, weights: rows.Numbers | None = None) -> Size:
+    """The size of one feature's contributions to some rows; `weights`: how many rows each stands for, shapes [n].
+
+    Unlike weights make fewer rows of them: Kish 1965, "Survey Sampling", section 11.7.
+
+    >>> size(numpy.array([1.0, -3.0]))
+    Size(mean=2.0, variance=2.0, rows=2.0)
+    """
+    each = numpy.abs(values)
+    many = numpy.ones(each.size) if weights is None else weights
+    whole = float(many.sum())
+    if each.size < 2 or whole <= 0.0:
+        raise Invalid("At least two rows are needed.", field="before")
+    mean = float(many @ each) / whole
+    count = whole**2 / float(many @ many)
+    return Size(mean, float(many @ (each - mean) ** 2) / whole * each.size / (each.size - 1), count)
+
+
+def between(before: Mapping[str, Size], now: Mapping[str, Size], confidence: float = 0.95) -> tuple[Shift, ...]:
+    """As `contribution_drift`, of sizes that are known; `Invalid` when the features differ."""
     if before.keys() != now.keys():
         raise Invalid("Both sets of rows must have contributions of the same features.", field="now")
-    old = {name: numpy.abs(rows.numbers(each, "before")) for name, each in before.items()}
-    new = {name: numpy.abs(rows.numbers(each, "now")) for name, each in now.items()}
-    if any(each.size < 2 for each in (*old.values(), *new.values())):
-        raise Invalid("At least two rows are needed.", field="before")
-    total = sum(float(each.mean()) for each in old.values()), sum(float(each.mean()) for each in new.values())
-    surer = 1.0 - (1.0 - student.check(confidence)) / max(1, len(old))
-    found = [_shift(name, old[name], new[name], total, (confidence, surer)) for name in old]
+    total = sum(each.mean for each in before.values()), sum(each.mean for each in now.values())
+    surer = 1.0 - (1.0 - student.check(confidence)) / max(1, len(before))
+    found = [_shift(name, old, now[name], total, (confidence, surer)) for name, old in before.items()]
     return tuple(sorted(found, key=lambda each: (-abs(each.share_now - each.share_before), each.feature)))
 
 
-def _shift(
-    name: str, old: rows.Numbers, new: rows.Numbers, total: tuple[float, float], levels: tuple[float, float]
-) -> Shift:
-    first, second = float(old.mean()), float(new.mean())
-    error = math.sqrt(float(old.var(ddof=1)) / old.size + float(new.var(ddof=1)) / new.size)
+def _shift(name: str, old: Size, new: Size, total: tuple[float, float], levels: tuple[float, float]) -> Shift:
+    error = math.sqrt(old.variance / old.rows + new.variance / new.rows)
     half, wide = (student.normal(level) * error for level in levels)
-    change = second - first
+    change = new.mean - old.mean
     return Shift(
         feature=name,
-        before=first,
-        now=second,
-        change=run.Interval(value=change, low=change - half, high=change + half, rows=new.size),
-        share_before=first / total[0] if total[0] else 0.0,
-        share_now=second / total[1] if total[1] else 0.0,
+        before=old.mean,
+        now=new.mean,
+        change=run.Interval(value=change, low=change - half, high=change + half, rows=round(new.rows)),
+        share_before=old.mean / total[0] if total[0] else 0.0,
+        share_now=new.mean / total[1] if total[1] else 0.0,
+        p_value=math.erfc(abs(change) / error / math.sqrt(2.0)) if error > 0.0 else float(change == 0.0),
         sure=abs(change) > wide,
     )

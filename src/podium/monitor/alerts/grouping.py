@@ -15,6 +15,7 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
       feature drifts by itself, else of quality.
     - Performance and cost fall together: the cost belongs to the performance's alert, and so do segments in which the
       model does worse.
+    - Features matter more or less because they, or others, moved: that belongs to what moved.
     - Performance is estimated from the inputs alone: an estimate that falls belongs to measured performance, else to
       what moved.
 
@@ -42,6 +43,7 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
         if not drift:
             del groups[CheckKind.DRIFT]
     _join(groups, CheckKind.SCORE_DRIFT, (CheckKind.DRIFT, CheckKind.QUALITY))
+    _join(groups, CheckKind.EXPLANATION, (CheckKind.DRIFT, CheckKind.QUALITY, CheckKind.SCORE_DRIFT))
     _join(groups, CheckKind.COST, (CheckKind.PERFORMANCE,))
     _join(groups, CheckKind.SEGMENT, (CheckKind.PERFORMANCE,))
     moved = (CheckKind.DRIFT, CheckKind.QUALITY, CheckKind.SCORE_DRIFT)

@@ -15,6 +15,7 @@ from podium.monitor.alerts import actions as alerts
 from podium.monitor.alerts import message
 from podium.monitor.checks import (
     cohort,
+    contributions,
     estimates,
     evaluate,
     finding,
@@ -70,24 +71,37 @@ def close(
     summary = hours.of_window(store, subject, span, scored)
     against = matching.reference_of(store, subject, span)
     judged = cohort.of_window(store, subject, span, scored)
+    added = _added(store, subject, summary)
     findings = [
         *inputs.of_columns(summary, subject.reference, owner.spec.monitor, against),
+        *contributions.findings(added, subject.reference, owner.spec.monitor, summary.rows),
         *_of_scores(subject, summary, scored),
         *_of_rows(subject, judged),
     ]
     expected = subject.reference.cost_per_row
     worth = values.of_window(store, place, owner.spec, span, judged.of, judged.scored, expected)
     made = measured.of_columns(summary, against) if against is not None and summary.rows else ()
+    made = contributions.with_measures(made, added, subject.reference)
     counts = (summary.rows, summaries.usable(scored).num_rows)
     return _keep(store, caller, place, span, counts, Found(findings, made, worth), owner)
 
 
 def reference_of(store: Store, owner: model.Model, version: int) -> reference.Reference:
     """What a version saw in training, from its bundle."""
-    with store.read() as connection:
-        digest = registry.version(connection, owner.project, owner.name, version).digest
-    described = manifest.read(store.blobs, digest)
+    described = manifest.read(store.blobs, _digest(store, owner, version))
     return msgspec.json.decode(store.blobs.get(described.file(bundles.REFERENCE).digest), type=reference.Reference)
+
+
+def _digest(store: Store, owner: model.Model, version: int) -> str:
+    with store.read() as connection:
+        return registry.version(connection, owner.project, owner.name, version).digest
+
+
+def _added(store: Store, subject: summaries.Subject, summary: rows.Summary) -> contributions.Explained:
+    """What features add to the window's scores, where a rule asks for it: it takes time."""
+    if subject.model.spec.monitor.contribution_moved <= 0 or not summary.rows:
+        return contributions.Explained(None)
+    return contributions.of_window(store, subject, _digest(store, subject.model, subject.version), summary)
 
 
 def _of_rows(subject: summaries.Subject, judged: cohort.Cohort) -> Iterator[finding.Finding]:

@@ -22,6 +22,8 @@ class Row(NamedTuple):
     missing: tuple[float | None, float | None]
     shares: tuple[float | None, ...]
     """Of rows that moved, with values beyond the reference's range, with new categories, and that lost ones had."""
+    adds: tuple[float | None, float | None]
+    """Its share in what all features add to the scores, before and now."""
 
 
 @page.view("/p/{project:str}/endpoints/{name:str}/windows/{end_us:int}")
@@ -36,6 +38,7 @@ def window(request: page.WebRequest, store: Store, caller: access.Caller, name: 
         rows=rows[:_SHOWN],
         left_out=max(0, len(rows) - _SHOWN),
         lacking=_lacking(found),
+        adds=any(each.adds[1] is not None for each in rows),
     )
 
 
@@ -51,6 +54,7 @@ def _row(item: check.Measured) -> Row:
             known.get("unseen"),
             known.get("vanished"),
         ),
+        adds=(known.get("contribution_share_before"), known.get("contribution_share_now")),
     )
 
 

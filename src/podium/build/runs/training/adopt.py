@@ -142,10 +142,10 @@ def _prove(taken: _Taken, data: tables.Table, found: evaluate.Evaluated, expecte
     )
     described = _nullability(taken, real)
     files = {name: (taken.source / name).read_bytes() for name in imported.files}
-    shares = importance.shares(taken.model.predict, files, real)
+    matters = importance.of(taken.model.predict, files, real)
     files |= {
         bundle.GOLDEN: golden.encode(described, columns.take(real, chosen), expected[test[chosen]]),
-        bundle.REFERENCE: digest.canonical(export.reference_of(data, found, shares)),
+        bundle.REFERENCE: digest.canonical(export.reference_of(data, found, matters, files)),
     }
     return export.Exported(described, proof, export.latency(taken.model.predict, real), files, imported.engine)
 

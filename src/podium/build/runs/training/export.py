@@ -1,7 +1,7 @@
 """The form of the model that runs on its own: exported, proven on real rows, timed, with its golden rows."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -50,11 +50,11 @@ def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Ex
     signature = nullability(estimator, scorer.predict, table.signature, real, made.parity.tolerance)
     chosen = golden.choose(signature, real)
     explained = _explanation(estimator, table, real, made)
-    shares = importance.shares(scorer.predict, explained, real)
+    matters = importance.of(scorer.predict, explained, real)
     files = {
         bundle.MODEL: made.model,
         bundle.GOLDEN: golden.encode(signature, columns.take(real, chosen), found.scores[test[chosen]]),
-        bundle.REFERENCE: digest.canonical(reference_of(table, found, shares)),
+        bundle.REFERENCE: digest.canonical(reference_of(table, found, matters, explained)),
         **explained,
     }
     return Exported(signature, made.parity, latency(scorer.predict, real), files)
@@ -110,8 +110,13 @@ def latency(predict: Predict, real: columns.Columns) -> float:
     return statistics.median(times)
 
 
-def reference_of(table: tables.Table, found: evaluate.Evaluated, shares: dict[str, float]) -> Reference:
-    """The training part's distributions, the metrics that the monitor compares with, and the features' importance."""
+def reference_of(
+    table: tables.Table, found: evaluate.Evaluated, matters: importance.Importance, files: Mapping[str, bytes]
+) -> Reference:
+    """The training part's distributions, the metrics that the monitor compares with, and the features' importance.
+
+    `files`: those of the bundle, with which contributions are computed where it has them.
+    """
     train = table.take(Part.TRAIN)
     test = table.places(Part.TEST)
     numeric, categorical = {}, {}
@@ -131,7 +136,9 @@ def reference_of(table: tables.Table, found: evaluate.Evaluated, shares: dict[st
         metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
         cost_per_row=found.costs.get("model"),
         metric_dispersion=found.metric_dispersion,
-        importance=shares,
+        importance=matters.shares,
+        contributions=matters.contributions
+        and importance.disperse(matters.contributions, files, table.features, table.windows),
         calibration=_calibration(table, found),
     )
     return windows.disperse(made, table.features, found.scores, table.windows)

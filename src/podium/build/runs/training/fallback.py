@@ -118,13 +118,13 @@ def _prove(trained: Trained, kind: bundle.Engine, files: _Files, tried: list[str
             proof = bundle.Parity(rows=len(error), max_abs_error=worst, tolerance=allowed, recipe=recipe)
             described = export.nullability(trained.estimator, model.predict, table.signature, real, allowed)
             latency = export.latency(model.predict, real)
-            shares = importance.shares(model.predict, files, real)
+            matters = importance.of(model.predict, files, real)
         finally:
             model.close()
     chosen = golden.choose(described, real)
     files |= {
         bundle.GOLDEN: golden.encode(described, columns.take(real, chosen), expected[chosen]),
-        bundle.REFERENCE: digest.canonical(export.reference_of(table, found, shares)),
+        bundle.REFERENCE: digest.canonical(export.reference_of(table, found, matters, files)),
     }
     return export.Exported(described, proof, latency, files, kind)
 
