@@ -13,6 +13,7 @@ from podium.cli import (
     doctor,
     drill,
     manage,
+    mistakes,
     monitor,
     outcomes,
     processes,
@@ -77,6 +78,7 @@ app.command(rich_help_panel=_MONITOR)(score.outcomes)
 app.command(rich_help_panel=_MONITOR)(monitor.close)
 app.command(rich_help_panel=_MONITOR)(monitor.checks)
 app.command(rich_help_panel=_MONITOR)(value.value)
+app.command(rich_help_panel=_MONITOR)(mistakes.mistakes)
 app.command(rich_help_panel=_MONITOR)(outcomes.estimates)
 app.command(rich_help_panel=_MONITOR)(outcomes.maturity)
 app.add_typer(monitor.alerts, name="alerts", rich_help_panel=_MONITOR)

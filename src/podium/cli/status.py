@@ -265,11 +265,9 @@ def _worth(item: value.WindowValue | None) -> Text:
     gain = None if item is None else item.gain(value.Over.BASELINE)
     if item is None or gain is None:
         return Text("not known", style="dim")
-    way = "more" if gain.total >= 0 else "less"
+    way, unit = "more" if gain.total >= 0 else "less", "" if item.unit == "cost" else f" {item.unit}"
     lost, won = gain.per_decision.high < 0, gain.per_decision.low > 0
-    return Text(
-        f"{abs(gain.total):,.0f} {item.unit} {way} than {gain.who}", style="red" if lost else "green" if won else ""
-    )
+    return Text(f"{abs(gain.total):,.0f}{unit} {way} than {gain.who}", style="red" if lost else "green" if won else "")
 
 
 def _checks(window: check.ClosedWindow | None) -> Text:

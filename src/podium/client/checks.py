@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from podium.client.part import Part
-from podium.core import check, time, value
+from podium.core import check, mistakes, time, value
 from podium.core import drill as rehearsal
 
 
@@ -36,6 +36,11 @@ class Checks(Part):
     def value(self, endpoint: str, *, limit: int = 100) -> Sequence[value.WindowValue]:
         """What the decisions of each closed window were worth, newest first."""
         return self._transport.get(f"{self._base}/endpoints/{endpoint}/value", list[value.WindowValue], limit=limit)
+
+    def mistakes(self, endpoint: str, *, end_us: int | None = None, rows: int = 20) -> mistakes.Mistakes:
+        """Where the model erred in a closed window (the newest): rows, features, segments."""
+        path = f"{self._base}/endpoints/{endpoint}/mistakes"
+        return self._transport.get(path, mistakes.Mistakes, end_us=end_us, rows=rows)
 
     def windows(self, endpoint: str) -> Sequence[check.ClosedWindow]:
         """Closed windows, newest first."""

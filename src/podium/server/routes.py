@@ -18,6 +18,7 @@ from podium.monitor.checks import api as checks
 from podium.monitor.delivery import api as delivery
 from podium.monitor.drill import api as drill
 from podium.monitor.intake import api as intake
+from podium.monitor.mistakes import api as mistakes
 from podium.monitor.reviews import api as reviews
 from podium.monitor.triggers import api as triggers
 from podium.monitor.value import api as value
@@ -42,6 +43,7 @@ ALL: list[ControllerRouterHandler] = [
     *drill.routes,
     *triggers.routes,
     *value.routes,
+    *mistakes.routes,
     *jobs.routes,
     *pages.routes,
 ]

@@ -1,6 +1,6 @@
 """The rows that a window's checks of outcomes look at: those old enough for their outcome to be complete."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import pyarrow
@@ -53,8 +53,7 @@ def of_window(store: Store, subject: summaries.Subject, span: window.Window, sco
         hours.renew(store, subject, earlier, scored, span.end_us)
     scored = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
     known = summaries.usable(scored)
-    by = {name: _column(known, name, subject) for name in features}
-    return Cohort(scored, of_table(known), condition.ready(by), earlier)
+    return Cohort(scored, of_table(known), columns(known, features, subject), earlier)
 
 
 def of_table(known: pyarrow.Table) -> evaluate.Labelled:
@@ -68,6 +67,11 @@ def of_table(known: pyarrow.Table) -> evaluate.Labelled:
         decided=None if decided.all() else decided,
         threshold=threshold[-1].as_py() if len(threshold) else None,
     )
+
+
+def columns(known: pyarrow.Table, features: Iterable[str], subject: summaries.Subject) -> dict[str, condition.Column]:
+    """Features of rows of the log, by name, as segments take them."""
+    return condition.ready({name: _column(known, name, subject) for name in features})
 
 
 def _column(known: pyarrow.Table, name: str, subject: summaries.Subject) -> condition.Column:

@@ -7,7 +7,7 @@ from podium.core.check import CheckKind
 from podium.core.signature import Task
 from podium.measures import rows as arrays
 from podium.measures.fairness import by_name as fairness
-from podium.measures.performance import by_name
+from podium.measures.performance import by_name, log_loss, mae
 from podium.measures.segments import condition, worst
 from podium.monitor.checks import evaluate, finding
 
@@ -68,15 +68,13 @@ def of_segments(
     was found on one half of the rows and confirmed on the other. Conditions are cut where training's quantiles lie, so
     that a segment has the same name in every window. With no such segment there is one check that is well.
     """
-    limits, measure = spec.monitor, by_name.find(spec.metrics.primary, spec.costs)
+    limits = spec.monitor
     if limits.segment_excess <= 0:
         return
-    if measure.losses is None or (measure.needs_threshold and rows.threshold is None):
-        measure = by_name.find(_LOSS[spec.model.task])
+    measure, losses = losses_of(rows, spec)
     enough = rows.target.size >= max(limits.min_rows, 4 * worst.SUPPORT)
     over = []
-    if enough and measure.losses is not None:
-        losses = measure.losses(rows.target, rows.score, measure.decide(rows.threshold))
+    if enough:
         found = worst.worst(by, losses, parts=condition.of_reference(before))
         over = [each for each in found if each.excess.value > limits.segment_excess * abs(each.elsewhere)][:SHOWN]
     for each in over:
@@ -94,6 +92,15 @@ def of_segments(
         )
     if not over:
         yield _well(measure, rows.target, limits.segment_excess, enough=enough)
+
+
+def losses_of(rows: evaluate.Labelled, spec: project.Project) -> tuple[by_name.Measure, arrays.Numbers]:
+    """The measure by which rows are told apart, and each row's loss by it, shape [n]."""
+    measure = by_name.find(spec.metrics.primary, spec.costs)
+    if measure.losses is not None and not (measure.needs_threshold and rows.threshold is None):
+        return measure, measure.losses(rows.target, rows.score, measure.decide(rows.threshold))
+    find = log_loss.losses if spec.model.task is Task.BINARY else mae.losses
+    return by_name.find(_LOSS[spec.model.task]), find(rows.target, rows.score)
 
 
 def _well(measure: by_name.Measure, target: arrays.Numbers, limit: float, *, enough: bool) -> finding.Finding:
