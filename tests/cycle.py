@@ -14,6 +14,7 @@ from podium.deploy.packaging import tasks as packaging
 from podium.deploy.releases import actions as release_actions
 from podium.deploy.releases import store as releases
 from podium.deploy.releases import tasks as released
+from podium.deploy.releases import waiting
 from podium.jobs import queue
 from podium.jobs.attempt import Handlers
 from podium.jobs.worker import Worker
@@ -37,6 +38,7 @@ HANDLERS: Handlers = {
     "manage.gates": policies.evaluate,
     "deploy.release": released.release,
     "deploy.advance": released.advance,
+    "deploy.next": released.next_one,
     "deploy.recheck": released.recheck,
     "deploy.refused": released.refused,
 }
@@ -71,6 +73,7 @@ FOLLOW: dict[str, Sequence[Hook]] = {
     "approval.expired": (_start("deploy.recheck", "approval"),),
     "approval.voided": (_start("deploy.recheck", "version"),),
     "rollout.refused": (_refused,),
+    **{f"release.{end}": (waiting.follow,) for end in ("completed", "failed", "rolled-back", "stopped")},
 }
 
 

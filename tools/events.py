@@ -85,7 +85,7 @@ def _recorded(tree: ast.Module, recorders: set[str]) -> Iterator[str]:
         for call in _calls(function):
             for argument in call.args if _called(call) in recorders else ():
                 value = assigned.get(argument.id, argument) if isinstance(argument, ast.Name) else argument
-                yield from (name for name in _texts(value) if "." in name)
+                yield from (name for name in _texts(value) if "." in name and " " not in name)
 
 
 def _texts(node: ast.expr) -> Iterator[str]:

@@ -198,8 +198,10 @@ def test_a_newer_version_takes_the_place_of_one_in_shadow_only(store: Store, cal
     clock.advance(days=8)
     judge(store, caller, Verdict.BETTER)
     cycle.make_version(store, caller, -1.3)
-    assert cycle.last_release(store).id == third.id
-    with pytest.raises(Conflict, match="awaiting-approval"):
+    assert (cycle.last_release(store).version, cycle.last_release(store).stage) == (4, Stage.WAITING)
+    with store.read() as connection:
+        assert rows.get(connection, "flights", third.id).stage is Stage.AWAITING_APPROVAL
+    with pytest.raises(Conflict, match="version 4 to late is at waiting"):
         cycle.start(store, caller, 4)
 
 
@@ -210,6 +212,88 @@ def test_a_wrong_start_is_undone(store: Store, caller: CallerOf) -> None:
     assert (item.stage, item.note) == (Stage.STOPPED, "Not meant.")
     assert served(store) == [("champion", 1, 1.0)]
     assert cycle.start(store, caller, 2).stage is Stage.SHADOW
+
+
+def waits_behind_a_canary(store: Store, caller: CallerOf, clock: Any) -> None:
+    """Version 1 decides, 2 is in canary, and 3 passed its gates meanwhile."""
+    in_canary(store, caller, clock)
+    cycle.make_version(store, caller, -1.2)
+    behind = cycle.last_release(store)
+    assert (behind.version, behind.stage) == (3, Stage.WAITING)
+    assert behind.note == "It waits for the end of the release before it."
+    assert served(store) == [("champion", 1, 0.8), ("canary", 2, 0.2)]
+
+
+def test_a_version_that_meets_a_canary_waits_and_begins_when_it_became_champion(
+    store: Store, caller: CallerOf, clock: Any
+) -> None:
+    waits_behind_a_canary(store, caller, clock)
+    clock.advance(days=7)
+    with store.read() as connection:
+        canary = rows.open_of(connection, "flights", "late")
+    assert canary is not None
+    assert actions.judge(store, caller(), canary.id, cycle.comparison(Verdict.NOT_WORSE)).stage is Stage.CHAMPION
+    cycle.work(store)
+    begun = cycle.last_release(store)
+    assert (begun.version, begun.stage, begun.replaces) == (3, Stage.SHADOW, 2)
+    assert served(store) == [("champion", 2, 1.0), ("shadow", 3, 0.0)]
+    assert judge(store, caller, Verdict.WORSE).stage is Stage.STOPPED
+
+
+def test_it_begins_after_a_rollback_too(store: Store, caller: CallerOf, clock: Any) -> None:
+    waits_behind_a_canary(store, caller, clock)
+    rollback.rollback(store, caller("engineer"), "late", "Complaints.")
+    cycle.work(store)
+    assert cycle.last_release(store).stage is Stage.SHADOW
+    assert served(store) == [("champion", 1, 1.0), ("shadow", 3, 0.0)]
+
+
+def test_a_newer_version_takes_the_place_of_the_one_that_waits(store: Store, caller: CallerOf, clock: Any) -> None:
+    waits_behind_a_canary(store, caller, clock)
+    first = cycle.last_release(store)
+    cycle.make_version(store, caller, -1.3)
+    assert (cycle.last_release(store).version, cycle.last_release(store).stage) == (4, Stage.WAITING)
+    with store.read() as connection:
+        before = rows.get(connection, "flights", first.id)
+    assert (before.stage, before.note) == (Stage.STOPPED, "superseded by version 4")
+
+
+def test_what_waits_can_be_taken_back_and_cannot_be_advanced(store: Store, caller: CallerOf, clock: Any) -> None:
+    waits_behind_a_canary(store, caller, clock)
+    behind = cycle.last_release(store)
+    with pytest.raises(Conflict, match="It waits for the end"):
+        actions.advance(store, caller("engineer"), behind.id)
+    assert actions.stop(store, caller("engineer"), behind.id, "Not this one.").stage is Stage.STOPPED
+    assert served(store) == [("champion", 1, 0.8), ("canary", 2, 0.2)]
+    rollback.rollback(store, caller("engineer"), "late", "Complaints.")
+    cycle.work(store)
+    assert served(store) == [("champion", 1, 1.0)]
+
+
+def test_a_version_rejected_while_it_waited_does_not_begin(store: Store, caller: CallerOf, clock: Any) -> None:
+    waits_behind_a_canary(store, caller, clock)
+    approvals.reject(store, caller("validator", "vera"), "delay", 3, role=access.Role.VALIDATOR, comment="Unfair.")
+    rollback.rollback(store, caller("engineer"), "late", "Complaints.")
+    cycle.work(store)
+    ended = cycle.last_release(store)
+    assert (ended.version, ended.stage, ended.note) == (3, Stage.STOPPED, "Version 3 is rejected.")
+    assert served(store) == [("champion", 1, 1.0)]
+
+
+def test_a_person_is_told_to_wait_and_may(store: Store, caller: CallerOf, clock: Any) -> None:
+    in_canary(store, caller, clock)
+    cycle.begin(store, caller, release={"automatic": False})
+    cycle.make_version(store, caller, -1.2)
+    with pytest.raises(Conflict, match="at canary") as told:
+        cycle.start(store, caller, 3)
+    assert "--wait" in (told.value.fix or "")
+    wanted = actions.NewRelease(endpoint="late", version=3, reason="Next week.", wait=True)
+    assert actions.start(store, caller("engineer"), wanted).stage is Stage.WAITING
+    with pytest.raises(Conflict, match="of version 3 to late is at waiting"):
+        actions.start(store, caller("engineer"), wanted)
+    same = actions.NewRelease(endpoint="late", version=2, reason="Again.", wait=True)
+    with pytest.raises(Conflict, match="of version 2 to late is at canary"):
+        actions.start(store, caller("engineer"), same)
 
 
 def test_what_cannot_be_released(store: Store, caller: CallerOf) -> None:

@@ -19,7 +19,7 @@ endpoints = typer.Typer(help="Endpoints: the addresses that applications score a
 Identifier = Annotated[str, typer.Argument(metavar="RELEASE", help="The release's id.")]
 Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's name.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why, for the record.")]
-_STAGES = {"shadow": "cyan", "awaiting-approval": "yellow", "canary": "magenta", "champion": "green"}
+_STAGES = {"waiting": "dim", "shadow": "cyan", "awaiting-approval": "yellow", "canary": "magenta", "champion": "green"}
 
 
 @release.command("start")
@@ -28,6 +28,7 @@ def release_start(
     version: Annotated[int, typer.Argument(metavar="VERSION", help="The version's number.")],
     reason: Reason,
     endpoint: Annotated[str, typer.Option(help="Where to; by default as the project file says.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Begin when a release that is further on has ended.")] = False,
     project: Project = "",
     json: Json = False,
 ) -> None:
@@ -37,7 +38,7 @@ def release_start(
     """
     with session(project) as client:
         where = endpoint or client.models.get(model).spec.release.endpoint
-        made = client.releases.start(model, version, where, reason=reason)
+        made = client.releases.start(model, version, where, reason=reason, wait=wait)
     _show(made)
 
 
@@ -136,7 +137,8 @@ def endpoints_show(endpoint: Endpoint, project: Project = "", json: Json = False
     with session(project) as client:
         found = client.endpoints.status(endpoint)
         releases = client.releases.list(endpoint)
-    coming = next((item for item in releases if item.stage in _STAGES and item.stage != "champion"), None)
+    under_way = [item for item in releases if item.stage in _STAGES and item.stage != "champion"]
+    coming = next((item for item in under_way if item.stage != "waiting"), None)
     place = found.endpoint
     pairs: list[tuple[str, Any]] = [
         ("model", place.model),
@@ -145,8 +147,10 @@ def endpoints_show(endpoint: Endpoint, project: Project = "", json: Json = False
         ("rollout", place.rollout or "none yet"),
         *_scorers(found),
     ]
-    if coming is not None:
-        pairs.append(("coming", Text.assemble(f"version {coming.version}: ", _stage(coming), f"  {coming.note}")))
+    pairs += [
+        ("coming", Text.assemble(f"version {item.version}: ", _stage(item), f"  {item.note}"))
+        for item in reversed(under_way)
+    ]
     whole = {"status": found, "release": coming}
     console.details(whole, pairs, title=place.name)
     if not json and found.rollout is not None:

@@ -17,9 +17,12 @@ class Releases(Part):
         """One release."""
         return self._transport.get(f"{self._base}/releases/{identifier}", release.Release)
 
-    def start(self, model: str, version: int, endpoint: str, *, reason: str) -> release.Release:
-        """Begin to bring a version to an endpoint: in shadow, or waiting for approval where nothing serves yet."""
-        body = {"model": model, "version": version, "endpoint": endpoint, "reason": reason}
+    def start(self, model: str, version: int, endpoint: str, *, reason: str, wait: bool = False) -> release.Release:
+        """Begin to bring a version to an endpoint: in shadow, or waiting for approval where nothing serves yet.
+
+        `wait`: where another release is further on, begin when that one has ended.
+        """
+        body = {"model": model, "version": version, "endpoint": endpoint, "reason": reason, "wait": wait}
         return self._transport.post(f"{self._base}/releases", release.Release, body)
 
     def stop(self, identifier: str, reason: str) -> release.Release:

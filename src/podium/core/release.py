@@ -10,9 +10,11 @@ from podium.core.errors import Conflict
 class Stage(enum.StrEnum):
     """Where a release stands.
 
-    `awaiting-approval`: the challenger proved itself; people have not yet said yes. `failed`: no scorer takes it.
+    `waiting`: another release of the endpoint is further on; this one begins when that one ends. `awaiting-approval`:
+    the challenger proved itself; people have not yet said yes. `failed`: no scorer takes it.
     """
 
+    WAITING = "waiting"
     SHADOW = "shadow"
     AWAITING_APPROVAL = "awaiting-approval"
     CANARY = "canary"
@@ -24,6 +26,7 @@ class Stage(enum.StrEnum):
 
 S = Stage
 NEXT: dict[Stage, frozenset[Stage]] = {
+    S.WAITING: frozenset({S.SHADOW, S.AWAITING_APPROVAL, S.STOPPED}),
     S.SHADOW: frozenset({S.AWAITING_APPROVAL, S.STOPPED, S.FAILED}),
     S.AWAITING_APPROVAL: frozenset({S.CANARY, S.CHAMPION, S.STOPPED, S.FAILED}),
     S.CANARY: frozenset({S.CHAMPION, S.STOPPED, S.ROLLED_BACK, S.FAILED}),

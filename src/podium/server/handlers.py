@@ -31,6 +31,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "manage.expire": approvals.expire,
     "deploy.release": releases.release,
     "deploy.advance": releases.advance,
+    "deploy.next": releases.next_one,
     "deploy.recheck": releases.recheck,
     "deploy.refused": releases.refused,
     "monitor.intake": intake.compact,

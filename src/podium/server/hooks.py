@@ -5,6 +5,7 @@ from typing import Any
 
 from podium.build.runs import actions as runs
 from podium.core import event
+from podium.deploy.releases import waiting
 from podium.jobs import queue
 from podium.manage.approvals import actions as approvals
 from podium.manage.approvals import expiry
@@ -51,6 +52,10 @@ FOLLOW: Mapping[str, Sequence[Hook]] = {
     "approval.voided": (_start("deploy.recheck", "version", priority=10),),
     "approval.expiring": (delivery.spread,),
     "approval.expired": (_start("deploy.recheck", "approval", priority=10), _when("lacks", delivery.spread)),
+    "release.completed": (waiting.follow,),
+    "release.failed": (waiting.follow,),
+    "release.rolled-back": (waiting.follow,),
+    "release.stopped": (waiting.follow,),
     "rollout.refused": (_start("deploy.refused", "rollout", "why", priority=10),),
     "segment.received": (_when("referred", _start("monitor.reviews", "segment", priority=5)),),
     "evidence.attached": (approvals.void_changed,),

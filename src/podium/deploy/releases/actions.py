@@ -11,7 +11,7 @@ from podium.core.version import VersionState
 from podium.deploy.endpoints import actions as endpoint_actions
 from podium.deploy.endpoints import publish
 from podium.deploy.endpoints import store as endpoints
-from podium.deploy.releases import rules, stages
+from podium.deploy.releases import rules, stages, waiting
 from podium.deploy.releases import store as rows
 from podium.manage.registry import store as registry
 from podium.store.store import Store
@@ -28,13 +28,15 @@ class NewRelease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
     model: str | None = None
     """Whose version it is, for certainty: an endpoint serves one model."""
+    wait: bool = False
+    """Where another release is further on than shadow: wait for its end, instead of being refused."""
 
 
 def start(store: Store, caller: access.Caller, wanted: NewRelease) -> release.Release:
     """Begin to bring a version to an endpoint: in shadow, or awaiting approval where nothing decides yet.
 
-    A release still in shadow is superseded. Raises `Conflict` while another one is further on, `Refused` for a version
-    that did not pass its gates or was rejected.
+    A release still in shadow is superseded, and one that waits. While another one is further on it waits for that one's
+    end if `wanted.wait`, else raises `Conflict`. `Refused` for a version that did not pass its gates or was rejected.
     """
     with store.write(caller) as tx:
         return tx.done(begin(store, tx, wanted))
@@ -47,8 +49,16 @@ def begin(store: Store, tx: Transaction, wanted: NewRelease) -> release.Release:
         raise Conflict(f"{place.name} serves {place.model}.", field="model", fix="Choose that model's endpoint.")
     coming = registry.version(tx.connection, tx.caller.project, place.model, wanted.version)
     _check_startable(place, coming)
-    _make_room(tx, place, coming)
-    made = release.Release(
+    made = _made(tx, wanted, place, coming)
+    if not _make_room(tx, place, coming, wait=wanted.wait):
+        made = msgspec.structs.replace(made, stage=Stage.WAITING, note=waiting.WHY)
+    rows.add(tx.connection, made)
+    stages.record(tx, "release.started", made, stage=made.stage, reason=made.reason)
+    return made if made.stage is Stage.WAITING else set_out(store, tx, place, made)
+
+
+def _made(tx: Transaction, wanted: NewRelease, place: endpoint.Endpoint, coming: version.Version) -> release.Release:
+    return release.Release(
         id=tx.new_id("release"),
         project=place.project,
         endpoint=place.name,
@@ -62,12 +72,31 @@ def begin(store: Store, tx: Transaction, wanted: NewRelease) -> release.Release:
         created_by=tx.caller.name,
         reason=wanted.reason,
     )
-    rows.add(tx.connection, made)
-    stages.record(tx, "release.started", made, stage=made.stage, reason=made.reason)
+
+
+def set_out(store: Store, tx: Transaction, place: endpoint.Endpoint, made: release.Release) -> release.Release:
+    """Put a release's first stage in force."""
     if made.stage is Stage.SHADOW:
         stages.serve(store, tx, place, made)
         return made
     return _go_on_if_approved(store, tx, place, made)
+
+
+def let_begin(store: Store, tx: Transaction, identifier: str) -> release.Release | None:
+    """Let a waiting release begin; it stops if its version may not any more. None while another one is on its way."""
+    place = endpoints.get(
+        tx.connection, tx.caller.project, rows.get(tx.connection, tx.caller.project, identifier).endpoint, lock=True
+    )
+    item = rows.get(tx.connection, tx.caller.project, identifier)
+    if item.stage is not Stage.WAITING or rows.open_of(tx.connection, place.project, place.name) is not None:
+        return None
+    try:
+        _check_startable(place, registry.version(tx.connection, place.project, place.model, item.version))
+    except (Conflict, Refused) as problem:
+        return stages.stop(tx, item, problem.message)
+    first = Stage.AWAITING_APPROVAL if place.champion is None else Stage.SHADOW
+    item = msgspec.structs.replace(item, replaces=place.champion)
+    return set_out(store, tx, place, stages.change(tx, item, first, "The release before it has ended."))
 
 
 def _check_startable(place: endpoint.Endpoint, coming: version.Version) -> None:
@@ -83,17 +112,22 @@ def _check_startable(place: endpoint.Endpoint, coming: version.Version) -> None:
         )
 
 
-def _make_room(tx: Transaction, place: endpoint.Endpoint, coming: version.Version) -> None:
+def _make_room(tx: Transaction, place: endpoint.Endpoint, coming: version.Version, *, wait: bool) -> bool:
+    """Supersede what is not yet far on; False when the release has to wait for the end of one that is."""
     standing = rows.open_of(tx.connection, place.project, place.name)
-    if standing is None:
-        return
-    if standing.version == coming.number or standing.stage is not Stage.SHADOW:
-        raise Conflict(
-            f"The release of version {standing.version} to {place.name} is at {standing.stage}.",
-            field="endpoint",
-            fix="Wait for it to end, or stop it.",
-        )
-    stages.stop(tx, standing, f"{SUPERSEDED} by version {coming.number}")
+    behind = rows.waiting_of(tx.connection, place.project, place.name)
+    far = standing is not None and standing.stage is not Stage.SHADOW
+    for item in (behind, standing):
+        if item is not None and (item.version == coming.number or (item is standing and far and not wait)):
+            raise Conflict(
+                f"The release of version {item.version} to {place.name} is at {item.stage}.",
+                field="endpoint",
+                fix="Wait for it to end (podium release start --wait), or stop it.",
+            )
+    for item in (behind, None if far else standing):
+        if item is not None:
+            stages.stop(tx, item, f"{SUPERSEDED} by version {coming.number}")
+    return not far
 
 
 def judge(store: Store, caller: access.Caller, identifier: str, comparison: release.Comparison) -> release.Release:
@@ -161,8 +195,12 @@ def advance(store: Store, caller: access.Caller, identifier: str) -> release.Rel
 
 
 def stop(store: Store, caller: access.Caller, identifier: str, reason: str) -> release.Release:
-    """End an open release; the champion goes on alone."""
+    """End an open release; the champion goes on alone. One that waits is taken back."""
     with store.write(caller) as tx:
+        behind = rows.get(tx.connection, caller.project, identifier)
+        if behind.stage is Stage.WAITING:
+            endpoints.get(tx.connection, caller.project, behind.endpoint, lock=True)
+            return tx.done(stages.stop(tx, rows.get(tx.connection, caller.project, identifier), reason))
         place, item = opened(tx, identifier)
         return tx.done(end(store, tx, place, item, rules.Move(Stage.STOPPED, reason)))
 
@@ -171,9 +209,12 @@ def remove_endpoint(store: Store, caller: access.Caller, named: str) -> None:
     """Delete an endpoint where nothing decides, with the release that was on its way there."""
     with store.write(caller) as tx:
         place = endpoints.get(tx.connection, caller.project, named, lock=True)
-        standing = rows.open_of(tx.connection, caller.project, named)
-        if standing is not None:
-            stages.stop(tx, standing, "The endpoint was deleted.")
+        for item in (
+            rows.waiting_of(tx.connection, caller.project, named),
+            rows.open_of(tx.connection, caller.project, named),
+        ):
+            if item is not None:
+                stages.stop(tx, item, "The endpoint was deleted.")
         endpoint_actions.remove(store, tx, place)
         tx.done(None)
 
@@ -183,6 +224,8 @@ def opened(tx: Transaction, identifier: str) -> tuple[endpoint.Endpoint, release
     named = rows.get(tx.connection, tx.caller.project, identifier).endpoint
     place = endpoints.get(tx.connection, tx.caller.project, named, lock=True)
     item = rows.get(tx.connection, tx.caller.project, identifier)
+    if item.stage is Stage.WAITING:
+        raise Conflict(item.note, field="release", fix="Stop the one before it, or this one.")
     if item.stage not in release.OPEN:
         raise Conflict(f"This release has ended: it is {item.stage}.", field="release", fix="Start a new one.")
     return place, item

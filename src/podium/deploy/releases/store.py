@@ -60,6 +60,17 @@ def open_of(connection: Connection, project: str, endpoint: str) -> release.Rele
     return next(iter(list_all(connection, project, endpoint=endpoint, open_only=True)), None)
 
 
+def waiting_of(connection: Connection, project: str, endpoint: str) -> release.Release | None:
+    """The release that begins when the endpoint's open one ends, if any."""
+    query = select(releases).where(
+        releases.c.project == project,
+        releases.c.endpoint == endpoint,
+        releases.c.stage == release.Stage.WAITING.value,
+    )
+    row = connection.execute(query).first()
+    return None if row is None else schema.to_struct(row, release.Release)
+
+
 def list_all(  # noqa: PLR0913 - the filters of one list
     connection: Connection,
     project: str,

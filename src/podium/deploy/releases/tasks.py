@@ -32,11 +32,27 @@ def release(context: JobContext) -> dict[str, Any] | None:
                 coming,
                 endpoint_actions.NewEndpoint(name=part.endpoint, environment=part.environment, model=coming.model),
             )
-            wanted = actions.NewRelease(endpoint=part.endpoint, version=coming.number, reason="It passed its gates.")
+            wanted = actions.NewRelease(
+                endpoint=part.endpoint, version=coming.number, reason="It passed its gates.", wait=True
+            )
             started = actions.begin(context.store, tx, wanted)
             result.update(release=started.id, stage=started.stage)
     except (Conflict, Refused) as problem:
         return {"release": None, "why": str(problem)}
+    return None
+
+
+def next_one(context: JobContext) -> dict[str, Any] | None:
+    """`deploy.next`: let the waiting release with the id `release` begin, now that the one before it has ended."""
+    result: dict[str, Any] = {}
+    try:
+        with context.finishing(result=result) as tx:
+            begun = actions.let_begin(context.store, tx, str(context.job.args["release"]))
+            if begun is None:
+                raise _NothingWaits
+            result.update(release=begun.id, stage=begun.stage)
+    except _NothingWaits:
+        return {"release": None, "why": "It no longer waits, or another release is on its way."}
     return None
 
 
