@@ -83,6 +83,7 @@ def bundle_files(bias: float = -1.0) -> dict[str, bytes]:
         numeric={name: references.detailed(column) for name, column in seen.items()},
         categorical={},
         score=references.detailed(score),
+        target=references.detailed(late),
         metrics={"log_loss": log_loss.log_loss(late, score) or 0.0},
         calibration=reference.Calibration(),
         importance={"distance": 0.7, "hour": 0.3},

@@ -88,9 +88,9 @@ def test_training_measures_it_window_by_window() -> None:
     values[day < 7] = np.nan
     known = references.numeric(values)
     before = references_of(known)
-    made = windows.disperse(before, {"wind": values}, values[day >= 7], None)
+    made = windows.disperse(before, {"wind": values}, windows.Given(values[day >= 7], values), None)
     assert made == before
-    made = windows.disperse(before, {"wind": values}, np.nan_to_num(values), found)
+    made = windows.disperse(before, {"wind": values}, windows.Given(np.nan_to_num(values), values), found)
     assert made.window_rows == 350.0
     assert made.numeric["wind"].dispersion > 20
     assert made.numeric["wind"].null_dispersion > 20
@@ -104,7 +104,7 @@ def test_it_holds_for_whole_windows_also_where_most_rows_are_null() -> None:
     half = np.where(np.arange(week.size) % 2 == 0, values, np.nan)
     known = references.numeric(values)
     full, some = (
-        windows.disperse(references_of(known), {"wind": each}, values, week).numeric["wind"] for each in (values, half)
+        windows.disperse(references_of(known), {"wind": each}, windows.Given(values, values), week).numeric["wind"] for each in (values, half)
     )
     assert some.dispersion == pytest.approx(full.dispersion, rel=0.2)
 

@@ -11,6 +11,7 @@ class CheckKind(enum.StrEnum):
     DRIFT = "drift"
     SCORE_DRIFT = "score-drift"
     QUALITY = "quality"
+    OUTCOME_DRIFT = "outcome-drift"
     PERFORMANCE = "performance"
     COST = "cost"
     FAIRNESS = "fairness"
@@ -58,7 +59,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     column: str | None
     """None: the score."""
     kind: str
-    """numeric or category."""
+    """numeric or category; outcome: the outcomes that are known."""
     rows: int
     """Rows with a value."""
     measures: dict[str, float]

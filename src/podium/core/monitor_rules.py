@@ -11,10 +11,12 @@ from podium.core.signature import Task
 LIMITS = (
     "contribution_moved",
     "drift_moved",
+    "duplicates",
     "estimated_drop",
     "fairness_gap",
     "label_selection",
     "out_of_range",
+    "outcome_psi",
     "segment_excess",
     "vanished",
     "weighted_psi",
@@ -35,6 +37,7 @@ def check(parts: Mapping[str, Any], allowed: Iterable[str]) -> Iterator[Found]:
     yield from _groups(here, parts.get("features") or {})
     yield from _estimated(here, parts)
     yield from _season(here)
+    yield from _age(here)
 
 
 def measured(parts: Mapping[str, Any]) -> Iterator[Found]:
@@ -116,6 +119,17 @@ def _season(here: Mapping[str, Any]) -> Iterator[Found]:
             f"Windows that match by {kind!r} last {season.words(longest)} at most.",
             "Write a shorter window, or another reference.",
         )
+
+
+def _age(here: Mapping[str, Any]) -> Iterator[Found]:
+    part = project.MonitorPart()
+    try:
+        oldest = time.parse_duration(here.get("max_age") or part.max_age)
+        length = time.parse_duration(here.get("window") or part.window)
+    except Invalid:
+        return  # told by the rule of durations
+    if oldest > length:
+        yield "max_age", "max_age is longer than a window: rows before it are not looked at.", "Write a shorter one."
 
 
 def _task(parts: Mapping[str, Any]) -> str:

@@ -241,6 +241,7 @@ def _durations(parts: Parts) -> Iterator[Problem]:
         ("release", "canary", "min_duration"),
         ("monitor", "window"),
         ("monitor", "label_window"),
+        ("monitor", "max_age"),
     ]
     given = [(path, _at(parts, *(str(key) for key in path))) for path in where]
     given += [

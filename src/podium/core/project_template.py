@@ -90,6 +90,8 @@ window = "7d"
 drift_psi = 0.2
 out_of_range = 0.01            # finds a feature that comes in another unit
 vanished = 0.05                # finds categories that come no more
+constant = true                # finds features that stand still
+contribution_moved = 0.05      # finds features that matter more or less for the scores than in training
 performance_drop = 0.05
 cost_rise = 0.25
 

@@ -79,6 +79,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     importance: dict[str, float] = {}
     """By feature: the share of its mean absolute contribution to the test split's scores (where contributions are not
     exact: of how far scores move when its values are dealt out anew); empty in references of older versions."""
+    target: NumericReference | None = None
+    """Outcomes of the test split; None in references of older versions."""
     contributions: Contributions | None = None
     """None where the bundle has no exact contributions, and in references of older versions."""
     calibration: Calibration | None = None

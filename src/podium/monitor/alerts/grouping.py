@@ -15,6 +15,7 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
       feature drifts by itself, else of quality.
     - Performance and cost fall together: the cost belongs to the performance's alert, and so do segments in which the
       model does worse.
+    - Outcomes that come otherwise than in training are of one cause with performance that fell.
     - Features matter more or less because they, or others, moved: that belongs to what moved.
     - Performance is estimated from the inputs alone: an estimate that falls belongs to measured performance, else to
       what moved.
@@ -37,7 +38,7 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
     groups = {kind: list(checks) for kind, checks in broken.items() if checks}
     quality, drift = groups.get(CheckKind.QUALITY), groups.get(CheckKind.DRIFT)
     if quality and drift:
-        poor = {each.column for each in quality}
+        poor = {each.column for each in quality if each.column is not None}
         quality.extend(each for each in drift if each.column in poor)
         drift[:] = [each for each in drift if each.column not in poor]
         if not drift:
@@ -45,6 +46,7 @@ def by_cause(broken: Broken) -> dict[CheckKind, list[Check]]:
     _join(groups, CheckKind.SCORE_DRIFT, (CheckKind.DRIFT, CheckKind.QUALITY))
     _join(groups, CheckKind.EXPLANATION, (CheckKind.DRIFT, CheckKind.QUALITY, CheckKind.SCORE_DRIFT))
     _join(groups, CheckKind.COST, (CheckKind.PERFORMANCE,))
+    _join(groups, CheckKind.OUTCOME_DRIFT, (CheckKind.PERFORMANCE,))
     _join(groups, CheckKind.SEGMENT, (CheckKind.PERFORMANCE,))
     moved = (CheckKind.DRIFT, CheckKind.QUALITY, CheckKind.SCORE_DRIFT)
     _join(groups, CheckKind.ESTIMATED, (CheckKind.PERFORMANCE, *moved))

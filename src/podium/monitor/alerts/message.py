@@ -10,6 +10,7 @@ _SHOWN = 5
 _WHAT = {
     check.CheckKind.DRIFT: "Features moved away from those of {against}",
     check.CheckKind.SCORE_DRIFT: "Scores moved away from those of {against}",
+    check.CheckKind.OUTCOME_DRIFT: "Outcomes moved away from those of training",
     check.CheckKind.QUALITY: "The quality of the data fell",
     check.CheckKind.PERFORMANCE: "The model performs worse than in training",
     check.CheckKind.COST: "Decisions cost more than in training",

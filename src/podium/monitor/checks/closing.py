@@ -18,6 +18,7 @@ from podium.monitor.checks import (
     contributions,
     estimates,
     evaluate,
+    feed,
     finding,
     groups,
     hours,
@@ -26,6 +27,7 @@ from podium.monitor.checks import (
     labels,
     matching,
     measured,
+    outcomes,
     summaries,
 )
 from podium.monitor.checks import store as rows
@@ -75,6 +77,7 @@ def close(
     findings = [
         *inputs.of_columns(summary, subject.reference, owner.spec.monitor, against),
         *contributions.findings(added, subject.reference, owner.spec.monitor, summary.rows),
+        *feed.of_rows(scored, span, owner.spec.monitor),
         *_of_scores(subject, summary, scored),
         *_of_rows(subject, judged),
     ]
@@ -82,6 +85,7 @@ def close(
     worth = values.of_window(store, place, owner.spec, span, judged.of, judged.scored, expected)
     made = measured.of_columns(summary, against) if against is not None and summary.rows else ()
     made = contributions.with_measures(made, added, subject.reference)
+    made += outcomes.measured(judged.labelled.target, owner.spec.data.target, subject.reference)
     counts = (summary.rows, summaries.usable(scored).num_rows)
     return _keep(store, caller, place, span, counts, Found(findings, made, worth), owner)
 
@@ -107,6 +111,7 @@ def _added(store: Store, subject: summaries.Subject, summary: rows.Summary) -> c
 def _of_rows(subject: summaries.Subject, judged: cohort.Cohort) -> Iterator[finding.Finding]:
     """What the rows say whose outcome is complete."""
     spec = subject.model.spec
+    yield from outcomes.of_target(judged.labelled.target, subject.reference, spec.monitor)
     yield from evaluate.of_outcomes(judged.labelled, subject.reference, spec)
     yield from groups.of_fairness(judged.labelled, judged.by, spec)
     yield from groups.of_segments(judged.labelled, judged.by, subject.reference, spec)

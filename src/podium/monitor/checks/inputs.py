@@ -12,7 +12,7 @@ from podium.measures.comparison import categorical as words
 from podium.measures.comparison import numeric as numbers
 from podium.measures.drift import discoveries, dispersion, kolmogorov_smirnov, psi, total_variation, weighted
 from podium.measures.drift import reference as references
-from podium.measures.quality import missing_rate, new_categories, vanished
+from podium.measures.quality import constant, missing_rate, new_categories, vanished
 from podium.measures.sketch import histogram
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.store import Summary
@@ -86,6 +86,9 @@ def _numeric(look: _Look, known: reference.NumericReference, seen: histogram.Num
     nulls = (known.nulls, known.nulls + sum(known.counts)), (seen.nulls, seen.rows)
     null_spread = dispersion.scaled(known.null_dispersion, seen.rows, look.window_rows)
     yield from _missing(look.column, *nulls, look.limits, null_spread, look.enough)
+    if look.limits.constant:
+        several = not constant.constant(known.minimum, known.maximum)
+        yield _constant(look, several and constant.constant(seen.minimum, seen.maximum), cells, spread, said)
     if look.limits.out_of_range > 0:
         yield _outside(look, known, seen, spread)
 
@@ -99,6 +102,10 @@ def _categorical(look: _Look, known: reference.CategoryReference, seen: histogra
     nulls = (known.nulls, known.nulls + sum(cells[0])), (seen.nulls, seen.rows)
     null_spread = dispersion.scaled(known.null_dispersion, seen.rows, look.window_rows)
     yield from _missing(look.column, *nulls, look.limits, null_spread, look.enough)
+    if look.limits.constant:
+        several = sum(count > 0 for count in cells[0]) > 1
+        different = sum(count > 0 for count in seen.counts.values()) + len(seen.unseen) + seen.unnamed
+        yield _constant(look, several and constant.constant(None, None, different), cells, spread, said)
     if look.limits.vanished > 0:
         yield _vanished(look, known, seen, spread)
 
@@ -141,6 +148,25 @@ def _outside(look: _Look, known: reference.NumericReference, seen: histogram.Num
         over=value is not None and value > look.limits.out_of_range,
         p_value=numbers.chance_outside(known, seen, spread),
         enough=value is not None,
+    )
+
+
+def _constant(look: _Look, one: bool, cells: Cells, spread: float, said: str) -> Finding:  # noqa: FBT001
+    """Whether a column has one value only; a window of n rows counts as n / spread."""
+    rows = int(numpy.sum(cells[1]))
+    enough = look.enough and rows > 0
+    return Finding(
+        kind=CheckKind.QUALITY,
+        measure="constant",
+        column=look.column,
+        value=float(one) if enough else None,
+        reference=0.0,
+        limit=0.0,
+        rows=rows,
+        over=enough and one,
+        p_value=constant.chance(cells[0], rows / spread) if enough else 1.0,
+        enough=enough,
+        said=said if one else "",
     )
 
 

@@ -133,6 +133,7 @@ def reference_of(
         numeric=numeric,
         categorical=categorical,
         score=reference.detailed(found.scores[test]),
+        target=reference.detailed(table.target[test]),
         metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
         cost_per_row=found.costs.get("model"),
         metric_dispersion=found.metric_dispersion,
@@ -141,7 +142,7 @@ def reference_of(
         and importance.disperse(matters.contributions, files, table.features, table.windows),
         calibration=_calibration(table, found),
     )
-    return windows.disperse(made, table.features, found.scores, table.windows)
+    return windows.disperse(made, table.features, windows.Given(found.scores, table.target), table.windows)
 
 
 def _calibration(table: tables.Table, found: evaluate.Evaluated) -> Calibration | None:

@@ -1,6 +1,6 @@
 """How far quiet windows differ: the training rows cut into windows as the monitor will cut the traffic."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy
@@ -32,9 +32,14 @@ def number(moments: pyarrow.ChunkedArray, spec: project.Project) -> Numbers | No
     return found if found.max() + 1 >= _FEWEST else None
 
 
-def disperse(
-    before: Reference, features: columns.Columns, scores: numpy.typing.NDArray[numpy.float64], windows: Numbers | None
-) -> Reference:
+class Given(NamedTuple):
+    """Of all rows: the model's scores and the outcomes, shape [n]."""
+
+    scores: numpy.typing.NDArray[numpy.float64]
+    target: numpy.typing.NDArray[numpy.float64]
+
+
+def disperse(before: Reference, features: columns.Columns, given: Given, windows: Numbers | None) -> Reference:
     """The reference with the dispersion of every column's windows. All shape [n]; unchanged without windows."""
     if windows is None:
         return before
@@ -43,7 +48,8 @@ def disperse(
         window_rows=float(len(windows) / (windows.max() + 1)),
         numeric={name: _numeric(known, features[name], windows) for name, known in before.numeric.items()},
         categorical={name: _categorical(known, features[name], windows) for name, known in before.categorical.items()},
-        score=_numeric(before.score, scores, windows),
+        score=_numeric(before.score, given.scores, windows),
+        target=None if before.target is None else _numeric(before.target, given.target, windows),
     )
 
 
