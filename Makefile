@@ -7,7 +7,7 @@ RUN := .venv/bin/
 
 setup: .venv/.synced
 
-.venv/.synced: pyproject.toml uv.lock
+.venv/.synced: pyproject.toml uv.lock hatch_build.py $(shell find src -name '_*.c')
 	@command -v uv >/dev/null 2>&1 || [ -x .venv/bin/uv ] || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet uv; }
 	@UV=$$(command -v uv || echo .venv/bin/uv); $$UV sync --all-extras --frozen --inexact --python $(PYTHON)
 	@touch $@

@@ -62,32 +62,34 @@ class Reading:
     def _one(self, item: Item, lane: Lane) -> None:
         """Read a request that is like none before."""
         found = lane.read(item[3])
-        if not isinstance(found, tuple):
+        if found is None or isinstance(found, plan.Block):
             self._read(item, lane, found)
+            return
+        lane.reader.unlike(item[3], single=isinstance(found, tuple))
+        if isinstance(found, plan.Many):
+            self._read(item, lane, plan.block(found))
             return
         given = item[2].work.request_id
         lane.group.items.append(item)
         lane.group.rows.append((*found[:3], given) if given else found)
-        lane.reader.unlike(item[3])
 
     def _read_sheaves(self, group: Group) -> None:
-        """Read the single rows that wait for that; where one of them is doubtful, each by itself."""
+        """Read the single rows that wait for that; those that cannot be read together one by one."""
         good = []
         for sheaf in group.sheaves.values():
-            read = sheaf.read() if sheaf.items else None
-            if read is not None:
-                good.append((sheaf.items, read))
-                continue
-            for item in sheaf.items:
+            items, rows, others = sheaf.read()
+            if rows is not None:
+                good.append((items, rows))
+            for item in others:
                 try:
                     self._one(item, item[2].work.lane)
                 except Exception as error:  # noqa: BLE001 - one request's fault is not another's
                     self._desk.refuse(item, error)
-        for items, read in good:
+        for items, rows in good:
             group.items += items
-            group.blocks.append(read)
+            group.blocks.append(rows)
 
-    def _read(self, item: Item, lane: Lane, found: plan.Many | None) -> None:
+    def _read(self, item: Item, lane: Lane, found: plan.Block | None) -> None:
         """Put a request that is not one plain row into its group."""
         if len(item[3]) > reader.LARGE:
             self._aside(item, lane, lane.group)
@@ -141,10 +143,9 @@ class Reading:
             lane.reader.learn(rows.columns)
         return made
 
-    def _many(self, item: Item, lane: Lane, found: plan.Many) -> Entry | None:
+    def _many(self, item: Item, lane: Lane, found: plan.Block) -> Entry | None:
         """The rows as a compiled reader gave them; None when the strict one must have a look."""
-        filled = plan.fill(found)
-        if lane.reader.checks.doubtful(filled.numbers) is not None:
+        if lane.reader.checks.doubtful(found.grid.numbers) is not None:
             return None
         work: Work = item[2].work
         request_id = found.request_id or work.request_id or self._parts.new_id("req")
@@ -152,7 +153,7 @@ class Reading:
         def again(other: Signature) -> Grid:
             return work.codec.read(item[3], lane.asked).grid(other)
 
-        return Entry(request_id, list(found.keys or ()), filled, again, None, partial(self._desk.tell, item, lane))
+        return Entry(request_id, found.keys, found.grid, again, None, partial(self._desk.tell, item, lane))
 
     def _aside(self, item: Item, lane: Lane, group: Group) -> None:
         """Read and score a large body on a thread; its rows are logged like all others."""
@@ -163,7 +164,10 @@ class Reading:
 
         def read() -> Entry:
             found = lane.reader.read_any(item[3]) if item[2].work.fast else None
-            made = self._many(item, lane, found) if isinstance(found, plan.Many) else None
+            if isinstance(found, plan.Many):
+                lane.reader.unlike(item[3], single=False)
+                found = plan.block(found)
+            made = self._many(item, lane, found) if isinstance(found, plan.Block) else None
             return self.strict(item, lane) if made is None else made
 
         def then(reading: asyncio.Future[Entry]) -> None:

@@ -16,6 +16,7 @@ from podium.scoring.tick import Tick
 from podium.scoring.work import Exchange, Said, Work
 
 _LOG = logging.getLogger("podium.scorer")
+_KEPT = 1024
 
 
 class _Fixed:
@@ -49,6 +50,8 @@ class Service:
             }
         )
         self._loop = loop
+        self._works: dict[tuple[Any, ...], Work] = {}
+        """By what heads say of anything but how long the body is: most differ in that only. Emptied when full."""
 
     def take(self, exchange: Exchange, number: int, head: Any, body: bytes) -> None:
         """Answer a request now or later, once. `head`: has method, path and headers, and keeps `work` for us."""
@@ -89,7 +92,16 @@ class Service:
         chosen = codecs.choose(route.family, head.headers)
         if chosen is None:
             return _Fixed(answers.wrong_media(codecs.taken(route.family)), None, place)
-        return Work(route.family, place, chosen, head.headers)
+        return self._work(head, Work(route.family, place, chosen, head.headers))
+
+    def _work(self, head: Any, made: Work) -> Work:
+        """The same for all heads that ask for the same, so that what is found for one serves the others."""
+        if "authorization" in head.headers or self.parts.watch.follows(head.headers):
+            return made
+        says = head.path, *((name, value) for name, value in head.headers.items() if name != "content-length")
+        if len(self._works) >= _KEPT and says not in self._works:
+            self._works.clear()
+        return self._works.setdefault(says, made)
 
     def _act(self, fixed: _Fixed, exchange: Exchange, number: int, head: Any, body: bytes) -> None:
         started = time.perf_counter()

@@ -11,8 +11,7 @@ from podium.core.trace import Trace
 from podium.scoring import codec, codecs, engine, request, routes
 from podium.scoring.call import Answer
 from podium.scoring.protocols.plan import One, Singles
-from podium.scoring.protocols.reader import Reader
-from podium.scoring.protocols.skeleton import Sheaf
+from podium.scoring.protocols.reader import Reader, Sheaf
 from podium.scoring.template import Template
 
 Told: TypeAlias = Callable[[request.Scored | Exception], None]

@@ -60,6 +60,15 @@ class Singles(NamedTuple):
     """Of the requests; empty where none was sent."""
 
 
+class Block(NamedTuple):
+    """The rows of one request."""
+
+    grid: Grid
+    keys: list[str]
+    request_id: str
+    """Empty where none was sent."""
+
+
 Pick: TypeAlias = Callable[[Any], tuple[Any, ...]]
 
 
@@ -194,13 +203,13 @@ def without(rows: Singles, gone: npt.NDArray[np.bool_]) -> Singles:
     return Singles(grid.take(rows.grid, stay), [rows.keys[at] for at in places], [rows.ids[at] for at in places])
 
 
-def fill(found: Many) -> Grid:
-    """The grid of many rows. Nulls become NaN and `NULL_TEXT`."""
+def block(found: Many) -> Block:
+    """The rows that a decoder gave, whose keys `Plan.many` has passed. Nulls become NaN and `NULL_TEXT`."""
     numbers = _matrix(found, np.array(found.numbers, dtype=np.float64))
     texts = _matrix(found, np.array(found.texts, dtype=object))
     if found.nulls:
         texts[texts == None] = NULL_TEXT  # noqa: E711 - for each element
-    return Grid(numbers, texts)
+    return Block(Grid(numbers, texts), list(found.keys or ()), found.request_id)
 
 
 def _matrix(found: Many, values: npt.NDArray[Any]) -> npt.NDArray[Any]:

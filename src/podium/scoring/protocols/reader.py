@@ -1,34 +1,43 @@
 """Compiled decoders of one signature, which learn the shapes that clients send."""
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from podium.core.signature import Signature
-from podium.scoring.protocols import compiled, skeleton
+from podium.scoring.protocols import compiled, finder, sheaf, skeleton
 from podium.scoring.protocols.compiled import Decode
-from podium.scoring.protocols.plan import Checks, Many, One, Plan
+from podium.scoring.protocols.plan import Block, Checks, Many, One, Plan
 
+Sheaf: TypeAlias = finder.Sheaf | sheaf.Sheaf
+"""Takes single rows, and reads them together."""
 OIP, MLFLOW = "oip", "mlflow"
 LARGE = 128 * 1024
 """Bodies beyond that many bytes are read on a thread."""
 _MOST = 8
 _SKELETONS = 4
 _SELDOM = 16
-"""A skeleton is made of the first single row that has none, of the 16th, the 256th and so on: it takes a while."""
+"""A skeleton is made of the first body that has none, of the 16th, the 256th and so on: it takes a while."""
 _FORMS = ("dataframe_records", "instances")
 
 
 class Reader:
-    """Tries its decoders, the one that was right last first. A shape that the strict reader met is compiled too."""
+    """Tries its decoders, the one that was right last first. A shape that the strict reader met is compiled too.
 
-    def __init__(self, signature: Signature, family: str) -> None:
+    `found`: by the compiled finder, what is like something before.
+    """
+
+    def __init__(self, signature: Signature, family: str, *, found: bool = finder.COMPILED) -> None:
         self.checks = Checks(signature)
         self._plan = Plan(signature)
         self._family = family
+        self._found = found
         self._known: set[tuple[str, ...]] = set()
         self._decoders: list[Decode] = []
-        self._skeletons: tuple[skeleton.Skeleton, ...] = ()
-        """The newest first."""
-        self.closed = skeleton.Sheaf(self._plan, ())
+        self._patterns: tuple[sheaf.Pattern, ...] = ()
+        """The newest first, as are the programs."""
+        self._programs: tuple[bytes, ...] = ()
+        self._finder: finder.Finder | None = None
+        self.closed = sheaf.Sheaf(self._plan, ())
         """It takes no row."""
         self._unlike = 0
         self._next = 1
@@ -37,12 +46,16 @@ class Reader:
             self._decoders = [each for each in made if each is not None]
         self.learn([field.name for field in signature.features])
 
-    def read(self, body: bytes) -> One | Many | None:
+    def read(self, body: bytes) -> One | Many | Block | None:
         """The rows, or None for the strict reader, or when the body is too large to be read at once."""
         return None if len(body) > LARGE else self.read_any(body)
 
-    def read_any(self, body: bytes) -> One | Many | None:
+    def read_any(self, body: bytes) -> One | Many | Block | None:
         """The rows, or None for the strict reader."""
+        block = None if self._finder is None else self._finder.many(body)
+        return self._decode(body) if block is None else block
+
+    def _decode(self, body: bytes) -> One | Many | None:
         decoders = self._decoders
         if not decoders:
             return None
@@ -56,19 +69,30 @@ class Reader:
                 return found
         return None
 
-    def sheaf(self) -> skeleton.Sheaf:
+    def sheaf(self) -> Sheaf:
         """For the single rows of a turn, which are read together where a skeleton fits."""
-        return skeleton.Sheaf(self._plan, self._skeletons)
+        if self._finder is not None:
+            return finder.Sheaf(self._finder, LARGE)
+        return sheaf.Sheaf(self._plan, self._patterns)
 
-    def unlike(self, body: bytes) -> None:
-        """A decoder took that single row, but no skeleton fits it; one may be made of it."""
+    def unlike(self, body: bytes, *, single: bool) -> None:
+        """A decoder took that body, but no skeleton fits it; one may be made of it."""
+        if self._family != OIP or not (single or self._found):
+            return
         self._unlike += 1
-        if self._unlike < self._next or self._family != OIP:
+        if self._unlike < self._next:
             return
         self._next *= _SELDOM
         made = skeleton.of(self._plan, body)
-        if made is not None:
-            self._skeletons = (made, *self._skeletons[: _SKELETONS - 1])
+        if made is None:
+            return
+        program = finder.program(made) if self._found else None
+        pattern = None if self._found else sheaf.pattern(made)
+        if program is not None:
+            self._programs = (program, *self._programs[: _SKELETONS - 1])
+            self._finder = finder.Finder(self._plan, self._programs)
+        elif pattern is not None:
+            self._patterns = (pattern, *self._patterns[: _SKELETONS - 1])
 
     def learn(self, columns: Iterable[str]) -> None:
         """Compile a decoder for columns in that order, unless there are enough."""

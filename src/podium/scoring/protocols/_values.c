@@ -1,0 +1,581 @@
+/* The values in bodies that differ from one seen before in nothing else: see skeleton.py, which writes the programs that
+ * are run here and says what such a body means.
+ *
+ * Whatever is not certain is left to the readers in Python: a body that does not fit, a number that is not JSON or not
+ * finite, a text that is not UTF-8, a key or an id that is not plain. So each answer here is either the one that they
+ * would give, or none.
+ *
+ * A program is a row of steps: kind (1 byte), column (4 bytes, native order), size of the literal that stands before the
+ * value (4 bytes), the literal. The last step is an END, whose literal ends the body.
+ */
+
+#define PY_SSIZE_T_CLEAN
+#ifndef Py_LIMITED_API
+#define Py_LIMITED_API 0x030B0000
+#endif
+#include <Python.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if FLT_EVAL_METHOD != 0
+#error "float64 must be computed as float64"
+#endif
+#if !defined(__SIZEOF_INT128__)
+#error "128-bit products are needed"
+#endif
+
+enum { NUMBER = 'n', BOOLEAN = 'b', TEXT = 't', KEY = 'k', ID = 'i', ROWS = 'r', END = 'e' }; /* capital: or null */
+enum { NULLABLE = 0x20, HEADER = 9, LONGEST_NUMBER = 1024, MOST_DIGITS = 19 };
+enum { LOWEST_POWER = -342, HIGHEST_POWER = 308, POWERS = HIGHEST_POWER - LOWEST_POWER + 1 };
+
+/* What knows the values of one signature. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *programs;       /* tuple of bytes, to be tried in that order */
+    PyObject *table;          /* bytes: the powers */
+    const uint64_t *powers;   /* [POWERS][2]: upper and lower half of 5^q, normalised */
+    Py_ssize_t width, depth;  /* columns of numbers and of texts */
+    Py_ssize_t most_rows;     /* in a body that may have many */
+    Py_ssize_t longest_key, longest_id;
+    PyObject *null_text, *no_text;
+} Finder;
+
+typedef struct {
+    Py_ssize_t first, rows; /* where a body's rows begin, and how many it has; 0: not known yet */
+    PyObject *matrix;       /* bytearray, which holds: */
+    double *numbers;        /* [rows][width] */
+    PyObject *texts;        /* list [rows * depth] */
+    PyObject *keys;         /* list [rows]; NULL: none were sent */
+    PyObject *id;           /* NULL: none was sent */
+} Found;
+
+typedef struct {
+    const char *at, *end;
+} Cursor;
+
+/* ---- numbers ---- */
+
+static const double EXACT[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                               1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+/* w * 10^q rounded to the nearest float64, ties to even, w > 0. 0: not certain here.
+ * D. Lemire, Number parsing at a gigabyte per second, Software: Practice and Experience 51(8), 2021, section 5. */
+static int nearest(uint64_t w, long q, const uint64_t *powers, double *made)
+{
+    if (q < LOWEST_POWER || q > HIGHEST_POWER)
+        return 0;
+    const uint64_t *power = powers + 2 * (q - LOWEST_POWER);
+    int shift = __builtin_clzll(w);
+    w <<= shift;
+    unsigned __int128 product = (unsigned __int128)w * power[0];
+    uint64_t high = (uint64_t)(product >> 64), low = (uint64_t)product;
+    if ((high & 0x1FF) == 0x1FF) {
+        uint64_t more = (uint64_t)(((unsigned __int128)w * power[1]) >> 64);
+        low += more;
+        if (low < more)
+            high++;
+    }
+    if (low == UINT64_MAX && (q < -27 || q > 55))
+        return 0;
+    int upper = (int)(high >> 63);
+    uint64_t mantissa = high >> (upper + 9);
+    long exponent = (((152170L + 65536L) * q) >> 16) + 63 + upper - shift + 1023;
+    if (exponent <= 0 || exponent >= 0x7FE)
+        return 0; /* subnormal, or nearly too large */
+    if (low <= 1 && q >= -4 && q <= 23 && (mantissa & 3) == 1 && (mantissa << (upper + 9)) == high)
+        mantissa &= ~(uint64_t)1;
+    mantissa += mantissa & 1;
+    mantissa >>= 1;
+    if (mantissa >= (uint64_t)1 << 53) {
+        mantissa = (uint64_t)1 << 52;
+        exponent++;
+    }
+    uint64_t bits = (mantissa & ~((uint64_t)1 << 52)) | (uint64_t)exponent << 52;
+    memcpy(made, &bits, sizeof bits);
+    return 1;
+}
+
+/* By Python's own parser. 0: not finite, or longer than anybody writes it. */
+static int slowly(const char *begin, const char *end, double *made)
+{
+    char copy[LONGEST_NUMBER];
+    size_t size = (size_t)(end - begin);
+    if (size >= sizeof copy)
+        return 0;
+    memcpy(copy, begin, size);
+    copy[size] = 0;
+    *made = PyOS_string_to_double(copy, NULL, NULL);
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        return 0;
+    }
+    return isfinite(*made);
+}
+
+static inline int is_digit(const Cursor *body)
+{
+    return body->at < body->end && *body->at >= '0' && *body->at <= '9';
+}
+
+/* A number as RFC 8259 section 6 has it. */
+static int read_number(Cursor *body, const uint64_t *powers, double *made)
+{
+    const char *begin = body->at;
+    uint64_t w = 0;
+    long q = 0;
+    int digits = 0, cut = 0, whole = 1;
+    int negative = body->at < body->end && *body->at == '-';
+    body->at += negative;
+    if (!is_digit(body))
+        return 0;
+    if (*body->at == '0') {
+        body->at++;
+        if (is_digit(body))
+            return 0;
+    }
+    for (; is_digit(body); body->at++) {
+        if (digits < MOST_DIGITS) {
+            w = 10 * w + (uint64_t)(*body->at - '0');
+            digits++;
+        } else {
+            q++;
+            cut = 1;
+        }
+    }
+    if (body->at < body->end && *body->at == '.') {
+        whole = 0;
+        body->at++;
+        if (!is_digit(body))
+            return 0;
+        for (; is_digit(body); body->at++) {
+            if (digits < MOST_DIGITS) {
+                w = 10 * w + (uint64_t)(*body->at - '0');
+                digits += w > 0;
+                q--;
+            } else {
+                cut = 1;
+            }
+        }
+    }
+    if (body->at < body->end && (*body->at == 'e' || *body->at == 'E')) {
+        whole = 0;
+        body->at++;
+        int below = body->at < body->end && *body->at == '-';
+        if (body->at < body->end && (*body->at == '-' || *body->at == '+'))
+            body->at++;
+        if (!is_digit(body))
+            return 0;
+        long power = 0;
+        for (; is_digit(body); body->at++)
+            if (power < 100000)
+                power = 10 * power + (*body->at - '0');
+        q += below ? -power : power;
+    }
+    double found, other;
+    if (w == 0) {
+        found = 0.0;
+        negative &= !whole; /* -0 is a whole number, and there is but one zero among these */
+    } else if (!cut && w <= (uint64_t)1 << 53 && q >= -22 && q <= 22) {
+        found = q < 0 ? (double)w / EXACT[-q] : (double)w * EXACT[q];
+    } else if (!nearest(w, q, powers, &found) || (cut && (!nearest(w + 1, q, powers, &other) || other != found))) {
+        return slowly(begin, body->at, made);
+    }
+    *made = negative ? -found : found;
+    return 1;
+}
+
+/* ---- other values ---- */
+
+static int is_next(Cursor *body, const char *word, Py_ssize_t size)
+{
+    if (body->end - body->at < size || memcmp(body->at, word, (size_t)size) != 0)
+        return 0;
+    body->at += size;
+    return 1;
+}
+
+static inline int is_null(Cursor *body)
+{
+    return body->at < body->end && *body->at == 'n' && is_next(body, "null", 4);
+}
+
+/* What stands between two quotes, if nothing in it is escaped. */
+static int read_text(Cursor *body, const char **begin, Py_ssize_t *size)
+{
+    const char *at = body->at, *end = body->end;
+    if (at == end || *at != '"')
+        return 0;
+    *begin = ++at;
+    while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
+        at++;
+    if (at == end || *at != '"')
+        return 0;
+    *size = at - *begin;
+    body->at = at + 1;
+    return 1;
+}
+
+/* A new reference; NULL without an error set: not a text that is certain. */
+static PyObject *decoded(const char *begin, Py_ssize_t size)
+{
+    PyObject *made = PyUnicode_DecodeUTF8(begin, size, NULL);
+    if (made == NULL)
+        PyErr_Clear();
+    return made;
+}
+
+static PyObject *text(Cursor *body, int nullable, const Finder *self)
+{
+    const char *begin;
+    Py_ssize_t size;
+    if (nullable && is_null(body))
+        return Py_NewRef(self->null_text);
+    return read_text(body, &begin, &size) ? decoded(begin, size) : NULL;
+}
+
+/* A key as text: a text, a whole number of up to 18 digits, or null. */
+static PyObject *key(Cursor *body, const Finder *self)
+{
+    const char *begin = body->at;
+    Py_ssize_t size;
+    if (is_null(body))
+        return PyUnicode_FromStringAndSize("", 0);
+    if (read_text(body, &begin, &size))
+        return size <= self->longest_key ? decoded(begin, size) : NULL;
+    body->at += body->at < body->end && *body->at == '-';
+    const char *digits = body->at;
+    while (is_digit(body))
+        body->at++;
+    size = body->at - digits;
+    if (size == 0 || size > 18 || (*digits == '0' && (size > 1 || digits > begin)))
+        return NULL;
+    return decoded(begin, body->at - begin);
+}
+
+/* A request's id, of characters that anybody can print. */
+static PyObject *id(Cursor *body, const Finder *self)
+{
+    const char *begin;
+    Py_ssize_t size;
+    if (!read_text(body, &begin, &size) || size == 0 || size > self->longest_id)
+        return NULL;
+    for (Py_ssize_t at = 0; at < size; at++)
+        if (begin[at] < 0x20 || begin[at] > 0x7E)
+            return NULL;
+    return decoded(begin, size);
+}
+
+static int read_rows(Cursor *body, Py_ssize_t *made)
+{
+    Py_ssize_t rows = 0;
+    const char *begin = body->at;
+    for (; is_digit(body) && body->at - begin < 9; body->at++)
+        rows = 10 * rows + (*body->at - '0');
+    *made = rows;
+    return body->at > begin && *begin != '0';
+}
+
+static int read_boolean(Cursor *body, double *made)
+{
+    *made = 1.0;
+    if (is_next(body, "true", 4))
+        return 1;
+    *made = 0.0;
+    return is_next(body, "false", 5);
+}
+
+static void skip_space(Cursor *body)
+{
+    while (body->at < body->end && (*body->at == ' ' || *body->at == '\n' || *body->at == '\t' || *body->at == '\r'))
+        body->at++;
+}
+
+/* ---- bodies ---- */
+
+/* One value into its place. */
+static int take_value(Cursor *body, char kind, uint32_t column, Py_ssize_t row, Found *found, const Finder *self)
+{
+    char bare = kind | NULLABLE;
+    if (bare != KEY && column >= (uint32_t)(bare == TEXT ? self->depth : self->width))
+        return 0;
+    if (bare == TEXT) {
+        PyObject *made = text(body, bare != kind, self);
+        return made != NULL && PyList_SetItem(found->texts, row * self->depth + column, made) == 0;
+    }
+    if (bare == KEY) {
+        PyObject *made = key(body, self);
+        return made != NULL && PyList_SetItem(found->keys, row, made) == 0;
+    }
+    double *place = found->numbers + row * self->width + column;
+    if (bare != kind && is_null(body)) {
+        *place = NAN;
+        return 1;
+    }
+    return bare == NUMBER ? read_number(body, self->powers, place) : read_boolean(body, place);
+}
+
+/* As many values as there are rows, with commas between them. */
+static int take_values(Cursor *body, char kind, uint32_t column, Found *found, const Finder *self)
+{
+    for (Py_ssize_t row = found->first; row < found->first + found->rows; row++) {
+        if (row > found->first) {
+            skip_space(body);
+            if (!is_next(body, ",", 1))
+                return 0;
+            skip_space(body);
+        }
+        if (!take_value(body, kind, column, row, found, self))
+            return 0;
+    }
+    return 1;
+}
+
+/* A list of `size` times the same; NULL with an error set. */
+static PyObject *repeated(PyObject *each, Py_ssize_t size)
+{
+    PyObject *made = PyList_New(size);
+    for (Py_ssize_t at = 0; made != NULL && at < size; at++)
+        PyList_SetItem(made, at, Py_NewRef(each));
+    return made;
+}
+
+static void clear(Found *found)
+{
+    Py_CLEAR(found->matrix);
+    Py_CLEAR(found->texts);
+    Py_CLEAR(found->keys);
+    Py_CLEAR(found->id);
+}
+
+/* Room for so many rows. 0 with an error set. */
+static int prepare(Found *found, Py_ssize_t rows, const Finder *self)
+{
+    clear(found);
+    found->matrix = PyByteArray_FromStringAndSize(NULL, rows * self->width * (Py_ssize_t)sizeof(double));
+    found->texts = repeated(self->null_text, rows * self->depth);
+    found->keys = repeated(self->no_text, rows);
+    if (found->matrix == NULL || found->texts == NULL || found->keys == NULL)
+        return 0;
+    found->numbers = (double *)(void *)PyByteArray_AsString(found->matrix);
+    memset(found->numbers, 0xFF, (size_t)(rows * self->width) * sizeof(double)); /* NaN */
+    return 1;
+}
+
+/* Take in how many rows a body has. Each value is a byte at least, so a short body cannot claim much room. */
+static int take_rows(Cursor *body, Found *found, const Finder *self, int single)
+{
+    Py_ssize_t rows;
+    if (!read_rows(body, &rows))
+        return 0;
+    if (found->rows > 0)
+        return rows == found->rows;
+    found->rows = rows;
+    if (single)
+        return rows == 1;
+    int fits = rows <= self->most_rows && rows <= (body->end - body->at) / (self->width + self->depth);
+    return fits && prepare(found, rows, self);
+}
+
+/* Run a program over a body. 0: it does not fit, or an error is set. */
+static int run(PyObject *program, Cursor body, Found *found, const Finder *self, int single)
+{
+    const char *step = PyBytes_AsString(program), *last = step + PyBytes_Size(program);
+    found->rows = 0;
+    Py_CLEAR(found->id);
+    while (last - step >= HEADER) {
+        uint32_t column, size;
+        char kind = step[0];
+        memcpy(&column, step + 1, sizeof column);
+        memcpy(&size, step + 5, sizeof size);
+        step += HEADER;
+        if ((Py_ssize_t)size > last - step || !is_next(&body, step, (Py_ssize_t)size))
+            return 0;
+        step += size;
+        if (kind == END)
+            return body.at == body.end && found->rows > 0;
+        if (kind == ROWS) {
+            if (!take_rows(&body, found, self, single))
+                return 0;
+        } else if (kind == ID) {
+            Py_XDECREF(found->id);
+            found->id = id(&body, self);
+            if (found->id == NULL)
+                return 0;
+        } else if (found->rows == 0 || !take_values(&body, kind, column, found, self)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* The first program that fits; afterwards it is known whether keys are among its values. 0: none, or an error is set. */
+static int run_any(const Finder *self, PyObject *given, Found *found, int single)
+{
+    char *start;
+    Py_ssize_t length, count = PyTuple_Size(self->programs);
+    if (PyBytes_AsStringAndSize(given, &start, &length) < 0)
+        return 0;
+    for (Py_ssize_t at = 0; at < count; at++) {
+        Cursor body = {start, start + length};
+        if (run(PyTuple_GetItem(self->programs, at), body, found, self, single))
+            return 1;
+        if (PyErr_Occurred())
+            return 0;
+    }
+    return 0;
+}
+
+/* ---- what Python sees ---- */
+
+/* Leave only the first rows. 0 with an error set. */
+static int cut(Found *found, PyObject *ids, Py_ssize_t rows, Py_ssize_t room, const Finder *self)
+{
+    if (rows == room)
+        return 1;
+    return PyByteArray_Resize(found->matrix, rows * self->width * (Py_ssize_t)sizeof(double)) == 0 &&
+           PyList_SetSlice(found->texts, rows * self->depth, room * self->depth, NULL) == 0 &&
+           PyList_SetSlice(found->keys, rows, room, NULL) == 0 && PyList_SetSlice(ids, rows, room, NULL) == 0;
+}
+
+/* The rows of bodies that fit; the places of others join `misfits`. 0 with an error set. */
+static int take_bodies(const Finder *self, PyObject *bodies, Found *found, PyObject *ids, PyObject *misfits)
+{
+    Py_ssize_t count = PyList_Size(bodies);
+    for (Py_ssize_t at = 0; at < count; at++) {
+        if (run_any(self, PyList_GetItem(bodies, at), found, 1)) {
+            if (found->id != NULL && PyList_SetItem(ids, found->first, Py_NewRef(found->id)) < 0)
+                return 0;
+            found->first++;
+            continue;
+        }
+        if (PyErr_Occurred())
+            return 0;
+        PyList_SetItem(found->keys, found->first, Py_NewRef(self->no_text)); /* one may have been read */
+        PyObject *place = PyLong_FromSsize_t(at);
+        if (place == NULL || PyList_Append(misfits, place) < 0) {
+            Py_XDECREF(place);
+            return 0;
+        }
+        Py_DECREF(place);
+    }
+    return cut(found, ids, found->first, count, self);
+}
+
+static PyObject *finder_single(Finder *self, PyObject *bodies)
+{
+    Found found = {0};
+    PyObject *made = NULL;
+    if (!PyList_Check(bodies)) {
+        PyErr_SetString(PyExc_TypeError, "a list of bodies is wanted");
+        return NULL;
+    }
+    PyObject *ids = repeated(self->no_text, PyList_Size(bodies)), *misfits = PyList_New(0);
+    if (ids != NULL && misfits != NULL && prepare(&found, PyList_Size(bodies), self) &&
+        take_bodies(self, bodies, &found, ids, misfits))
+        made = PyTuple_Pack(5, found.matrix, found.texts, found.keys, ids, misfits);
+    clear(&found);
+    Py_XDECREF(ids);
+    Py_XDECREF(misfits);
+    return made;
+}
+
+static PyObject *finder_many(Finder *self, PyObject *body)
+{
+    Found found = {0};
+    PyObject *made = NULL;
+    if (run_any(self, body, &found, 0))
+        made = Py_BuildValue("nOOOO", found.rows, found.matrix, found.texts, found.keys,
+                             found.id == NULL ? self->no_text : found.id);
+    else if (!PyErr_Occurred())
+        made = Py_NewRef(Py_None);
+    clear(&found);
+    return made;
+}
+
+static int finder_init(Finder *self, PyObject *arguments, PyObject *named)
+{
+    if (self->programs != NULL) {
+        PyErr_SetString(PyExc_TypeError, "it is made already");
+        return -1;
+    }
+    static char *names[] = {"programs", "powers", "width", "depth", "most_rows", "longest_key", "longest_id", "null_text", NULL};
+    if (!PyArg_ParseTupleAndKeywords(arguments, named, "O!SnnnnnU", names, &PyTuple_Type, &self->programs, &self->table,
+                                     &self->width, &self->depth, &self->most_rows, &self->longest_key,
+                                     &self->longest_id, &self->null_text)) {
+        self->programs = self->table = self->null_text = NULL; /* borrowed so far */
+        return -1;
+    }
+    Py_INCREF(self->programs);
+    Py_INCREF(self->table);
+    Py_INCREF(self->null_text);
+    self->no_text = PyUnicode_FromStringAndSize("", 0);
+    if (self->no_text == NULL)
+        return -1;
+    int good = PyBytes_Size(self->table) == POWERS * 2 * (Py_ssize_t)sizeof(uint64_t) && self->width >= 0 &&
+               self->depth >= 0 && self->width + self->depth > 0;
+    for (Py_ssize_t at = 0; good && at < PyTuple_Size(self->programs); at++)
+        good = PyBytes_Check(PyTuple_GetItem(self->programs, at));
+    if (!good) {
+        PyErr_SetString(PyExc_ValueError, "the programs are not bytes, or the powers or the columns are not as they must be");
+        return -1;
+    }
+    self->powers = (const uint64_t *)(const void *)PyBytes_AsString(self->table);
+    return 0;
+}
+
+static void finder_dealloc(Finder *self)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+    Py_XDECREF(self->programs);
+    Py_XDECREF(self->table);
+    Py_XDECREF(self->null_text);
+    Py_XDECREF(self->no_text);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef METHODS[] = {
+    {"single", (PyCFunction)finder_single, METH_O, "Numbers, texts, keys and ids of single rows, and which bodies do not fit."},
+    {"many", (PyCFunction)finder_many, METH_O, "How many rows a body has; their numbers, texts and keys; its id. Or None."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot SLOTS[] = {
+    {Py_tp_doc, "Finds the values in bodies that differ in nothing else."},
+    {Py_tp_init, finder_init},
+    {Py_tp_dealloc, finder_dealloc},
+    {Py_tp_methods, METHODS},
+    {0, NULL},
+};
+
+static PyType_Spec FINDER = {
+    .name = "podium.scoring.protocols._values.Finder",
+    .basicsize = sizeof(Finder),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = SLOTS,
+};
+
+static int start(PyObject *module)
+{
+    PyObject *type = PyType_FromSpec(&FINDER);
+    int failed = type == NULL || PyModule_AddObjectRef(module, "Finder", type) < 0;
+    Py_XDECREF(type);
+    return failed ? -1 : 0;
+}
+
+static PyModuleDef_Slot PARTS[] = {{Py_mod_exec, start}, {0, NULL}};
+
+static PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "podium.scoring.protocols._values",
+    .m_doc = "The values in bodies that differ from one seen before in nothing else.",
+    .m_slots = PARTS,
+};
+
+PyMODINIT_FUNC PyInit__values(void)
+{
+    return PyModuleDef_Init(&MODULE);
+}

@@ -1,0 +1,109 @@
+"""The compiled finder: it reads the values of a turn's single rows, or of one body with many, straight into a grid.
+
+It is there where a C compiler was at hand when Podium was installed; `sheaf` and the decoders of `compiled` take its
+place elsewhere, and take whatever it is not certain of.
+"""
+
+import importlib
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from podium.bundle.columns import NULL_TEXT
+from podium.bundle.grid import Grid
+from podium.scoring import request
+from podium.scoring.protocols import powers
+from podium.scoring.protocols.plan import Block, Plan, Singles
+from podium.scoring.protocols.skeleton import Hole, Kind, Skeleton
+
+_values: Any
+try:
+    _values = importlib.import_module("podium.scoring.protocols._values")
+except ImportError:
+    _values = None
+COMPILED = _values is not None
+"""Whether it is there."""
+_POWERS = powers.table() if COMPILED else b""
+_STEP = struct.Struct("=cII")
+_VALUES = (Kind.NUMBER, Kind.BOOLEAN, Kind.TEXT, Kind.KEY)
+
+
+def program(skeleton: Skeleton) -> bytes | None:
+    """The finder's steps; None where values come before it is said how many there are."""
+    kinds = [hole.kind for hole in skeleton.holes]
+    if Kind.ROWS not in kinds or any(kind in _VALUES for kind in kinds[: kinds.index(Kind.ROWS)]):
+        return None
+    return b"".join([*map(_step, skeleton.holes), _STEP.pack(b"e", 0, len(skeleton.end)), skeleton.end])
+
+
+def _step(hole: Hole) -> bytes:
+    kind = hole.kind.upper() if hole.nullable else hole.kind
+    return _STEP.pack(kind.encode(), hole.column, len(hole.before)) + hole.before
+
+
+class Finder:
+    """Reads what fits one of its programs."""
+
+    def __init__(self, plan: Plan, programs: Sequence[bytes]) -> None:
+        self._width, self._depth = len(plan.order.numbers), len(plan.order.texts)
+        self._find = _values.Finder(
+            programs=tuple(programs),
+            powers=_POWERS,
+            width=self._width,
+            depth=self._depth,
+            most_rows=plan.most,
+            longest_key=request.LONGEST_KEY,
+            longest_id=request.LONGEST_ID,
+            null_text=NULL_TEXT,
+        )
+
+    def single(self, bodies: list[bytes]) -> tuple[Singles, list[int]]:
+        """The rows of bodies with one row each, and which bodies do not fit, or are in doubt."""
+        numbers, texts, keys, ids, misfits = self._find.single(bodies)
+        return Singles(self._grid(len(keys), numbers, texts), keys, ids), misfits
+
+    def many(self, body: bytes) -> Block | None:
+        """The rows of a body; None when it does not fit, or is in doubt."""
+        found = self._find.many(body)
+        if found is None:
+            return None
+        rows, numbers, texts, keys, request_id = found
+        return Block(self._grid(rows, numbers, texts), keys, request_id)
+
+    def _grid(self, rows: int, numbers: bytearray, texts: list[str]) -> Grid:
+        return Grid(
+            np.frombuffer(numbers, dtype=np.float64).reshape(rows, self._width),
+            np.array(texts, dtype=object).reshape(rows, self._depth),
+        )
+
+
+class Sheaf:
+    """The bodies of a turn's single rows, until they are read together."""
+
+    def __init__(self, finder: Finder, most: int) -> None:
+        self._finder = finder
+        self._most = most
+        self._items: list[Any] = []
+        self._bodies: list[bytes] = []
+
+    def add(self, item: Any, body: bytes) -> bool:
+        """Whether the body may be that of a single row. `item`: whose row it is."""
+        if len(body) > self._most:
+            return False
+        self._items.append(item)
+        self._bodies.append(body)
+        return True
+
+    def read(self) -> tuple[list[Any], Singles | None, list[Any]]:
+        """The items whose rows are read, those rows, and the items that must be read one by one."""
+        items = self._items
+        if not items:
+            return [], None, []
+        rows, misfits = self._finder.single(self._bodies)
+        if not misfits:
+            return items, rows, []
+        others = set(misfits)
+        good = [item for at, item in enumerate(items) if at not in others]
+        return good, rows if good else None, [items[at] for at in misfits]
