@@ -104,7 +104,8 @@ def test_it_holds_for_whole_windows_also_where_most_rows_are_null() -> None:
     half = np.where(np.arange(week.size) % 2 == 0, values, np.nan)
     known = references.numeric(values)
     full, some = (
-        windows.disperse(references_of(known), {"wind": each}, windows.Given(values, values), week).numeric["wind"] for each in (values, half)
+        windows.disperse(references_of(known), {"wind": each}, windows.Given(values, values), week).numeric["wind"]
+        for each in (values, half)
     )
     assert some.dispersion == pytest.approx(full.dispersion, rel=0.2)
 

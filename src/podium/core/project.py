@@ -280,8 +280,8 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     duplicates: float = 0.0
     """Largest tolerated share of rows whose key came in the window before. Off by default."""
     max_age: str = "0d"
-    """Longest tolerated time from the newest row to the end of a window, at most a window, such as `6h`: tells a feed that
-    stopped. 0d: not looked at."""
+    """Longest tolerated time from the newest row to the end of a window, at most a window, such as `6h`: tells of a
+    feed that stopped. 0d: not looked at."""
     contribution_moved: float = 0.0
     """Largest tolerated change of a feature's share in what all features add to the scores, of models whose
     contributions are exact (trees and linear ones). Off by default."""
