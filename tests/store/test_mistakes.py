@@ -169,3 +169,13 @@ def test_the_terminal_says_features_in_words() -> None:
         features={"kind": "gone", "amount": 12.34567, "new": True, "age": None},
     )
     assert command._said(one) == "kind gone, amount 12.35, new true, age missing"
+
+
+def test_without_outcomes_nothing_is_said(store: Store) -> None:
+    document = production.start(store)
+    day = production.traffic(store, document, 200, day=0)
+    production.send(store, day.table, "day-0")
+    compaction.compact(store, "flights", "delay")
+    closing.close(store, production.SYSTEM, production.place_of(store), production.model_of(store), END_US)
+    found = actions.of_window(store, production.SYSTEM, "delay")
+    assert (found.rows, found.waiting, found.loss, found.worst, found.segments) == (0, 200, None, (), ())

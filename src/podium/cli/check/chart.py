@@ -14,11 +14,12 @@ BEFORE, NOW = "#8a97a0", "#b0413e"
 _WIDTH, _HEIGHT = 380, 130
 _SCALE = {"domain": ["reference", "now"], "range": [BEFORE, NOW]}
 _THEME = {
-    "font": "system-ui, sans-serif",
+    "font": "Arial, Helvetica, sans-serif",
     "axis": {"labelFontSize": 11, "titleFontSize": 11, "gridColor": "#ececec", "domainColor": "#999"},
     "legend": {"labelFontSize": 11, "title": None, "orient": "top"},
     "view": {"stroke": None},
 }
+_AXIS = {"format": "~s", "tickCount": 6, "labelOverlap": True}
 _CELLS, _CATEGORIES = 30, 10
 _COLOUR = {"field": "side", "type": "nominal", "scale": _SCALE}
 
@@ -62,8 +63,20 @@ def _numeric(before: reference.NumericReference, now: tuple[int, ...]) -> str:
             "data": {"values": values},
             "mark": {"type": "area", "interpolate": "step-after", "opacity": 0.35, "line": {"strokeWidth": 1.5}},
             "encoding": {
-                "x": {"field": "at", "type": "quantitative", "title": None, "scale": {"zero": False, "nice": False}},
-                "y": {"field": "density", "type": "quantitative", "title": "density", "stack": None},
+                "x": {
+                    "field": "at",
+                    "type": "quantitative",
+                    "title": None,
+                    "scale": {"zero": False, "nice": False},
+                    "axis": _AXIS,
+                },
+                "y": {
+                    "field": "density",
+                    "type": "quantitative",
+                    "title": "density",
+                    "stack": None,
+                    "axis": {"format": "~g"},
+                },
                 "color": _COLOUR,
             },
         }
@@ -76,7 +89,7 @@ def _categories(before: reference.CategoryReference, now: dict[str, int], new: i
         return ""
     shown = list(before.counts)[:_CATEGORIES]
     shares = [(name, before.counts[name] / old, now.get(name, 0) / rows) for name in shown]
-    rest = [1 - sum(each[1] for each in shares), 1 - sum(each[2] for each in shares)]
+    rest = [max(0.0, 1 - sum(each[1] for each in shares)), max(0.0, 1 - sum(each[2] for each in shares))]
     if max(rest) > 1e-9:
         shares.append(("other", rest[0], rest[1]))
     values = [

@@ -12,7 +12,14 @@ from podium.measures.comparison.finding import Column, State
 
 _DRAWN = 24
 _MEASURES = ("psi", "jensen_shannon", "hellinger", "wasserstein", "p_value")
-_HEADS = {"psi": "PSI", "jensen_shannon": "Jensen-Shannon", "hellinger": "Hellinger", "wasserstein": "Wasserstein"}
+_HEADS = {
+    "psi": "PSI",
+    "jensen_shannon": "Jensen-Shannon",
+    "hellinger": "Hel\u00adlin\u00adger",
+    "wasserstein": "Wasser\u00adstein",
+}
+"""Where the page is narrow, long words break at their soft hyphens."""
+_TINY = 1e-6
 _HINT = "Charts need one more package: pip install 'podium[charts]'."
 
 
@@ -59,9 +66,13 @@ def _row(column: Column) -> Row:
     return Row(
         column=column,
         moved="" if value is None else numeric.share(value),
-        measures=tuple(f"{found[name]:.3g}" if name in found else "" for name in _MEASURES),
+        measures=tuple(_measure(name, found[name]) if name in found else "" for name in _MEASURES),
         missing=missing,
     )
+
+
+def _measure(name: str, value: float) -> str:
+    return f"< {_TINY:g}" if name == "p_value" and value < _TINY else f"{value:.3g}"
 
 
 def _drawing() -> bool:

@@ -130,7 +130,7 @@ def _worst(
 ) -> tuple[mistakes.Mistake, ...]:
     """The worst rows, the worst first; `seen`: rows with their features, if the caller may see them."""
     found = known.take(pyarrow.array(places)).to_pylist()
-    values = {} if seen is None else _by_id(seen, [each["prediction_id"] for each in found])
+    values = {} if seen is None or not found else _by_id(seen, [each["prediction_id"] for each in found])
     at = summaries.instants(known)
     return tuple(
         mistakes.Mistake(
