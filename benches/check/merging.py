@@ -14,6 +14,7 @@ from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import hours, parts, samples
 from podium.monitor.checks import store as rows
+from podium.monitor.checks.summary import Summary
 from podium.store import migrate
 from podium.store.database import Database
 
@@ -96,7 +97,7 @@ def _words(random: numpy.random.Generator, count: int) -> references.Objects:
 def _hour(random: numpy.random.Generator, before: reference.Reference) -> parts.Part:
     score = random.random(ROWS_AN_HOUR)
     values = {name: random.normal(size=ROWS_AN_HOUR) for name in before.numeric}
-    made = rows.Summary(
+    made = Summary(
         rows=ROWS_AN_HOUR,
         numeric={name: histogram.numeric(values[name], each) for name, each in before.numeric.items()},
         categorical={

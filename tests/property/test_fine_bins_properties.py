@@ -12,7 +12,7 @@ from podium.core import project, reference
 from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import inputs
-from podium.monitor.checks.store import Summary
+from podium.monitor.checks.summary import Summary
 
 NUMBER = st.one_of(st.just(math.nan), st.integers(-5, 5).map(float), st.floats(-1e12, 1e12), st.floats(0.0, 1e-3))
 VALUES = st.one_of(

@@ -16,7 +16,7 @@ from podium.core.signature import Task
 from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import flat, parts, samples
-from podium.monitor.checks.store import Summary
+from podium.monitor.checks.summary import Summary
 
 _TRAINED = np.random.default_rng(5).normal(size=500)
 _WORDS = np.array(["a", "b", "c", None] * 20, dtype=object)

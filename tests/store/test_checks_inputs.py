@@ -13,7 +13,7 @@ from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.alerts import store as alert_rows
 from podium.monitor.checks import finding, inputs
-from podium.monitor.checks.store import Summary
+from podium.monitor.checks.summary import Summary
 from podium.store.store import Store
 from tests import production
 from tests.store import test_season as season

@@ -31,6 +31,7 @@ from podium.monitor.checks import (
     summaries,
 )
 from podium.monitor.checks import store as rows
+from podium.monitor.checks.summary import Summary
 from podium.monitor.value import actions as values
 from podium.monitor.value import store as value_rows
 from podium.store.store import Store
@@ -101,7 +102,7 @@ def _digest(store: Store, owner: model.Model, version: int) -> str:
         return registry.version(connection, owner.project, owner.name, version).digest
 
 
-def _added(store: Store, subject: summaries.Subject, summary: rows.Summary) -> contributions.Explained:
+def _added(store: Store, subject: summaries.Subject, summary: Summary) -> contributions.Explained:
     """What features add to the window's scores, where a rule asks for it: it takes time."""
     if subject.model.spec.monitor.contribution_moved <= 0 or not summary.rows:
         return contributions.Explained(None)
@@ -119,7 +120,7 @@ def _of_rows(subject: summaries.Subject, judged: cohort.Cohort) -> Iterator[find
     yield from labels.of_selection(known, summaries.numbers(judged.scored.column("score")), spec)
 
 
-def _of_scores(subject: summaries.Subject, summary: rows.Summary, scored: pyarrow.Table) -> Iterator[finding.Finding]:
+def _of_scores(subject: summaries.Subject, summary: Summary, scored: pyarrow.Table) -> Iterator[finding.Finding]:
     """What the scores alone say, before outcomes are known."""
     finite = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
     thresholds = finite.column("threshold").drop_null()

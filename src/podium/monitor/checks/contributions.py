@@ -17,8 +17,8 @@ from podium.measures.drift import dispersion
 from podium.measures.explanation import contribution_drift
 from podium.monitor.checks import natives, samples
 from podium.monitor.checks.finding import Finding
-from podium.monitor.checks.store import Summary
 from podium.monitor.checks.summaries import Subject
+from podium.monitor.checks.summary import Summary
 from podium.store.store import Store
 
 MEASURE = "contribution"

@@ -8,7 +8,7 @@ from podium.measures import rows as arrays
 from podium.measures.estimates import cbpe, isotonic, support
 from podium.measures.performance import by_name
 from podium.monitor.checks import evaluate, finding
-from podium.monitor.checks.store import Summary
+from podium.monitor.checks.summary import Summary
 
 
 def of_scores(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from podium.core import window
 from podium.monitor.checks import labels, parts, summaries
 from podium.monitor.checks import store as rows
+from podium.monitor.checks.summary import Summary
 from podium.store.store import Store
 
 _HOUR = 3_600_000_000
@@ -19,7 +20,7 @@ _HOURS_STAY = 31 * _DAY
 _ODD = numpy.uint64(0x9E3779B97F4A7C15)
 
 
-def of_window(store: Store, subject: summaries.Subject, span: window.Window, scored: pyarrow.Table) -> rows.Summary:
+def of_window(store: Store, subject: summaries.Subject, span: window.Window, scored: pyarrow.Table) -> Summary:
     """The summary of a window: its whole hours and days are renewed and merged, its ends are made from their rows.
 
     `scored`: the version's rows of the window with outcomes known at its end (no features), by time.

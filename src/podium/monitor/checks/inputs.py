@@ -15,7 +15,7 @@ from podium.measures.drift import reference as references
 from podium.measures.quality import constant, missing_rate, new_categories, vanished
 from podium.measures.sketch import histogram
 from podium.monitor.checks.finding import Finding
-from podium.monitor.checks.store import Summary
+from podium.monitor.checks.summary import Summary
 
 Cells = tuple[Sequence[int], Sequence[int]]
 """Counts before and now."""

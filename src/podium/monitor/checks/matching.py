@@ -11,7 +11,7 @@ from podium.core import prediction, reference, season, window
 from podium.measures.drift import dispersion
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import summaries
-from podium.monitor.checks.store import Summary
+from podium.monitor.checks.summary import Summary
 from podium.monitor.intake import window as log
 from podium.store.store import Store
 

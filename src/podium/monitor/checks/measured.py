@@ -7,7 +7,7 @@ from podium.measures.comparison import categorical as words
 from podium.measures.comparison import numeric as numbers
 from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram
-from podium.monitor.checks.store import Summary
+from podium.monitor.checks.summary import Summary
 
 _PLACES = frozenset({"ks", "ks_p", "shift_z", "wasserstein", "p_value"})
 """Measures that need to know where values lie, and not only in which tenth of the reference."""

@@ -9,7 +9,7 @@ from podium.core import reference
 from podium.core.errors import Invalid
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import flat, samples
-from podium.monitor.checks.store import Summary
+from podium.monitor.checks.summary import Summary
 
 Whole = numpy.typing.NDArray[numpy.int64]
 Real = numpy.typing.NDArray[numpy.float64]

@@ -24,26 +24,10 @@ from sqlalchemy import (
 )
 
 from podium.core import check, window
-from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import samples
 from podium.store import schema
 
 _AT_ONCE = 500
 """Rows named in one statement."""
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What one version saw and scored in some time at an endpoint."""
-
-    rows: int
-    numeric: dict[str, histogram.NumericSketch]
-    categorical: dict[str, histogram.CategorySketch]
-    score: histogram.NumericSketch
-    labels: score_labels.ScoreLabels
-    as_of_us: int
-    """Outcomes known by this instant are in `labels`."""
-    sample: samples.Sample | None = None
-    """A few of the rows; none of days that older versions kept."""
 
 
 summaries = Table(

@@ -10,6 +10,7 @@ from podium.measures import rows as arrays
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import parts, samples
 from podium.monitor.checks import store as rows
+from podium.monitor.checks.summary import Summary
 from podium.monitor.intake import window as log
 from podium.store.store import Store
 
@@ -57,7 +58,7 @@ def pack(subject: Subject, scored: pyarrow.Table, seen: pyarrow.Table, as_of_us:
     before = subject.reference
     values = {name: feature_numbers(seen, name) for name in before.numeric}
     words = {name: feature_words(seen, name) for name in before.categorical}
-    made = rows.Summary(
+    made = Summary(
         rows=scored.num_rows,
         numeric={name: histogram.numeric(values[name], known) for name, known in before.numeric.items()},
         categorical={name: histogram.categorical(words[name], known) for name, known in before.categorical.items()},

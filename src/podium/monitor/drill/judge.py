@@ -16,7 +16,7 @@ from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import evaluate, finding, inputs, matching
-from podium.monitor.checks.store import Summary
+from podium.monitor.checks.summary import Summary
 from podium.monitor.drill import traffic
 from podium.monitor.drill.traffic import Traffic
 
