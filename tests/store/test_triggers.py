@@ -14,6 +14,7 @@ from podium.build.runs import store as run_rows
 from podium.core import check, project, release, run, time, trigger
 from podium.core.errors import Refused
 from podium.core.window import Window
+from podium.deploy.endpoints import store as endpoint_rows
 from podium.deploy.releases import store as release_rows
 from podium.monitor.alerts import actions as alerts
 from podium.monitor.intake import actions as intake
@@ -50,15 +51,25 @@ def begin(store: Store, clock: Any, *triggers: dict[str, Any], table: pa.Table |
     clock.now = time.from_us(production.START_US)
     document = production.start(store, wanted)
     first = base(store, wanted, base_table() if table is None else table)
-    for number in range(7):
-        day = production.traffic(store, document, 50, day=number)
-        production.send(store, day.table, f"day-{number}")
-        intake.receive_outcomes(
-            store, production.SYSTEM, "delay", production.outcomes(day, at_us=production.days([number])[0] - 1)
-        )
-    compaction.compact(store, "flights", "delay")
+    log_days(store, document, range(7))
     clock.now = time.from_us(end_of(6))
     return first
+
+
+def log_days(store: Store, document: Any, numbers: range, late_days: int = 0) -> None:
+    """Days of 50 predictions, whose outcome comes at the end of the day, or so many days later."""
+    for number in numbers:
+        day = production.traffic(store, document, 50, day=number)
+        production.send(store, day.table, f"day-{number}")
+        at_us = end_of(number + late_days) - 1
+        intake.receive_outcomes(store, production.SYSTEM, "delay", production.outcomes(day, at_us=at_us))
+    compaction.compact(store, "flights", "delay")
+
+
+def in_force(store: Store) -> Any:
+    """The rollout in force."""
+    with store.read() as connection:
+        return endpoint_rows.history(connection, "flights", "delay", limit=1)[0]
 
 
 def base(store: Store, wanted: project.Project, table: pa.Table) -> run.Run:
@@ -84,7 +95,7 @@ def end_of(number: int) -> int:
     return production.days([number])[0]
 
 
-def look(store: Store, end_us: int, matured: int = 350) -> trigger.Decision:
+def look(store: Store, end_us: int) -> trigger.Decision:
     return actions.look(
         store,
         production.SYSTEM,
@@ -93,7 +104,6 @@ def look(store: Store, end_us: int, matured: int = 350) -> trigger.Decision:
             owner=production.model_of(store),
             end_us=end_us,
             now_us=time.to_us(store.clock()),
-            matured=matured,
         ),
     )
 
@@ -144,19 +154,68 @@ def test_the_training_data_does_not_depend_on_the_order_of_arrival(store: Store,
 
 
 def test_a_going_run_and_the_cool_down_hold_it_back(store: Store, clock: Any) -> None:
-    begin(store, clock, ON_DATA)
+    begin(store, clock, {**ON_DATA, "rows": 50})
     look(store, end_of(6))
+    log_days(store, in_force(store), range(7, 9))
     clock.now = time.from_us(end_of(7))
-    going = look(store, end_of(7), matured=900)
+    going = look(store, end_of(7))
     assert not going.fired
     assert "going on" in going.reason
     end(store, newest(store))
     clock.now = time.from_us(end_of(8))
-    cooling = look(store, end_of(8), matured=900)
+    cooling = look(store, end_of(8))
     assert not cooling.fired
     assert "less than 3d ago" in cooling.reason
     clock.now = time.from_us(end_of(11))
-    nothing = look(store, end_of(11), matured=900)
+    assert look(store, end_of(11)).fired
+
+
+def test_new_data_is_what_came_since_the_last_training(store: Store, clock: Any) -> None:
+    begin(store, clock, ON_DATA)
+    assert look(store, end_of(6)).fired
+    end(store, newest(store))
+    log_days(store, in_force(store), range(7, 8))
+    clock.now = time.from_us(end_of(10))
+    assert look(store, end_of(10)).reason == "No trigger is due.", "50 rows came since, of 400 ever"
+    log_days(store, in_force(store), range(8, 9), late_days=3)
+    clock.now = time.from_us(end_of(11))
+    made = look(store, end_of(11))
+    assert made.fired
+    assert made.reason.startswith("new data: 100 more"), "also those whose outcome came late"
+
+
+def test_a_training_by_hand_begins_the_count_anew(store: Store, clock: Any) -> None:
+    begin(store, clock, ON_DATA)
+    clock.now = time.from_us(end_of(6))
+    wanted = production.model_of(store).spec
+    base(store, wanted, base_table(rows=300))  # other data than the first, put together by hand
+    clock.now = time.from_us(end_of(12))
+    assert look(store, end_of(12)).reason == "No trigger is due.", "nothing is newer than what was trained on by hand"
+    log_days(store, in_force(store), range(12, 14))
+    clock.now = time.from_us(end_of(13))
+    assert look(store, end_of(13)).fired
+
+
+def test_outcomes_that_are_corrected_are_no_new_data(store: Store, clock: Any) -> None:
+    begin(store, clock, ON_DATA)
+    assert look(store, end_of(6)).fired
+    end(store, newest(store))
+    document = in_force(store)
+    for number in range(7):
+        day = production.traffic(store, document, 50, day=number)
+        again = production.outcomes(day, at_us=end_of(8))
+        intake.receive_outcomes(store, production.SYSTEM, "delay", again)
+    compaction.compact(store, "flights", "delay")
+    clock.now = time.from_us(end_of(11))
+    assert look(store, end_of(11)).reason == "No trigger is due."
+
+
+def test_a_schedule_without_newer_data_starts_nothing(store: Store, clock: Any) -> None:
+    begin(store, clock, {"on": "schedule", "cron": "0 0 * * *", "cool_down": "1d"})
+    assert look(store, end_of(6)).fired
+    end(store, newest(store))
+    clock.now = time.from_us(end_of(11))
+    nothing = look(store, end_of(11))
     assert not nothing.fired
     assert "nothing newer" in nothing.reason
 

@@ -305,9 +305,9 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class TriggerPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[[triggers]]`: what starts a retraining.
 
-    `alert`: an alert of one of `kinds` opened (all when empty); `schedule`: `cron` is due; `new_data`: `rows` more
-    matured rows than the newest version was trained on; `code_change`: the model's project file or code is not the one
-    of the newest run any more.
+    `alert`: an alert of one of `kinds` opened (all when empty); `schedule`: `cron` is due; `new_data`: so many
+    `rows` learnt their outcome since the newest run's data was put together; `code_change`: the model's project file or
+    code is not the one of the newest run any more.
     """
 
     on: Literal["alert", "schedule", "new_data", "code_change"]
@@ -317,7 +317,7 @@ class TriggerPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cron: str | None = None
     """With `schedule`: minute, hour, day, month, weekday."""
     rows: int = 0
-    """With `new_data`: how many more matured rows."""
+    """With `new_data`: how many rows whose outcome became known since then."""
     cool_down: str = "14d"
     """After a retraining it stays quiet so long."""
 

@@ -85,19 +85,6 @@ def judge(
 
 
 def _asked(store: Store, place: endpoint.Endpoint, owner: model.Model, end_us: int) -> triggers.Asked:
-    matured = 0
-    if any(each.on == "new_data" for each in owner.spec.triggers):
-        query = window.Query(
-            model=owner.name,
-            endpoint=place.name,
-            from_us=0,
-            to_us=end_us,
-            as_of_us=end_us,
-            roles=("champion", "canary"),
-            matured=True,
-            columns=(),
-        )
-        matured = window.read_window(store, place.project, query).num_rows
     with store.read() as connection:
         now = endpoints.get(connection, place.project, place.name)
     return triggers.Asked(
@@ -105,7 +92,6 @@ def _asked(store: Store, place: endpoint.Endpoint, owner: model.Model, end_us: i
         owner=owner,
         end_us=end_us,
         now_us=time.to_us(store.clock()),
-        matured=matured,
     )
 
 

@@ -9,7 +9,7 @@ from podium.build.runs import store as run_rows
 from podium.core import access, dataset, endpoint, event, model, run, trigger
 from podium.deploy.releases import store as releases
 from podium.monitor.alerts import store as alerts
-from podium.monitor.triggers import rules, training
+from podium.monitor.triggers import fresh, rules, training
 from podium.monitor.triggers import store as rows
 from podium.store.store import Store
 
@@ -23,8 +23,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     owner: model.Model
     end_us: int
     now_us: int
-    matured: int
-    """Logged predictions that decided and whose outcome was known at the end; for a trigger on new data."""
 
 
 def look(store: Store, caller: access.Caller, asked: Asked) -> trigger.Decision:
@@ -39,7 +37,7 @@ def look(store: Store, caller: access.Caller, asked: Asked) -> trigger.Decision:
     if not every:
         return _not(store, asked, "There was no first run to go on from.")
     base = _base(store, caller.project, every[-1])
-    now = _situation(store, asked, every, base)
+    now = _situation(store, asked, every)
     found = rules.due(asked.owner.spec.triggers, now)
     if found is None:
         return _not(store, asked, "No trigger is due.")
@@ -54,10 +52,11 @@ def _base(store: Store, project: str, item: run.Run) -> dataset.DatasetVersion:
         return dataset_rows.get(connection, project, item.dataset)
 
 
-def _situation(store: Store, asked: Asked, every: list[run.Run], base: dataset.DatasetVersion) -> rules.Situation:
+def _situation(store: Store, asked: Asked, every: list[run.Run]) -> rules.Situation:
     project, name = asked.place.project, asked.place.name
     newest = every[0]
     trained = _base(store, project, newest)
+    least = min((each.rows for each in asked.owner.spec.triggers if each.on == "new_data"), default=0)
     with store.read() as connection:
         before = rows.list_all(connection, project, name, before_us=asked.end_us, limit=1)
         standing = [
@@ -71,7 +70,7 @@ def _situation(store: Store, asked: Asked, every: list[run.Run], base: dataset.D
         now_us=asked.now_us,
         since_us=max([newest.created_us, *(each.at_us for each in before)]),
         standing=standing,
-        new_rows=asked.matured - max(0, trained.rows - base.rows),
+        new_rows=fresh.count(store, asked.owner.spec, _since(store, asked, trained), least) if least else 0,
         newest=newest,
         code=asked.owner.source_digest,
         stage=None if open_one is None else open_one.stage,
@@ -85,10 +84,10 @@ def _fire(
     found: rules.Due,
     data: tuple[dataset.DatasetVersion, dataset.DatasetVersion],
 ) -> trigger.Decision:
-    base, trained = data
+    base = data[0]
     spec = asked.owner.spec
     table = training.collect(store, spec, base, asked.place.name, asked.end_us)
-    if table.num_rows <= trained.rows and found.trigger.on != "code_change":
+    if found.trigger.on != "code_change" and not _newer(store, asked, data, table.num_rows):
         return _not(store, asked, f"{found.why}; but there is nothing newer than the last training data.", found)
     made = datasets.register_table(
         store,
@@ -128,6 +127,23 @@ def _fire(
             detail={"on": found.trigger.on, "reason": found.why, "rows": made.rows, "window_end_us": asked.end_us},
         )
         return tx.done(decision)
+
+
+def _newer(store: Store, asked: Asked, data: tuple[dataset.DatasetVersion, dataset.DatasetVersion], rows: int) -> bool:
+    """Whether training data of so many rows knows more than that of the newest run."""
+    base, trained = data
+    if trained.digest == base.digest or base.digest in trained.parents:
+        return rows > trained.rows
+    return fresh.count(store, asked.owner.spec, _since(store, asked, trained)) > 0
+
+
+def _since(store: Store, asked: Asked, trained: dataset.DatasetVersion) -> fresh.Since:
+    """From the instant whose outcomes are in the newest run's data: the end of the window that made it, else when it
+    was registered."""
+    with store.read() as connection:
+        made = rows.of_dataset(connection, asked.place.project, asked.place.name, trained.digest)
+    from_us = trained.created_us if made is None else made.end_us
+    return fresh.Since(endpoint=asked.place.name, from_us=min(from_us, asked.end_us), to_us=asked.end_us)
 
 
 def _not(store: Store, asked: Asked, reason: str, found: rules.Due | None = None) -> trigger.Decision:

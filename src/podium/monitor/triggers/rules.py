@@ -18,7 +18,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     standing: Sequence[str]
     """Kinds of the alerts that are not resolved, of the version that decides."""
     new_rows: int
-    """Matured rows beyond those in the newest run's data."""
+    """Rows whose outcome became known since the newest run's data was put together."""
     newest: run.Run
     code: str
     """The digest of the model's code in force."""

@@ -38,6 +38,15 @@ def find(connection: Connection, project: str, endpoint: str, end_us: int) -> tr
     return None if row is None else _decision(row._asdict())
 
 
+def of_dataset(connection: Connection, project: str, endpoint: str, digest: str) -> trigger.Decision | None:
+    """The newest decision that put together training data of a digest, if one did."""
+    query = select(decisions).where(
+        decisions.c.project == project, decisions.c.endpoint == endpoint, decisions.c.dataset == digest
+    )
+    row = connection.execute(query.order_by(decisions.c.end_us.desc()).limit(1)).first()
+    return None if row is None else _decision(row._asdict())
+
+
 def list_all(
     connection: Connection, project: str, endpoint: str, *, before_us: int | None = None, limit: int = 100
 ) -> list[trigger.Decision]:
