@@ -9,7 +9,7 @@ import pytest
 from litestar.testing import TestClient
 from rich.console import Console
 
-from podium.cli import console, status
+from podium.cli import console
 from podium.cli import value as command
 from podium.core import access, value, window
 from podium.core.access import Role
@@ -72,6 +72,6 @@ def test_the_terminal_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     console.table([item], command._HEADS, rows)
     assert "-0.8123 [-0.9, -0.7]" in out.getvalue()
     assert "-310" in out.getvalue()
-    assert str(status._worth(item)) == "310 euros less than never acting"
-    assert status._worth(item).style == "red"
-    assert str(status._worth(None)) == "not known"
+    assert str(command.short(item)) == "310 euros less than never acting"
+    assert command.short(item).style == "red"
+    assert str(command.short(None)) == "not known"

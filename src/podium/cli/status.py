@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from podium.cli import approve, console, provenance
+from podium.cli import value as values
 from podium.cli.options import Json, Project
 from podium.cli.session import chosen, running, session
 from podium.core import alert, approval, check, drill, endpoint, event, job, release, value, version
@@ -244,7 +245,7 @@ def _places(places: Sequence[Place]) -> RenderableType:
             Text("none yet", style="dim")
             if window is None
             else f"to {console.when(window.end_us)}, {window.rows:,} rows",
-            _worth(place.worth),
+            values.short(place.worth),
             _checks(window),
             Text(str(len(place.alerts)), style="red") if place.alerts else Text("0", style="green"),
             _expected(place.drill),
@@ -258,16 +259,6 @@ def _expected(item: drill.Drill | None) -> Text:
         return Text("not rehearsed", style="dim")
     kept = item.false_alarms_per_month <= drill.BUDGET
     return Text(f"{item.false_alarms_per_month:.2g} a month", style="green" if kept else "red")
-
-
-def _worth(item: value.WindowValue | None) -> Text:
-    """The last window's value over no model: in red where it is surely none."""
-    gain = None if item is None else item.gain(value.Over.BASELINE)
-    if item is None or gain is None:
-        return Text("not known", style="dim")
-    way, unit = "more" if gain.total >= 0 else "less", "" if item.unit == "cost" else f" {item.unit}"
-    lost, won = gain.per_decision.high < 0, gain.per_decision.low > 0
-    return Text(f"{abs(gain.total):,.0f}{unit} {way} than {gain.who}", style="red" if lost else "green" if won else "")
 
 
 def _checks(window: check.ClosedWindow | None) -> Text:

@@ -83,3 +83,13 @@ def _notes(item: "core.WindowValue") -> list[str]:
     if item.lacking:
         said.append(f"No comparison: {item.lacking}")
     return said
+
+
+def short(item: "core.WindowValue | None") -> Text:
+    """The last window's value over no model: in red where it is surely none."""
+    gain = None if item is None else item.baseline()
+    if item is None or gain is None:
+        return Text("not known", style="dim")
+    way, unit = "more" if gain.total >= 0 else "less", "" if item.unit == "cost" else f" {item.unit}"
+    lost, won = gain.per_decision.high < 0, gain.per_decision.low > 0
+    return Text(f"{abs(gain.total):,.0f}{unit} {way} than {gain.who}", style="red" if lost else "green" if won else "")

@@ -62,5 +62,9 @@ class WindowValue(msgspec.Struct, frozen=True, kw_only=True):
     lacking: str = ""
     """Why there is no comparison with the champion before, where there was one."""
 
+    def baseline(self) -> Gain | None:
+        """The gain over what would be done without a model."""
+        return self.gain(Over.BASELINE)
+
     def gain(self, over: Over) -> Gain | None:
         return next((each for each in self.gains if each.over is over), None)
