@@ -375,6 +375,37 @@ def test_wrong_rows_are_refused(serving: Shell) -> None:
     assert "podium up" in serving.refused("score", "churn", "--data", '{"amount": 1}', "--url", "http://127.0.0.1:9")
 
 
+def test_wrong_names_are_told_with_what_there_is(serving: Shell) -> None:
+    assert "Did you mean 'churn'?" in serving.refused("versions", "show", "chrun", "1")
+    assert "There is no version 99 of churn" in serving.refused("versions", "show", "churn", "99")
+    assert "The newest is" in serving.refused("versions", "show", "churn", "99")
+    assert "podium endpoints list" in serving.refused("score", "chrun", "--data", '{"amount": 1}')
+    assert "not a number" in serving.refused("score", "churn", "--data", '{"amount": "many", "kind": "new"}')
+    assert "The role owner grants it" in serving.refused("approve", "churn", "1")
+    assert "this platform" in serving.refused("models", "list", PODIUM_TOKEN="pod_a_b")
+    assert "must be a whole number" in serving.refused("models", "list", PODIUM_PORT="many")
+
+
+def test_a_run_is_found_in_the_list_and_a_job_says_when_it_is_due(serving: Shell) -> None:
+    identifier = serving.ask("runs", "list")[0]["id"]
+    assert identifier in serving.run("runs", "list").stdout
+    waits = [line for line in serving.run("jobs", "list").stdout.splitlines() if "manage.expire" in line]
+    assert waits
+    assert all(" due 20" in line for line in waits)
+
+
+def test_a_failed_run_ends_the_command_with_an_exit_code(tmp_path: Path) -> None:
+    lost = Shell(tmp_path, _free_ports())
+    _write_project(tmp_path, lost)
+    (tmp_path / "train.py").write_text("import no_such_module\n")
+    done = lost.run("train", code=1)
+    assert f"A new, empty platform is made in {tmp_path / '.podium'}" in done.stderr
+    assert "podium runs log run-" in done.stderr
+    assert "No module named 'no_such_module'" in done.stdout
+    assert lost.ask("train", code=1)["state"] == "failed"
+    assert (tmp_path / ".podium" / ".gitignore").read_text() == "*\n"
+
+
 def test_a_port_in_use_is_told(running: Shell) -> None:
     assert f"Port {running.port}" in running.refused("up")
 
@@ -407,7 +438,10 @@ def test_the_doctor_finds_what_is_wrong(shell: Shell, tmp_path: Path) -> None:
         (tmp_path / "keys").mkdir()
         (tmp_path / "keys" / "a.key").write_bytes(b"x" * 32)
         (tmp_path / "keys" / "a.key").chmod(0o644)
-        said = shell.run("doctor", code=1, PODIUM_HOME=str(tmp_path), PODIUM_PORT=port, PODIUM_DATABASE="mysql://x/y")
+        given = {"PODIUM_HOME": str(tmp_path), "PODIUM_PORT": port, "PODIUM_DATABASE": "mysql://x/y"}
+        said = shell.run("doctor", code=1, **given, PODIUM_PROT="1")
+    assert "PODIUM_PROT is no setting and changes nothing" in said.stdout
+    assert "Did you mean 'PODIUM_PORT'?" in said.stdout
     assert "does not answer as Podium" in said.stdout
     assert "chmod 600" in said.stdout
     assert "SQLite and PostgreSQL" in said.stdout

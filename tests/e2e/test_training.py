@@ -320,7 +320,7 @@ def test_training_has_the_network_only_where_the_project_file_declares_it(tmp_pa
     failure = msgspec.json.decode((folder / "failure.json").read_bytes(), type=request.Failure)
     assert "train.py, line 5: urllib.request.urlopen" in failure.message
     assert ("Connection refused" in failure.message) is declared
-    assert (failure.fix or "").endswith("network = true under [training].") is not declared
+    assert failure.message.endswith("network = true under [training].") is not declared
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the network cannot be taken away")

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 data = typer.Typer(help="Dataset versions: immutable snapshots of data.", no_args_is_help=True)
 runs = typer.Typer(help="Runs: executions of the training code.", no_args_is_help=True)
+_INSTANTS = ("timestamp", "date")
 _PARTS = ("test", "validation", "train")
+_NETWORK = {
+    "off": "none",
+    "declared": "as the project file declares it",
+    "open": "open: this system cannot take it away",
+}
 
 
 def init(
@@ -102,7 +108,7 @@ def train(
     project: Project = "",
     json: Json = False,
 ) -> None:
-    """Train: send the project's file, code and data; a worker trains, exports and proves the model.
+    """Train: send file, code and data; a worker trains, exports and proves the model. Exit code 1 if the run fails.
 
     Example: podium train --reason "new feature"
     """
@@ -114,7 +120,13 @@ def train(
             asked = submit.train(client, given, reason=reason, dataset=dataset_digest or None)
             follow(client, asked, bar, "Training")
         finished = client.runs.get(asked.id)
+        made = [item.number for item in client.versions.list(finished.model) if item.run == finished.id]
     show_run(finished)
+    if finished.error is not None:
+        console.err.print(f"Read what it printed: podium runs log {finished.id}", soft_wrap=True)
+        raise typer.Exit(1)
+    if made and not json:
+        console.say(f"Next: podium versions show {finished.model} {made[0]}")
 
 
 def follow(client: "Client", asked: run.Run, bar: console.Bar, doing: str) -> None:
@@ -143,6 +155,7 @@ def runs_list(
         found = client.runs.list(model=model or None)
     rows = [
         (
+            item.id,
             item.model,
             item.number,
             item.state,
@@ -153,7 +166,7 @@ def runs_list(
         )
         for item in found
     ]
-    console.table(found, ("model", "run", "state", "test", "when", "by", "why"), rows)
+    console.table(found, ("id", "model", "run", "state", "test", "when", "by", "why"), rows)
 
 
 @runs.command("show")
@@ -224,11 +237,13 @@ def show_run(item: run.Run) -> None:
             for metric, interval in result.metrics.get(part, {}).items():
                 text = f"{interval.value:.5g}  [{interval.low:.5g}, {interval.high:.5g}]  {interval.rows:,} rows"
                 pairs.append((f"{part} {metric}", text))
-        pairs.append(("threshold", result.threshold))
+        pairs.append(("threshold", "" if result.threshold is None else f"{result.threshold:.6g}"))
         pairs.append(
             ("parity", f"{result.parity.get('max_abs_error', 0):.2g} over {result.parity.get('rows', 0):,} rows")
         )
         pairs.append(("one row", f"{result.feature_latency_us:.0f} µs"))
+    if item.environment is not None:
+        pairs.append(("network", _NETWORK.get(item.environment.network, "")))
     pairs.append(("id", item.id))
     console.details(
         item, [pair for pair in pairs if pair[1] not in (None, "")], title=f"{item.model} run {item.number}"
@@ -254,4 +269,8 @@ def _show_dataset(found: dataset.DatasetVersion) -> None:
 
 
 def _range(column: dataset.Column) -> str:
-    return "" if column.minimum is None else f"{column.minimum:g} … {column.maximum:g}"
+    if column.minimum is None or column.maximum is None:
+        return ""
+    if column.type.startswith(_INSTANTS):
+        return f"{console.when(round(column.minimum))} … {console.when(round(column.maximum))}"
+    return f"{column.minimum:g} … {column.maximum:g}"

@@ -23,6 +23,7 @@ from podium import version
 from podium.client import credentials
 from podium.core.config import Config
 from podium.core.errors import PodiumError
+from podium.core.name import nearest
 from podium.server import settings
 from podium.store import clock, migrate
 from podium.store.blobs import Blobs
@@ -51,6 +52,7 @@ def examine(config: Config) -> list[Finding]:
     return [
         python(),
         *extras(),
+        *variables(),
         home(config),
         database(config),
         blobs(config),
@@ -83,6 +85,14 @@ def extras() -> Iterator[Finding]:
             yield Finding(name=f"extra {extra}", state="warn", said=said, fix=f"pip install 'podium[{extra}]'")
         else:
             yield Finding(name=f"extra {extra}", state="ok", said=", ".join(wanted[extra]))
+
+
+def variables() -> Iterator[Finding]:
+    """Variables that were meant as settings."""
+    for name in settings.unknown():
+        near = nearest(name, [f"{settings.PREFIX}{field.upper()}" for field in Config.__struct_fields__])
+        fix = near if near.startswith("Did") else "See docs/reference/settings.md."
+        yield Finding(name="settings", state="warn", said=f"{name} is no setting and changes nothing", fix=fix)
 
 
 def _installed(package: str) -> bool:

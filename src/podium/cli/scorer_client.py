@@ -14,6 +14,7 @@ from podium.core import errors, split
 T = TypeVar("T")
 
 _TIMEOUT = httpx.Timeout(60, connect=3)
+_WORDS = {"FP64": "a number", "INT64": "a whole number", "BOOL": "true or false"}
 _KINDS = {kind.kind: kind for kind in errors.ALL}
 
 
@@ -128,7 +129,9 @@ def _value(value: Any, item: _Tensor) -> Any:
         return int(value) if item.datatype == "INT64" and float(value).is_integer() else float(value)
     except (TypeError, ValueError):
         raise errors.Invalid(
-            f"The column {item.name} holds what is no {item.datatype}.", field="--data", fix="Correct the column."
+            f"The column {item.name} holds a value that is not {_WORDS.get(item.datatype, 'a text')}.",
+            field="--data",
+            fix="Correct it, or leave it out where it is not known.",
         ) from None
 
 
@@ -164,4 +167,7 @@ def _error(answer: httpx.Response) -> errors.PodiumError:
     except (msgspec.DecodeError, msgspec.ValidationError):
         problem = _Problem(detail=f"The scorer answered {answer.status_code}.")
     kind = _KINDS.get(problem.type.rpartition(":")[2], errors.Unavailable)
-    return kind(problem.detail or f"The scorer answered {answer.status_code}.", field=problem.field, fix=problem.fix)
+    fix = problem.fix
+    if fix is None and kind is errors.NotFound:
+        fix = "See podium endpoints list; a new champion is served a few seconds after its approval."
+    return kind(problem.detail or f"The scorer answered {answer.status_code}.", field=problem.field, fix=fix)

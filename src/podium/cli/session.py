@@ -76,8 +76,18 @@ def _open(config: Config, project: str) -> "Client":
     from podium.client.transport import Transport
     from podium.server import inprocess
 
+    _say_if_new(config)
     started = inprocess.Running(config, LOCAL_USER)
     return Client(
         Transport(started.url, config.token or started.secret, patience=inprocess.STOP_S, on_close=started.close),
         project,
     )
+
+
+def _say_if_new(config: Config) -> None:
+    """A command in a wrong folder finds an empty platform: say where it is."""
+    from podium.cli import console
+
+    if not config.database and not console.is_json() and not (Path(config.home) / "podium.db").exists():
+        where = Path(config.home).resolve()
+        console.err.print(f"A new, empty platform is made in {where}; PODIUM_HOME names another.", soft_wrap=True)

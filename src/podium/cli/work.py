@@ -7,7 +7,7 @@ import typer
 from podium.cli import console
 from podium.cli.options import Json, Project
 from podium.cli.session import session
-from podium.core import access
+from podium.core import access, job
 
 jobs = typer.Typer(help="Background work: look, cancel, try again.", no_args_is_help=True)
 users = typer.Typer(help="People and processes, and their roles.", no_args_is_help=True)
@@ -34,12 +34,17 @@ def jobs_list(
             item.state,
             f"{item.progress:.0%}",
             f"{item.attempt}/{item.max_attempts}",
-            item.message,
+            _what(item),
             item.error,
         )
         for item in found
     ]
     console.table(found, ("id", "kind", "state", "done", "attempt", "what", "error"), rows)
+
+
+def _what(item: job.Job) -> str:
+    waits = item.state is job.JobState.QUEUED and item.due_us > item.created_us
+    return f"due {console.when(item.due_us)}" if waits else item.message
 
 
 @jobs.command("show")

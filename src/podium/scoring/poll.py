@@ -75,11 +75,15 @@ class Poller:
         while not self._stop.wait(wait):
             try:
                 self.step()
+                if not self.reachable:
+                    _LOG.info("the control plane answers")
                 self.reachable = True
                 wait = self._seconds
             except PodiumError as problem:
-                if self.reachable:
+                if self.reachable and self._board.numbers():
                     _LOG.warning("serving from the cache: %s", problem)
+                elif self.reachable:
+                    _LOG.info("waiting for the control plane: %s", problem)
                 self.reachable = False
                 wait = min(wait * 2, _LONGEST_SECONDS)
             except Exception:  # noqa: BLE001 - the thread's edge: a fault in here must not end the following

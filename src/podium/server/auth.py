@@ -32,9 +32,11 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHand
     caller = authenticate(store, secret, project)
     if not isinstance(permission, access.Permission) or not caller.may(permission):
         roles = ", ".join(sorted(caller.roles)) or "no role"
+        granting = sorted(role for role, grants in access.GRANTS.items() if permission in grants)
+        named = " or ".join(role for role in granting if role is not access.Role.SYSTEM)
         raise Refused(
             f"{caller.name} ({roles} in this project) may not do this: it needs the permission {permission!s}.",
-            fix="Ask an administrator for a role that grants it.",
+            fix=f"The role {named} grants it; administrators give roles." if named else "Nobody may.",
         )
     connection.state.caller = caller
 
@@ -58,7 +60,7 @@ def authenticate(store: Store, secret: str, project: str) -> access.Caller:
         raise NotAuthorizedException("Send your token: Authorization: Bearer pod_…")
     found = people.authenticate(store, secret, project)
     if found is None:
-        raise NotAuthorizedException("This token is unknown, expired or revoked.")
+        raise NotAuthorizedException("This token is unknown, expired or revoked. Is it the one for this platform?")
     return found
 
 

@@ -1,6 +1,7 @@
 """Settings are read here, once: from the environment, then from `podium.server.toml`, then the defaults."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from podium.core.errors import Invalid
 
 FILE = "podium.server.toml"
 PREFIX = "PODIUM_"
+_WRONG = re.compile(r"Expected `(?P<type>\w+)`, got `\w+` - at `\$\.(?P<name>\w+)`")
 _OBJECT_STORE = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -35,9 +37,25 @@ def load(environment: Mapping[str, str] | None = None, folder: Path | None = Non
     try:
         return msgspec.convert(values, Config, strict=False)
     except msgspec.ValidationError as problem:
-        raise Invalid(
-            f"A setting is wrong: {problem}.", field="settings", fix="See docs/reference/settings.md."
-        ) from None
+        raise _wrong(str(problem)) from None
+
+
+def unknown(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Variables that look like settings and are none."""
+    given = dict(os.environ if environment is None else environment)  # noqa: TID251 - the one home of the environment
+    known = {f"{PREFIX}{field.name.upper()}" for field in msgspec.structs.fields(Config)}
+    return sorted(key for key in given if key.startswith(PREFIX) and key not in known)
+
+
+def _wrong(said: str) -> Invalid:
+    """Say which setting is wrong, and how it is given."""
+    found = _WRONG.fullmatch(said)
+    if found is None:
+        return Invalid(f"A setting is wrong: {said}.", field="settings", fix="See docs/reference/settings.md.")
+    wanted = {"int": "a whole number", "float": "a number"}.get(found["type"], f"of the type {found['type']}")
+    named = found["name"]
+    fix = f"It is given by {PREFIX}{named.upper()}, or in {FILE}; see docs/reference/settings.md."
+    return Invalid(f"This setting must be {wanted}.", field=named, fix=fix)
 
 
 def object_store_options(environment: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The composition root: the one place that joins the steps of the cycle, forward, by events and jobs."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def open_store(config: Config) -> Store:
     database = Database(settings.database_url(config))
     migrate.upgrade(database)
     key = signing.load_or_make(home / "keys" / "control-plane.key")
+    unversioned(home)
     system = clocks.system()
     return Store(
         database=database,
@@ -32,3 +34,11 @@ def open_store(config: Config) -> Store:
         key_id=signing.key_id(signing.public(key)),
         hooks=hooks.FOLLOW,
     )
+
+
+def unversioned(home: Path) -> None:
+    """Keep keys, tokens and data out of a repository that the home folder lies in."""
+    mark = home / ".gitignore"
+    with contextlib.suppress(OSError):  # where the folder is mounted to read from, nobody commits it
+        if not mark.exists():
+            mark.write_text("*\n")

@@ -200,7 +200,20 @@ def version(connection: Connection, project: str, model: str, number: int, *, lo
     query = select(*_VERSION).where(
         versions.c.project == project, versions.c.model == model, versions.c.number == number
     )
-    return _found(_one(connection, query, lock=lock))
+    found = _one(connection, query, lock=lock)
+    if found is None:
+        raise _unknown(connection, project, model, number)
+    return found
+
+
+def _unknown(connection: Connection, project: str, name: str, number: int) -> NotFound:
+    """Say which version there is not; or that there is no such model."""
+    known = model(connection, project, name).name
+    newest = connection.scalar(
+        select(func.max(versions.c.number)).where(versions.c.project == project, versions.c.model == known)
+    )
+    fix = f"The newest is {newest}." if newest else "It has none yet: podium train."
+    return NotFound(f"There is no version {number} of {known}.", field="version", fix=fix)
 
 
 def find_digest(connection: Connection, project: str, digest: str, *, lock: bool = False) -> Version | None:

@@ -63,18 +63,20 @@ def explain(problem: BaseException, source: Path, what: str) -> Invalid:
     if isinstance(problem, SyntaxError) and problem.filename and _own(problem.filename, root):
         lines.append(f"  {_short(problem.filename, root)}, line {problem.lineno}: {(problem.text or '').strip()}")
     error = traceback.format_exception_only(problem)[-1].strip()
-    return Invalid("\n".join([f"{what}: {error[:1000]}", *lines]), field="train", fix=_fix(problem))
+    if _wanted_network(problem):
+        lines.append("Training has no network; what needs it says network = true under [training].")
+    return Invalid("\n".join([f"{what}: {error[:1000]}", *lines]), field="train")
 
 
-def _fix(problem: BaseException | None) -> str | None:
-    """What helps, when a socket was refused on the way to an error."""
+def _wanted_network(problem: BaseException | None) -> bool:
+    """Whether a socket was refused on the way to an error."""
     while problem is not None:
         if isinstance(problem, socket.gaierror) or (isinstance(problem, OSError) and problem.errno in _NO_NETWORK):
             frames = traceback.extract_tb(problem.__traceback__)
             if any(Path(frame.filename).name == "socket.py" for frame in frames):
-                return "Training has no network; what needs it says network = true under [training]."
+                return True
         problem = problem.__cause__ or problem.__context__
-    return None
+    return False
 
 
 def _own(filename: str, root: str) -> bool:
