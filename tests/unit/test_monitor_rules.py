@@ -55,13 +55,19 @@ def test_what_is_right_breaks_no_rule() -> None:
         (
             {"estimated_drop": 0.1},
             {"model": {"task": "regression"}},
-            "estimated_drop: Performance is estimated for binary models.",
+            "estimated_drop: The primary metric cannot be estimated.",
         ),
         (
             {"estimated_drop": 0.1},
             {"metrics": {"primary": "ece"}},
             "estimated_drop: The primary metric cannot be estimated.",
         ),
+        (
+            {"estimated_drop": 0.1},
+            {"model": {"task": "regression"}, "metrics": {"primary": "r2", "report": ["r2"]}},
+            "estimated_drop: The primary metric cannot be estimated.",
+        ),
+        ({"max_age": "8d"}, {}, "max_age: max_age is longer than a window: rows before it are not looked at."),
         ({"reference_windows": 8}, {}, "reference_windows: Training is one reference."),
         (
             {"reference": "week", "window": "1d", "reference_windows": 2},

@@ -25,6 +25,8 @@ LIMITS = (
 FAIRNESS = ("calibration", "demographic_parity", "equal_opportunity", "equalised_odds")
 ESTIMABLE = ("accuracy", "auc", "average_precision", "brier", "cost_per_row", "f1", "log_loss", "precision", "recall")
 """Metrics that can be estimated without outcomes."""
+ESTIMABLE_LOSSES = ("mae", "mape", "pinball_10", "pinball_50", "pinball_90", "rmse")
+"""The same of regressions: what is a mean over rows."""
 Found = tuple[str, str, str]
 """The key, what is wrong with it, and what to write instead."""
 
@@ -86,10 +88,9 @@ def _estimated(here: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Fo
     if not here.get("estimated_drop"):
         return
     primary = (parts.get("metrics") or {}).get("primary", project.MetricsPart().primary)
-    if _task(parts) != Task.BINARY:
-        yield "estimated_drop", "Performance is estimated for binary models.", "Leave it out."
-    elif primary is not None and primary not in ESTIMABLE:
-        yield "estimated_drop", "The primary metric cannot be estimated.", f"One of {', '.join(ESTIMABLE)} can."
+    known = ESTIMABLE if _task(parts) == Task.BINARY else ESTIMABLE_LOSSES
+    if primary is not None and primary not in known:
+        yield "estimated_drop", "The primary metric cannot be estimated.", f"One of {', '.join(known)} can."
 
 
 def _season(here: Mapping[str, Any]) -> Iterator[Found]:

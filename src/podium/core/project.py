@@ -147,7 +147,7 @@ class TrainingPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """`[training]`: what the training function may use besides its data."""
 
     network: bool = False
-    """Whether it may open sockets. Where it may not, the operating system refuses them (on Linux; a run says whether)."""
+    """Whether it may open sockets. Where not, the operating system refuses them (on Linux; a run says whether)."""
 
 
 class ApprovalsPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -291,7 +291,8 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     reference_windows: int = 8
     """How many matching windows; of a year ago, those nearest to it."""
     estimated_drop: float = 0.0
-    """As `performance_drop`, of the primary metric as estimated without outcomes. Off by default."""
+    """As `performance_drop`, of the primary metric as estimated without outcomes; of a regression from the training
+    after this was set. Off by default."""
     persistence: int = 1
     """Alert when a check breaks its limit in this many windows running (or of the last `of_last`)."""
     of_last: int = 0

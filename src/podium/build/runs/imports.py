@@ -1,6 +1,6 @@
 """Runs that train nothing: a model from elsewhere is taken over, measured and proven."""
 
-from podium.bundle import read
+from podium.bundle import losses, read
 from podium.core import bundle, digest, engine, project, run
 from podium.core.errors import Invalid, NotFound, Refused
 from podium.store.store import Store
@@ -46,8 +46,8 @@ def _check_files(store: Store, imported: run.Imported) -> None:
     if not files or len(files) > _MOST_FILES:
         raise Invalid(f"A model has from 1 to {_MOST_FILES} files.", field="code.imported.files")
     for path, address in files.items():
-        if read.check_path(path) in (bundle.GOLDEN, bundle.REFERENCE):
-            raise Invalid("Golden rows and reference are made here.", field="code.imported.files")
+        if read.check_path(path) in (bundle.GOLDEN, bundle.REFERENCE, losses.FILE):
+            raise Invalid("Golden rows, reference and models of loss are made here.", field="code.imported.files")
         if not store.blobs.exists(digest.check(address, "code.imported.files")):
             raise NotFound("A file of the model was never sent.", field="code.imported.files")
     if imported.engine is bundle.Engine.ONNX:

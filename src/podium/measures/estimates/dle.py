@@ -30,10 +30,11 @@ class Predicted(NamedTuple):
     """The mean loss according to each model that was fitted without one fold of the reference, shape [folds]."""
 
 
-def dle(predicted: Predicted, confidence: float = 0.95) -> run.Interval | None:
+def dle(predicted: Predicted, confidence: float = 0.95, of: int | None = None) -> run.Interval | None:
     """The mean loss that the rows probably have, and between what it will turn out; never below 0.
 
-    The interval counts the scatter of the rows, and how much the estimate hangs on the reference rows. None without
+    The interval counts the scatter of the rows, and how much the estimate hangs on the reference rows; where the rows
+    are drawn from more (`of` so many), also the draw (Cochran 1977, "Sampling Techniques", section 2.6). None without
     rows; `Invalid` on NaN, unequal lengths or fewer than 2 folds.
 
     >>> found = dle(Predicted(numpy.array([1.0, 3.0]), numpy.array([0.5, 0.5]), numpy.array([2.0, 2.0])))
@@ -47,7 +48,10 @@ def dle(predicted: Predicted, confidence: float = 0.95) -> run.Interval | None:
     if not losses.size:
         return None
     value = max(0.0, float(losses.mean()))
-    scatter = float(numpy.maximum(variances, 0.0).mean()) / losses.size
+    whole = max(losses.size, of or 0)
+    scatter = float(numpy.maximum(variances, 0.0).mean()) / whole
+    if 1 < losses.size < whole:
+        scatter += float(losses.var(ddof=1)) / losses.size * (1.0 - losses.size / whole)
     hang = (folds.size - 1) / folds.size * float(((folds - folds.mean()) ** 2).sum())
     half = student.normal(confidence) * math.sqrt(scatter + hang)
-    return run.Interval(value=value, low=max(0.0, value - half), high=value + half, rows=losses.size)
+    return run.Interval(value=value, low=max(0.0, value - half), high=value + half, rows=whole)

@@ -17,7 +17,8 @@ except ModuleNotFoundError:  # pragma: no cover - with the extra it is there
 
 FOLDS = 5
 _SEED = 0
-_LEAST = 50
+LEAST = 50
+"""Rows."""
 _TREES = 60
 Table: TypeAlias = numpy.typing.NDArray[numpy.float64]
 """Features and the prediction itself, shape [n, k]; NaN is a missing value; categories as their number."""
@@ -47,8 +48,8 @@ def fit(features: Table, losses: numpy.typing.ArrayLike, categorical: tuple[int,
     actual = rows.numbers(losses, "losses")
     if features.ndim != 2 or features.shape[0] != actual.size:
         raise Invalid("One row of features a loss is needed.", field="features")
-    if actual.size < _LEAST:
-        raise Invalid(f"At least {_LEAST} rows are needed.", field="losses")
+    if actual.size < LEAST:
+        raise Invalid(f"At least {LEAST} rows are needed.", field="losses")
     order = numpy.random.default_rng(_SEED).permutation(actual.size)
     left, folds = numpy.empty(actual.size), []
     with threadpoolctl.threadpool_limits(1):

@@ -9,6 +9,7 @@ import pyarrow.compute
 
 from podium.core import access, check, endpoint, event, model, project, reference, time, value, window
 from podium.core import bundle as bundles
+from podium.core.signature import Task
 from podium.deploy.packaging import manifest
 from podium.manage.registry import store as registry
 from podium.monitor.alerts import actions as alerts
@@ -25,6 +26,7 @@ from podium.monitor.checks import (
     inputs,
     kept_measures,
     labels,
+    losses,
     matching,
     measured,
     outcomes,
@@ -79,7 +81,7 @@ def close(
         *inputs.of_columns(summary, subject.reference, owner.spec.monitor, against),
         *contributions.findings(added, subject.reference, owner.spec.monitor, summary.rows),
         *feed.of_rows(scored, span, owner.spec.monitor),
-        *_of_scores(subject, summary, scored),
+        *_of_scores(store, subject, summary, scored),
         *_of_rows(subject, judged),
     ]
     expected = subject.reference.cost_per_row
@@ -120,13 +122,24 @@ def _of_rows(subject: summaries.Subject, judged: cohort.Cohort) -> Iterator[find
     yield from labels.of_selection(known, summaries.numbers(judged.scored.column("score")), spec)
 
 
-def _of_scores(subject: summaries.Subject, summary: Summary, scored: pyarrow.Table) -> Iterator[finding.Finding]:
-    """What the scores alone say, before outcomes are known."""
+def _of_scores(
+    store: Store, subject: summaries.Subject, summary: Summary, scored: pyarrow.Table
+) -> Iterator[finding.Finding]:
+    """What is estimated before outcomes are known."""
+    spec = subject.model.spec
+    if spec.model.task is Task.REGRESSION:
+        yield from estimates.of_losses(
+            lambda: losses.of(store.blobs, _digest(store, subject.model, subject.version)),
+            summary,
+            subject.reference,
+            spec,
+        )
+        return
     finite = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
     thresholds = finite.column("threshold").drop_null()
     threshold = thresholds[-1].as_py() if len(thresholds) else None
     scores = summaries.numbers(finite.column("score"))
-    yield from estimates.of_scores(scores, threshold, summary, subject.reference, subject.model.spec)
+    yield from estimates.of_scores(scores, threshold, summary, subject.reference, spec)
 
 
 def _keep(  # noqa: PLR0913 - a window and what it found

@@ -11,11 +11,10 @@ from podium.bundle.explain import explainer
 from podium.core import check, project, reference
 from podium.core.check import CheckKind
 from podium.core.errors import Refused
-from podium.core.signature import Field, FieldType, Signature
 from podium.measures.comparison import numeric
 from podium.measures.drift import dispersion
 from podium.measures.explanation import contribution_drift
-from podium.monitor.checks import natives, samples
+from podium.monitor.checks import kept, natives, samples
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.summaries import Subject
 from podium.monitor.checks.summary import Summary
@@ -30,7 +29,6 @@ _FEWEST = 30
 """Rows below which nothing is said."""
 _UNKNOWN = "this version's contributions are not kept exactly; the next training keeps them, of trees or a linear model"
 _OLDER = "the rows kept of this window lack what is needed; windows from now on have it"
-_NATIVES = natives.Natives()
 Sizes = Mapping[str, contribution_drift.Size]
 
 
@@ -45,7 +43,7 @@ def of_window(store: Store, subject: Subject, digest: str, summary: Summary) -> 
     """What each feature adds to the scores in the kept rows of a window, without its sign."""
     if subject.reference.contributions is None:
         return Explained(None, _UNKNOWN)
-    return of_sample(_NATIVES.of(store.blobs, digest), subject.reference, summary.sample)
+    return of_sample(natives.of(store.blobs, digest), subject.reference, summary.sample)
 
 
 def of_sample(known: natives.Known, trained: reference.Reference, sample: samples.Sample | None) -> Explained:
@@ -54,8 +52,8 @@ def of_sample(known: natives.Known, trained: reference.Reference, sample: sample
         return Explained(None, _UNKNOWN)
     if sample is None or sample.words is None:
         return Explained(None, _OLDER)
-    rows = thinned(samples.read(sample), count(known.native))
-    table = _columns(known.signature, trained, rows)
+    rows = kept.thinned(samples.read(sample), count(known.native))
+    table = kept.columns_of(known.signature, trained, rows)
     return explain(known.native, table, numpy.asarray(rows.weights, dtype=numpy.float64))
 
 
@@ -140,36 +138,6 @@ def with_measures(
     return tuple(
         msgspec.structs.replace(each, measures=each.measures | known.get(each.column or "", {})) for each in made
     )
-
-
-def thinned(found: samples.Rows, most: int) -> samples.Rows:
-    """At most so many of some rows, at even steps of the rows that they stand for."""
-    if found.weights.size <= most:
-        return found
-    reached = numpy.cumsum(found.weights, dtype=numpy.float64)
-    kept = numpy.searchsorted(reached, (numpy.arange(most) + 0.5) * reached[-1] / most)
-    places, times = numpy.unique(kept, return_counts=True)
-    return samples.Rows(found.numbers[places], times.astype(numpy.float32), found.words, found.codes[places])
-
-
-def _columns(signature: Signature, before: reference.Reference, found: samples.Rows) -> columns.Columns:
-    """The kept rows as a model takes them, numbers to single precision."""
-    numbers = {name: at for at, name in enumerate(before.numeric)}
-    words = {name: at for at, name in enumerate(before.categorical)}
-    made: columns.Columns = {}
-    for field in signature.features:
-        if field.name in numbers:
-            made[field.name] = found.numbers[:, numbers[field.name]].astype(numpy.float64)
-        else:
-            at = words[field.name]
-            made[field.name] = _spelled(field, (found.words or ())[at], found.codes[:, at])
-    return made
-
-
-def _spelled(field: Field, words: tuple[str, ...], codes: samples.Codes) -> Any:
-    if field.type is FieldType.BOOLEAN:
-        return numpy.array([*(float(word == "true") for word in words), numpy.nan])[codes]
-    return numpy.array([*words, columns.NULL_TEXT], dtype=object)[codes]
 
 
 def _unknown(limit: float, why: str) -> Finding:

@@ -1,13 +1,13 @@
 """Checks of performance as estimated, while outcomes are not known."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from podium.core import project, reference, run
 from podium.core.check import CheckKind
 from podium.measures import rows as arrays
 from podium.measures.estimates import cbpe, isotonic, support
 from podium.measures.performance import by_name
-from podium.monitor.checks import evaluate, finding
+from podium.monitor.checks import evaluate, finding, losses
 from podium.monitor.checks.summary import Summary
 
 
@@ -31,9 +31,29 @@ def of_scores(
     found = None
     if scores.size >= limits.min_rows and supported and not (measure.needs_threshold and threshold is None):
         found = _estimate(measure.name, scores, threshold, before.calibration, spec)
+    yield _finding(measure, found, expected, limits, scores.size)
+
+
+def of_losses(
+    known: Callable[[], losses.Known], summary: Summary, before: reference.Reference, spec: project.Project
+) -> Iterator[finding.Finding]:
+    """The same of a regression, whose loss models in the bundle tell. `known`: makes them ready when asked."""
+    limits, expected = spec.monitor, before.metrics.get(spec.metrics.primary)
+    if limits.estimated_drop <= 0 or expected is None:
+        return
+    measure, rows = by_name.find(spec.metrics.primary), sum(summary.score.counts)
+    found = None
+    if rows >= limits.min_rows and not support.outside(summary.numeric, summary.categorical, before):
+        found = losses.estimate(known(), before, summary, measure.name, spec.metrics.confidence)
+    yield _finding(measure, found, expected, limits, rows)
+
+
+def _finding(
+    measure: by_name.Measure, found: run.Interval | None, expected: float, limits: project.MonitorPart, rows: int
+) -> finding.Finding:
     sign = 1.0 if measure.higher_is_better else -1.0
     limit = expected - sign * limits.estimated_drop * abs(expected)
-    yield evaluate.of_estimate(CheckKind.ESTIMATED, measure.name, found, expected, limit, sign, scores.size)
+    return evaluate.of_estimate(CheckKind.ESTIMATED, measure.name, found, expected, limit, sign, rows)
 
 
 def _estimate(

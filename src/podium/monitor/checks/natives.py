@@ -1,16 +1,13 @@
-"""What explains the scores of versions exactly, kept ready: making it ready costs more than using it."""
+"""What explains the scores of versions exactly: their own trees or weights, from their bundles."""
 
-import threading
-from collections import OrderedDict
 from typing import NamedTuple
 
 from podium.bundle.explain import explainer, table
 from podium.core.errors import Refused
 from podium.core.signature import Signature
 from podium.deploy.packaging import manifest
+from podium.monitor.checks import ready
 from podium.store.blobs import Blobs
-
-_KEPT = 8
 
 
 class Known(NamedTuple):
@@ -20,22 +17,13 @@ class Known(NamedTuple):
     native: explainer.Native | None
 
 
-class Natives:
-    """Of the bundles that were asked for last, by digest. May be asked by several threads."""
+_READY: ready.Ready[Known] = ready.Ready()
+"""This process's."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, Known] = OrderedDict()
-        self._lock = threading.Lock()
 
-    def of(self, blobs: Blobs, digest: str) -> Known:
-        """What a bundle says of its own scores."""
-        with self._lock:
-            if digest not in self._known:
-                self._known[digest] = _load(blobs, digest)
-            self._known.move_to_end(digest)
-            while len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-            return self._known[digest]
+def of(blobs: Blobs, digest: str) -> Known:
+    """What a bundle says of its own scores."""
+    return _READY.of(digest, lambda: _load(blobs, digest))
 
 
 def _load(blobs: Blobs, digest: str) -> Known:

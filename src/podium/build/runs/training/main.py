@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from podium.build.runs.training import adopt, context, environment, evaluate, export, fallback, request, table, user
+from podium.build.runs.training import adopt, context, environment, evaluate, export, fallback, losses, request, user
+from podium.build.runs.training import table as tables
 from podium.bundle.export import frame
 from podium.core import split
 from podium.core.dataset import Part
@@ -42,7 +43,7 @@ def train(folder: Path, asked: request.Request) -> request.Answer:
         data, found, made = adopt.adopt(folder, asked, lambda done, text: _tell(asked, done, text))
     else:
         data, found, made = _train(folder, asked)
-    for name, content in made.files.items():
+    for name, content in (made.files | losses.files(data, found, asked.spec)).items():
         path = folder / request.OUT / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -64,11 +65,11 @@ def train(folder: Path, asked: request.Request) -> request.Answer:
     return request.Answer(result=result, environment=environment.record(folder / request.SOURCE))
 
 
-def _train(folder: Path, asked: request.Request) -> tuple[table.Table, evaluate.Evaluated, export.Exported]:
+def _train(folder: Path, asked: request.Request) -> tuple[tables.Table, evaluate.Evaluated, export.Exported]:
     spec = asked.spec
     fitted = _fit(folder, asked)
     _tell(asked, _FIT[1], "Evaluating")
-    data = table.read(folder / request.DATA, spec)
+    data = tables.read(folder / request.DATA, spec)
     scores = evaluate.score(fitted, data.signature, data.features)
     found = evaluate.evaluate(data, scores, spec)
     export.check_finite(found, spec.metrics.primary)
@@ -80,7 +81,7 @@ def _train(folder: Path, asked: request.Request) -> tuple[table.Table, evaluate.
 def _fit(folder: Path, asked: request.Request) -> Any:
     """The fitted estimator. Only the rows of training and validation are in memory while it is fitted."""
     spec = asked.spec
-    data = table.read(folder / request.DATA, spec)
+    data = tables.read(folder / request.DATA, spec)
     context.fix_randomness(asked.seed)
     _tell(asked, _FIT[0], "Training")
     rows, validation = _rows(data, Part.TRAIN), _rows(data, Part.VALIDATION)
@@ -89,7 +90,7 @@ def _fit(folder: Path, asked: request.Request) -> Any:
     return user.fit(folder / request.SOURCE, spec.train, rows, given)
 
 
-def _rows(data: table.Table, part: Part) -> context.Rows:
+def _rows(data: tables.Table, part: Part) -> context.Rows:
     return context.Rows(frame.frame(data.signature, data.take(part)), data.target[data.places(part)])
 
 
