@@ -13,6 +13,7 @@ from podium.monitor.checks import samples
 
 Places = numpy.typing.NDArray[numpy.int64]
 
+
 def thinned(found: samples.Rows, most: int) -> samples.Rows:
     """At most so many of some rows, at even steps of the rows that they stand for."""
     if found.weights.size <= most:
