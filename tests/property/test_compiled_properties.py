@@ -23,7 +23,7 @@ def quickly(family: str, body: bytes) -> Rows | None:
         return None
     checks = READERS[family].checks
     if isinstance(found, plan.Block | plan.Many):
-        made, keys, request_id = plan.block(found) if isinstance(found, plan.Many) else found
+        made, keys, request_id, _ = plan.block(found) if isinstance(found, plan.Many) else found
     else:
         numbers, texts, key, request_id = found
         made = Grid(np.array([numbers], dtype=np.float64), np.array([texts], dtype=object))

@@ -4,8 +4,10 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ from podium.bundle.grid import Grid
 from podium.core.prediction import FEATURE_PREFIX
 from podium.core.review import Band
 from podium.core.signature import Field, FieldType, Signature, Task
-from podium.scoring.log import batches, rows
+from podium.scoring.log import batches, message, rows
 from podium.scoring.log.message import Encoder
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -138,11 +140,44 @@ def test_a_reader_of_arrow_finds_every_row_as_it_was_logged(data: st.DataObject)
     assert batches.find(stream).spans[-1][1] == len(stream)
 
 
+@pytest.mark.skipif(not message.COMPILED, reason="no C compiler was at hand when Podium was installed")
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_compiled_or_not_the_log_has_the_same_bytes(data: st.DataObject) -> None:
+    signature = _signature(data.draw(st.lists(st.sampled_from(list(FieldType)), min_size=1, max_size=9)))
+    schema = rows.schema("delay", signature)
+    one, other = Encoder(schema, signature, compiled=True), Encoder(schema, signature, compiled=False)
+    sources = data.draw(st.lists(_source(signature), min_size=1, max_size=2))
+    for _ in range(data.draw(st.integers(1, 4))):
+        parts, _ = data.draw(_parts(signature, sources))
+        assert one.encode(parts) == other.encode(parts)
+
+
+@pytest.mark.skipif(not message.COMPILED, reason="no C compiler was at hand when Podium was installed")
+def test_what_does_not_fit_together_is_no_message() -> None:
+    encoder, part = _small()
+    wrong: list[dict[str, Any]] = [
+        {"keys": ["", "a"]},
+        {"request_ids": ["r0"] * 4},
+        {"scores": np.array([0.5, 1.0])},
+        {"keys": ["", "a", "\ud800"]},
+        {"keys": ["", "a", 7]},
+        {"grid": Grid(part.grid.numbers[:2], part.grid.texts)},
+        {"grid": Grid(part.grid.numbers, part.grid.texts[:2])},
+        {"grid": Grid(part.grid.numbers[:, :1], part.grid.texts)},
+        {"at_us": 2**70},
+    ]
+    for change in wrong:
+        with pytest.raises((ValueError, TypeError, OverflowError)):
+            encoder.encode([msgspec.structs.replace(part, **change)])
+    assert encoder.encode([part])
+
+
 def test_each_buffer_begins_at_a_multiple_of_eight_bytes_and_overlaps_no_other() -> None:
     encoder, part = _small()
-    message = bytes(encoder.encode([part]))
-    batch = pa.ipc.read_record_batch(pa.py_buffer(message), _small_schema())
-    start = pa.py_buffer(message).address
+    written = bytes(encoder.encode([part]))
+    batch = pa.ipc.read_record_batch(pa.py_buffer(written), _small_schema())
+    start = pa.py_buffer(written).address
     spans = sorted(
         (buffer.address, buffer.size) for column in batch.columns for buffer in column.buffers() if buffer is not None
     )

@@ -145,7 +145,7 @@ class Reading:
 
     def _many(self, item: Item, lane: Lane, found: plan.Block) -> Entry | None:
         """The rows as a compiled reader gave them; None when the strict one must have a look."""
-        if lane.reader.checks.doubtful(found.grid.numbers) is not None:
+        if not found.certain and lane.reader.checks.doubtful(found.grid.numbers) is not None:
             return None
         work: Work = item[2].work
         request_id = found.request_id or work.request_id or self._parts.new_id("req")

@@ -80,7 +80,8 @@ class Together:
     def _singles(self, group: Group) -> tuple[Grid, list[str], list[str]]:
         """Grid, request ids and keys of the single rows. Doubtful ones go to the strict reader."""
         made = plan.joined(([plan.singles(group.rows)] if group.rows else []) + group.blocks)
-        doubt = next(iter(group.loaded.readers.values())).checks.doubtful(made.grid.numbers)
+        checks = next(iter(group.loaded.readers.values())).checks
+        doubt = None if made.certain else checks.doubtful(made.grid.numbers)
         if doubt is not None:
             made = plan.without(made, doubt)
             self._reread(group, doubt.tolist())

@@ -7,28 +7,33 @@ come from the library, once for each schema, as a template in which numbers are 
 The body: bits (decisions, booleans, which values are known), whole numbers, real ones, where the rows' own texts begin,
 the texts of the version, the rows' own.
 https://arrow.apache.org/docs/format/Columnar.html#recordbatch-message
+
+Where a C compiler was at hand when Podium was installed, `_message.c` lays the rows of one source in one pass.
 """
 
+import importlib
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from podium.bundle import grid as grids
-from podium.bundle.columns import NULL_TEXT
 from podium.core import prediction
 from podium.core.signature import FieldType, Signature
-from podium.scoring.log import batches, rows
+from podium.scoring.log import batches, rows, texts
 from podium.scoring.log.rows import Rows, Source
 from podium.scoring.protocols import ipc_frames
 
-_ALIGN = 8
-_PAD = [bytes(-size % _ALIGN) for size in range(_ALIGN)]
-_OF_SOURCE = ("endpoint", "model", "digest", "role")
-_OF_ROW = ("prediction_id", "request_id", "key")
+_message: Any
+try:
+    _message = importlib.import_module("podium.scoring.log._message")
+except ImportError:
+    _message = None
+COMPILED = _message is not None
+"""Whether that is there."""
 _WHOLE = ("at", "version", "rollout")
 _REAL = ("score", "threshold")
 _FACTS = 3
@@ -41,20 +46,10 @@ _Bits = npt.NDArray[np.bool_]
 _Integers = npt.NDArray[np.int64]
 
 
-class _Texts(NamedTuple):
-    """Text columns: where the rows begin [columns, rows + 1 made even], and the bytes of each, with their padding."""
-
-    offsets: npt.NDArray[np.int32]
-    sizes: list[int]
-    data: list[bytes]
-    null: _Bits | None = None
-    """[columns, rows], where some are."""
-
-
 class Encoder:
     """Writes the messages of one segment: of rows whose sources have that signature."""
 
-    def __init__(self, schema: pa.Schema, signature: Signature) -> None:
+    def __init__(self, schema: pa.Schema, signature: Signature, *, compiled: bool = COMPILED) -> None:
         self.head = schema.serialize().to_pybytes()
         """The stream's first bytes: its schema."""
         self._seed = zlib.crc32(self.head)
@@ -71,6 +66,7 @@ class Encoder:
         )
         self._forms: dict[tuple[int, int], tuple[Source, _Form]] = {}
         self._find(schema, signature)
+        self._layout = self._make_layout(len(kinds), len(signature.features) - len(kinds)) if compiled else None
 
     def _find(self, schema: pa.Schema, signature: Signature) -> None:
         """Which column and which buffers each row of a block is."""
@@ -85,7 +81,7 @@ class Encoder:
         def of(*kinds: FieldType) -> list[int]:
             return [at for kind, at in features if kind in kinds]
 
-        texts, booleans = of(FieldType.TEXT), of(FieldType.BOOLEAN)
+        words, booleans = of(FieldType.TEXT), of(FieldType.BOOLEAN)
         known = [at for kind, at in features if kind is not FieldType.TEXT]
         buffers = np.array(first)
         decision, threshold = core["decision"], core["threshold"]
@@ -95,46 +91,76 @@ class Encoder:
                 first[decision],
                 first[threshold],
                 *buffers[known],
-                *buffers[texts],
+                *buffers[words],
                 *buffers[booleans] + 1,
             ]
         )
-        self._known = [*known, *texts]
-        self._nullable = [decision, threshold, *known, *texts]
+        self._known = [*known, *words]
+        self._nullable = [decision, threshold, *known, *words]
         self._wholes = buffers[[*(core[name] for name in _WHOLE), *of(FieldType.INTEGER)]] + 1
         self._reals = buffers[[*(core[name] for name in _REAL), *of(FieldType.NUMBER)]] + 1
-        self._shared = buffers[[core[name] for name in _OF_SOURCE]] + 1
-        self._own = buffers[[*(core[name] for name in _OF_ROW), *texts]] + 1
+        self._shared = buffers[[core[name] for name in texts.OF_SOURCE]] + 1
+        self._own = buffers[[*(core[name] for name in texts.OF_ROW), *words]] + 1
+
+    def _make_layout(self, width: int, depth: int) -> Any:
+        """What the compiled way must know. `width`, `depth`: numbers and texts of a grid."""
+        return _message.Layout(
+            nodes=self._places.nodes,
+            columns=self._columns,
+            buffers=self._places.buffers,
+            buffer_count=self._places.buffer_count,
+            length=self._places.length,
+            width=width,
+            depth=depth,
+            nullable=self._nullable,
+            own=self._own.tolist(),
+            numbers=self._numbers,
+            integers=self._integers,
+            booleans=self._booleans,
+        )
 
     def encode(self, parts: Sequence[Rows]) -> bytearray:
         """The bytes that the rows add to the stream, with their checksum."""
         counts = [len(part) for part in parts]
-        form = self._form([part.source for part in parts], counts)
-        count = form.rows
+        sources = [part.source for part in parts]
+        if all(source is sources[0] for source in sources):
+            form = self._form(sources[:1], [sum(counts)])
+        else:
+            form = self._make_form(sources, counts)
         scores = parts[0].scores if len(parts) == 1 else np.concatenate([part.scores for part in parts])
         grid = grids.join([part.grid for part in parts])
+        if self._layout is None or form.source is None:
+            message = self._by_arrays(parts, form, scores, grid)
+        else:
+            message = _lay(self._layout, form.source, parts, form, (scores, grid))
+        start, after = self._crc
+        message[start:after] = f"{zlib.crc32(message, self._seed):08x}".encode()
+        return message
+
+    def _by_arrays(
+        self, parts: Sequence[Rows], form: "_Form", scores: npt.NDArray[np.float64], grid: grids.Grid
+    ) -> bytearray:
+        """Any rows, by arrays."""
+        count = form.rows
         numbers = grid.numbers.T
         null = np.isnan(numbers)
-        own = _own(parts, grid.texts, count)
+        own = texts.of_rows(parts, grid.texts, count)
         head = bytearray(form.head)
         bits = self._flags(form, scores, numbers, null, own.null)
         known = np.count_nonzero(bits[1 : _FACTS + len(self._known)], axis=1)
         nodes = np.frombuffer(head, np.int64, 2 * self._columns, self._places.nodes).reshape(-1, 2)
         nodes[self._nullable, 1] = count - known
         wholes = form.wholes.copy()
-        wholes[0] = parts[0].at_us if len(parts) == 1 else np.repeat([part.at_us for part in parts], counts)
+        wholes[0] = np.repeat([part.at_us for part in parts], [len(part) for part in parts])
         if self._integers:
             wholes[len(_WHOLE) :] = np.where(null[self._integers], 0.0, numbers[self._integers])
         reals = np.empty((len(self._reals), count))
         reals[0], reals[1] = scores, form.thresholds
         reals[len(_REAL) :] = numbers[self._numbers]
-        end = _lay_texts(self._table(head), self._own, own, form.texts)
+        end = texts.lay(self._table(head), self._own, own, form.texts)
         head[self._places.length : self._places.length + 8] = end.to_bytes(8, "little")
         blocks = (np.packbits(bits, axis=1, bitorder="little"), wholes, reals, own.offsets)
-        message = bytearray().join([head, *(block.tobytes() for block in blocks), *form.shared, *own.data])
-        start, after = self._crc
-        message[start:after] = f"{zlib.crc32(message, self._seed):08x}".encode()
-        return message
+        return bytearray().join([head, *(block.tobytes() for block in blocks), form.shared, *own.data])
 
     def _flags(
         self,
@@ -153,14 +179,14 @@ class Encoder:
         end = _FACTS + len(null)
         np.logical_not(null, out=bits[_FACTS:end])
         if no_text is not None:
-            np.logical_not(no_text[len(_OF_ROW) :], out=bits[end : _FACTS + len(self._known)])
+            np.logical_not(no_text[len(texts.OF_ROW) :], out=bits[end : _FACTS + len(self._known)])
         if self._booleans:
             bits[-len(self._booleans) :] = numbers[self._booleans] == 1.0
         return made
 
     def _form(self, sources: Sequence[Source], counts: Sequence[int]) -> "_Form":
-        """The form of messages of so many rows of each source; small ones of one source are kept."""
-        if len(sources) > 1 or counts[0] > _MOST_KEPT:
+        """The form of messages of so many rows of one source; small ones are kept."""
+        if counts[0] > _MOST_KEPT:
             return self._make_form(sources, counts)
         kept = self._forms.get((id(sources[0]), counts[0]))
         if kept is None or kept[0] is not sources[0]:
@@ -178,7 +204,7 @@ class Encoder:
         wholes = np.zeros((len(self._wholes), count), dtype=np.int64)
         wholes[1] = np.repeat([source.version for source in sources], counts)
         wholes[2] = np.repeat([source.rollout for source in sources], counts)
-        shared = _of_sources(sources, counts)
+        shared = texts.of_sources(sources, counts)
         head = bytearray(self._metadata)
         head[self._places.rows : self._places.rows + 8] = count.to_bytes(8, "little")
         np.frombuffer(head, np.int64, 2 * self._columns, self._places.nodes).reshape(-1, 2)[:] = count, 0
@@ -189,15 +215,17 @@ class Encoder:
             (self._bits, -(-count // 8), bits.shape[1] // 8),
             (self._wholes, 8 * count, 8 * count),
             (self._reals, 8 * count, 8 * count),
-            (self._own, 4 * (count + 1), 4 * _even(count + 1)),
-            (self._shared, 4 * (count + 1), 4 * _even(count + 1)),
+            (self._own, 4 * (count + 1), 4 * texts.even(count + 1)),
+            (self._shared, 4 * (count + 1), 4 * texts.even(count + 1)),
         ):
             table[buffers, 0] = range(at, at + len(buffers) * width, width)
             table[buffers, 1] = size
             at += len(buffers) * width
-        at = _lay_texts(table, self._shared, shared, at)
+        at = texts.lay(table, self._shared, shared, at)
         bands = (sources, counts) if any(source.review is not None for source in sources) else None
-        return _Form(count, bytes(head), bits, wholes, thresholds, [shared.offsets.tobytes(), *shared.data], at, bands)
+        one = sources[0] if len(sources) == 1 and bands is None else None
+        both = b"".join([shared.offsets.tobytes(), *shared.data])
+        return _Form(count, bytes(head), bits, wholes, thresholds, both, at, bands, one)
 
     def _table(self, head: bytearray) -> _Integers:
         """Where each buffer begins in the body, and its length. [buffers, 2]"""
@@ -216,23 +244,40 @@ class _Form(NamedTuple):
     """With version and rollout."""
     thresholds: npt.NDArray[np.float64]
     """NaN: none."""
-    shared: list[bytes]
-    """The sources' texts, and where they begin."""
+    shared: bytes
+    """Where the sources' texts begin, and those texts."""
     texts: int
     """Where the rows' own texts begin in the body."""
     bands: tuple[Sequence[Source], Sequence[int]] | None
     """Sources and their rows, where a person may decide some."""
+    source: Source | None
+    """Of all rows, if it is one, and no person decides any."""
 
 
-def _lay_texts(table: _Integers, buffers: _Integers, texts: _Texts, at: int) -> int:
-    """Note where text columns stand that begin there in the body; where they end. `buffers`: those of their offsets."""
-    places = []
-    for size in texts.sizes:
-        places.append(at)
-        at += size + -size % _ALIGN
-    table[buffers + 1, 0] = places
-    table[buffers + 1, 1] = texts.sizes
-    return at
+def _lay(
+    layout: Any, source: Source, parts: Sequence[Rows], form: _Form, values: tuple[npt.NDArray[np.float64], grids.Grid]
+) -> bytearray:
+    """The rows of one source, the compiled way. `values`: scores and grid of all parts."""
+    scores, grid = values
+    first, *others = parts
+    own = [[*first.prediction_ids], [*first.request_ids], [*first.keys]]
+    for part in others:
+        for column, more in zip(own, (part.prediction_ids, part.request_ids, part.keys), strict=True):
+            column += more
+    made: bytearray = layout.encode(
+        form.head,
+        form.shared,
+        source.version,
+        source.rollout,
+        np.nan if source.threshold is None else source.threshold,
+        [part.at_us for part in parts],
+        [len(part) for part in parts],
+        np.ascontiguousarray(scores),
+        np.ascontiguousarray(grid.numbers),
+        *own,
+        grid.texts.ravel().tolist(),
+    )
+    return made
 
 
 def _one_row(schema: pa.Schema, head: int) -> bytes:
@@ -243,53 +288,3 @@ def _one_row(schema: pa.Schema, head: int) -> bytes:
         stream.write_batch(batch, custom_metadata={batches.CRC: batches.UNSTATED})
     written: bytes = sink.getvalue().to_pybytes()
     return written[head:]
-
-
-def _of_sources(sources: Sequence[Source], counts: Sequence[int]) -> _Texts:
-    """The texts of each source, once for each row."""
-    count = sum(counts)
-    if any(source is not sources[0] for source in sources):
-        each = list(zip(sources, counts, strict=True))
-        return _laid(
-            [text for name in _OF_SOURCE for source, many in each for text in [getattr(source, name)] * many], count
-        )
-    texts = [getattr(sources[0], name).encode() for name in _OF_SOURCE]
-    sizes = [len(text) for text in texts]
-    offsets = np.zeros((len(texts), _even(count + 1)), dtype=np.int32)
-    np.outer(sizes, range(count + 1), out=offsets[:, : count + 1])
-    data = [part for text in texts for part in (text * count, _PAD[len(text) * count % _ALIGN])]
-    return _Texts(offsets, [size * count for size in sizes], data)
-
-
-def _even(count: int) -> int:
-    return count + count % 2
-
-
-def _own(parts: Sequence[Rows], texts: npt.NDArray[np.object_], count: int) -> _Texts:
-    """The texts that each row has of its own: its ids and key, and its features."""
-    flat: list[str] = []
-    for lists in zip(*((part.prediction_ids, part.request_ids, part.keys) for part in parts), strict=True):
-        for each in lists:
-            flat += each
-    given = texts.T.ravel().tolist()
-    if NULL_TEXT not in given:
-        return _laid(flat + given, count)
-    null = np.array([text == NULL_TEXT for text in [*flat, *given]], dtype=np.bool_).reshape(-1, count)
-    null[: len(_OF_ROW)] = False
-    return _laid(flat + ["" if text == NULL_TEXT else text for text in given], count)._replace(null=null)
-
-
-def _laid(flat: list[str], count: int) -> _Texts:
-    """Columns of `count` texts each, one behind the other."""
-    together = "".join(flat)
-    data = together.encode()
-    sizes = map(len, flat) if len(data) == len(together) else (len(text.encode()) for text in flat)
-    ends = np.cumsum(np.fromiter(sizes, np.int64, len(flat))).reshape(-1, count)
-    begins = [0, *ends[:-1, -1].tolist()]
-    lasts = ends[:, -1].tolist()
-    offsets = np.zeros((len(ends), _even(count + 1)), dtype=np.int32)
-    np.subtract(ends, np.array(begins)[:, np.newaxis], out=offsets[:, 1 : count + 1], casting="unsafe")
-    pieces: list[bytes] = []
-    for begin, end in zip(begins, lasts, strict=True):
-        pieces += (data[begin:end], _PAD[(end - begin) % _ALIGN])
-    return _Texts(offsets, [end - begin for begin, end in zip(begins, lasts, strict=True)], pieces)

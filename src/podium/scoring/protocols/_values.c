@@ -1,9 +1,9 @@
 /* The values in bodies that differ from one seen before in nothing else: see skeleton.py, which writes the programs that
  * are run here and says what such a body means.
  *
- * Whatever is not certain is left to the readers in Python: a body that does not fit, a number that is not JSON or not
- * finite, a text that is not UTF-8, a key or an id that is not plain. So each answer here is either the one that they
- * would give, or none.
+ * Whatever is not certain is left to the readers in Python: a body that does not fit, a number that is not JSON, not
+ * finite or not one that its column may have, a text that is not UTF-8, a key or an id that is not plain. So each answer
+ * here is either the one that they would give, or none.
  *
  * A program is a row of steps: kind (1 byte), column (4 bytes, native order), size of the literal that stands before the
  * value (4 bytes), the literal. The last step is an END, whose literal ends the body.
@@ -27,7 +27,7 @@
 #error "128-bit products are needed"
 #endif
 
-enum { NUMBER = 'n', BOOLEAN = 'b', TEXT = 't', KEY = 'k', ID = 'i', ROWS = 'r', END = 'e' }; /* capital: or null */
+enum { NUMBER = 'n', INTEGER = 'w', BOOLEAN = 'b', TEXT = 't', KEY = 'k', ID = 'i', ROWS = 'r', END = 'e' }; /* capital: or null */
 enum { NULLABLE = 0x20, HEADER = 9, LONGEST_NUMBER = 1024, MOST_DIGITS = 19 };
 enum { LOWEST_POWER = -342, HIGHEST_POWER = 308, POWERS = HIGHEST_POWER - LOWEST_POWER + 1 };
 
@@ -51,6 +51,8 @@ typedef struct {
     PyObject *keys;         /* list [rows]; NULL: none were sent */
     PyObject *id;           /* NULL: none was sent */
 } Found;
+
+static const double MOST_INTEGER = 9007199254740992.0, MOST_WHOLE = 9223372036854775808.0; /* 2^53, 2^63 */
 
 typedef struct {
     const char *at, *end;
@@ -120,7 +122,7 @@ static inline int is_digit(const Cursor *body)
     return body->at < body->end && *body->at >= '0' && *body->at <= '9';
 }
 
-/* A number as RFC 8259 section 6 has it. */
+/* A number as RFC 8259 section 6 has it; one without fraction and exponent must fit into 64 bits. */
 static int read_number(Cursor *body, const uint64_t *powers, double *made)
 {
     const char *begin = body->at;
@@ -181,10 +183,10 @@ static int read_number(Cursor *body, const uint64_t *powers, double *made)
     } else if (!cut && w <= (uint64_t)1 << 53 && q >= -22 && q <= 22) {
         found = q < 0 ? (double)w / EXACT[-q] : (double)w * EXACT[q];
     } else if (!nearest(w, q, powers, &found) || (cut && (!nearest(w + 1, q, powers, &other) || other != found))) {
-        return slowly(begin, body->at, made);
+        return slowly(begin, body->at, made) && (!whole || fabs(*made) < MOST_WHOLE);
     }
     *made = negative ? -found : found;
-    return 1;
+    return !whole || found < MOST_WHOLE;
 }
 
 /* ---- other values ---- */
@@ -278,6 +280,13 @@ static int read_rows(Cursor *body, Py_ssize_t *made)
     return body->at > begin && *begin != '0';
 }
 
+/* Whether it is one that float64 certainly has as it was sent; among these there is but one zero. */
+static int is_integer(double *made)
+{
+    *made += 0.0;
+    return fabs(*made) < MOST_INTEGER && *made == rint(*made);
+}
+
 static int read_boolean(Cursor *body, double *made)
 {
     *made = 1.0;
@@ -314,7 +323,9 @@ static int take_value(Cursor *body, char kind, uint32_t column, Py_ssize_t row, 
         *place = NAN;
         return 1;
     }
-    return bare == NUMBER ? read_number(body, self->powers, place) : read_boolean(body, place);
+    if (bare == BOOLEAN)
+        return read_boolean(body, place);
+    return read_number(body, self->powers, place) && (bare != INTEGER || is_integer(place));
 }
 
 /* As many values as there are rows, with commas between them. */

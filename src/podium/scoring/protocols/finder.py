@@ -27,13 +27,13 @@ COMPILED = _values is not None
 """Whether it is there."""
 _POWERS = powers.table() if COMPILED else b""
 _STEP = struct.Struct("=cII")
-_VALUES = (Kind.NUMBER, Kind.BOOLEAN, Kind.TEXT, Kind.KEY)
+_ONCE = (Kind.ROWS, Kind.ID)
 
 
 def program(skeleton: Skeleton) -> bytes | None:
     """The finder's steps; None where values come before it is said how many there are."""
     kinds = [hole.kind for hole in skeleton.holes]
-    if Kind.ROWS not in kinds or any(kind in _VALUES for kind in kinds[: kinds.index(Kind.ROWS)]):
+    if Kind.ROWS not in kinds or any(kind not in _ONCE for kind in kinds[: kinds.index(Kind.ROWS)]):
         return None
     return b"".join([*map(_step, skeleton.holes), _STEP.pack(b"e", 0, len(skeleton.end)), skeleton.end])
 
@@ -62,7 +62,7 @@ class Finder:
     def single(self, bodies: list[bytes]) -> tuple[Singles, list[int]]:
         """The rows of bodies with one row each, and which bodies do not fit, or are in doubt."""
         numbers, texts, keys, ids, misfits = self._find.single(bodies)
-        return Singles(self._grid(len(keys), numbers, texts), keys, ids), misfits
+        return Singles(self._grid(len(keys), numbers, texts), keys, ids, certain=True), misfits
 
     def many(self, body: bytes) -> Block | None:
         """The rows of a body; None when it does not fit, or is in doubt."""
@@ -70,7 +70,7 @@ class Finder:
         if found is None:
             return None
         rows, numbers, texts, keys, request_id = found
-        return Block(self._grid(rows, numbers, texts), keys, request_id)
+        return Block(self._grid(rows, numbers, texts), keys, request_id, certain=True)
 
     def _grid(self, rows: int, numbers: bytearray, texts: list[str]) -> Grid:
         return Grid(

@@ -58,6 +58,8 @@ class Singles(NamedTuple):
     keys: list[str]
     ids: list[str]
     """Of the requests; empty where none was sent."""
+    certain: bool = False
+    """No number needs the `Checks`."""
 
 
 class Block(NamedTuple):
@@ -67,6 +69,8 @@ class Block(NamedTuple):
     keys: list[str]
     request_id: str
     """Empty where none was sent."""
+    certain: bool = False
+    """No number needs the `Checks`."""
 
 
 Pick: TypeAlias = Callable[[Any], tuple[Any, ...]]
@@ -193,7 +197,8 @@ def joined(parts: Sequence[Singles]) -> Singles:
     if len(parts) == 1:
         return parts[0]
     keys = [key for part in parts for key in part.keys]
-    return Singles(grid.join([part.grid for part in parts]), keys, [each for part in parts for each in part.ids])
+    ids = [each for part in parts for each in part.ids]
+    return Singles(grid.join([part.grid for part in parts]), keys, ids, all(part.certain for part in parts))
 
 
 def without(rows: Singles, gone: npt.NDArray[np.bool_]) -> Singles:

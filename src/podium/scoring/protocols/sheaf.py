@@ -21,6 +21,7 @@ _LONGEST = 16 * 1024
 _TEXT = rb'"[^"\\\x00-\x1f]*+"'
 _KINDS: dict[Kind, bytes] = {
     Kind.NUMBER: rb"[-+.0-9eE]++",
+    Kind.INTEGER: rb"[-+.0-9eE]++",
     Kind.BOOLEAN: rb"true|false",
     Kind.TEXT: _TEXT,
     Kind.KEY: _TEXT + b"|-?[0-9]++|null",
@@ -28,6 +29,7 @@ _KINDS: dict[Kind, bytes] = {
 }
 _OR_NULL: dict[Kind, bytes] = {
     Kind.NUMBER: rb"[-+.0-9eEnul]++",
+    Kind.INTEGER: rb"[-+.0-9eEnul]++",
     Kind.BOOLEAN: rb"true|false|null",
     Kind.TEXT: _TEXT + b"|null",
 }
@@ -60,16 +62,17 @@ def pattern(skeleton: Skeleton) -> Pattern | None:
         made += [b"(", (_OR_NULL if hole.nullable else _KINDS)[hole.kind], b")"]
         taken.append(hole)
     made.append(re.escape(skeleton.end))
-    places: dict[Kind, list[tuple[int, int]]] = {kind: [] for kind in Kind}
-    for at, hole in enumerate(taken):
-        places[hole.kind].append((hole.column, at))
-    key, sent = places[Kind.KEY], places[Kind.ID]
+
+    def places(*kinds: Kind) -> list[int]:
+        """Which groups they are, in the order of their columns."""
+        return [at for _, at in sorted((hole.column, at) for at, hole in enumerate(taken) if hole.kind in kinds)]
+
     return Pattern(
         re.compile(b"".join(made)).fullmatch,
-        pick([at for _, at in sorted(places[Kind.NUMBER] + places[Kind.BOOLEAN])]),
-        pick([at for _, at in sorted(places[Kind.TEXT])]),
-        key[0][1] if key else None,
-        sent[0][1] if sent else None,
+        pick(places(Kind.NUMBER, Kind.INTEGER, Kind.BOOLEAN)),
+        pick(places(Kind.TEXT)),
+        next(iter(places(Kind.KEY)), None),
+        next(iter(places(Kind.ID)), None),
     )
 
 

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     """What a hole takes: values, one for each row, or what is there once."""
 
     NUMBER = "n"
+    INTEGER = "w"
     BOOLEAN = "b"
     TEXT = "t"
     KEY = "k"
@@ -35,7 +36,7 @@ class Kind(StrEnum):
 
 _KINDS = {
     FieldType.NUMBER: Kind.NUMBER,
-    FieldType.INTEGER: Kind.NUMBER,
+    FieldType.INTEGER: Kind.INTEGER,
     FieldType.BOOLEAN: Kind.BOOLEAN,
     FieldType.TEXT: Kind.TEXT,
 }
