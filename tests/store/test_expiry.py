@@ -140,6 +140,17 @@ def test_a_version_out_of_use_reminds_nobody(store: Store, caller: CallerOf, clo
     assert told(store, "approval.expired") == []
 
 
+def test_what_a_newer_version_overtook_waits_for_nobody(
+    store: Store, caller: CallerOf, clock: Any, given: list[Approval]
+) -> None:
+    cycle.make_version(store, caller, -1.1)
+    cycle.make_version(store, caller, -1.2)
+    with store.read() as connection:
+        assert [item.version for item in pending.pending(connection, "flights", 0)] == [3, 2]
+    cycle.approve(store, caller, 3)
+    assert waits(store, clock) == []
+
+
 def test_a_short_yes_reminds_at_half_time(store: Store, caller: CallerOf, clock: Any) -> None:
     cycle.begin(store, caller, approvals={"valid_for": "4d", "remind_before": "14d"})
     cycle.make_version(store, caller, -1.0)

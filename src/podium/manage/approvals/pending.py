@@ -12,12 +12,17 @@ _WAITING = (VersionState.CANDIDATE, VersionState.VALIDATED, VersionState.APPROVE
 
 
 def pending(connection: Connection, project: str, now_us: int, *, limit: int = 100) -> list[Pending]:
-    """Versions that wait for a person, newest first."""
+    """Versions that wait for a person, newest first; not those that a newer one overtook which is approved already."""
     found: list[Pending] = []
+    overtaken: set[str] = set()
     specs = {model.name: model.spec for model in versions.list_models(connection, project, retired=False, limit=1000)}
     states = [state.value for state in _WAITING]
     for item in versions.list_versions(connection, project, states=states, limit=1000):
         if item.gates_passed is not True or item.model not in specs:
+            continue
+        if item.state is VersionState.APPROVED:
+            overtaken.add(item.model)
+        elif item.model in overtaken:
             continue
         spec = specs[item.model]
         environment = spec.release.environment
