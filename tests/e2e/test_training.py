@@ -16,10 +16,10 @@ from podium.build import archive
 from podium.build.runs import actions, process, tasks
 from podium.build.runs import store as rows
 from podium.build.runs.training import request
-from podium.bundle import columns, golden
+from podium.bundle import columns, golden, losses
 from podium.bundle.engines.onnx import session
 from podium.bundle.explain import explainer
-from podium.core import access, digest, event, project, reference, run
+from podium.core import access, bundle, digest, event, project, reference, run
 from podium.core.errors import Unavailable
 from podium.core.job import JobState, Progress
 from podium.jobs import actions as jobs
@@ -124,6 +124,7 @@ def test_a_regression_without_costs(tmp_path: Path) -> None:
         model=msgspec.to_builtins(made.spec().model) | {"task": "regression"},
         data={"source": "x", "key": "id", "time": "at", "target": "delay"},
         metrics={"primary": "rmse", "report": ["mae", "r2"]},
+        monitor={"estimated_drop": 0.1},
         costs=None,
     )
     assert train(folder, spec) == 0, (folder / "log.txt").read_text()
@@ -133,6 +134,13 @@ def test_a_regression_without_costs(tmp_path: Path) -> None:
     assert set(result.metrics["test"]) == {"rmse", "mae", "r2"}
     nullable = {field.name: field.nullable for field in result.signature.features}
     assert nullable["distance"] is False
+    out = folder / request.OUT
+    known = msgspec.json.decode((out / bundle.REFERENCE).read_bytes(), type=reference.Reference)
+    assert known.target is not None
+    assert sum(known.target.counts) == result.rows["test"]
+    assert known.contributions is not None
+    assert known.contributions.means.keys() == nullable.keys()
+    assert losses.Learned((out / losses.FILE).read_bytes()).about.measure == "rmse"
 
 
 def test_users_code_sees_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
+from podium.bundle import layout
+from podium.bundle.explain import explainer, table
 from podium.core import drill, event, project, reference, time
 from podium.core.errors import Refused
 from podium.core.signature import Field, FieldType, Signature, Task
@@ -120,6 +123,39 @@ def test_a_check_that_sees_nothing_of_its_fault_has_no_delay() -> None:
     assert (found["psi", "wind"].detected, found["psi", "wind"].delay) == (0, None)
     assert found["missing_rate", "wind"].detected == 4
     assert ("log_loss", None) not in found
+
+
+def adding() -> explainer.Native:
+    """What wind and hour add to log-odds of which the wind moves a little more."""
+    known = layout.Layout(numbers=("wind", "hour"), texts=())
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [layout.NUMBERS], [layout.SCORE])],
+        "features",
+        [helper.make_tensor_value_info(layout.NUMBERS, TensorProto.DOUBLE, [None, 2])],
+        [helper.make_tensor_value_info(layout.SCORE, TensorProto.DOUBLE, [None, 2])],
+    )
+    encoder = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(encoder, {layout.KEY: msgspec.json.encode(known).decode()})
+    about = table.About(kind="linear", scale="log-odds", start=0.0, origins=known.numbers)
+    weights = table.Linear(np.array([0.5, 1 / 6]), np.array([10.0, 11.5]))
+    names = tuple(field.name for field in SIGNATURE.features)
+    return explainer.Native(bytes(encoder.SerializeToString()), table.encode(table.Explained(about, weights)), names)
+
+
+def test_checks_that_are_asked_for_are_back_tested_each_by_its_own_fault() -> None:
+    asked = setting(contribution_moved=0.05, constant=True, outcome_psi=0.003, drift_psi=50.0, score_psi=50.0)
+    found = monitors(asked._replace(native=adding()))
+    for column in ("wind", "hour", "origin"):
+        still = found["constant", column]
+        assert (still.fault, still.detected, still.delay, still.false_alarms) == ("stays what it was", 4, 1.0, 0)
+    wind, hour, rate = found["contribution", "wind"], found["contribution", "hour"], found["outcome_psi", None]
+    assert (wind.fault, wind.detected, wind.delay, wind.false_alarms) == ("shift 1σ", 4, 1.0, 0)
+    assert (hour.fault, hour.runs, hour.false_alarms) == ("", 0, 0)
+    assert (rate.fault, rate.runs, rate.false_alarms) == ("label flip", 4, 0)
+    assert rate.detected == 4
+    quiet, faulted = run(asked._replace(native=adding()))
+    assert quiet.alarms == 0
+    assert "wind contribution" in faulted["shift 1σ"].by
 
 
 def test_a_check_that_cries_wolf_is_named_with_its_own_figure() -> None:

@@ -8,19 +8,24 @@ import numpy
 
 from podium.core import drill, project
 from podium.core.signature import Signature
-from podium.monitor.checks import finding
+from podium.monitor.checks import contributions, finding, outcomes
 from podium.monitor.drill import faults, judge
 from podium.monitor.drill.judge import Broken
 from podium.monitor.drill.traffic import Traffic
 
 FAULTY = 4
 """Windows for which a fault lasts."""
-OF_ROWS = ("shift 1σ", "concept drift")
-"""The faults by which checks of whole rows are tested: of the scores, and of outcomes."""
+OF_ROWS = ("shift 1σ", "concept drift", "label flip")
+"""The faults by which checks of whole rows are tested: of scores and what features add to them, of outcomes beside
+scores, and of outcomes alone."""
 _MONTH_DAYS = 30
-_MISSING = "missing_rate"
+_MISSING, _CONSTANT = "missing_rate", "constant"
 Key: TypeAlias = tuple[str, str | None]
 """Measure and column."""
+Seen: TypeAlias = Mapping[str, Sequence[Sequence[Broken]]]
+"""By fault, then run, then window: the checks that began to alert."""
+Delayed: TypeAlias = tuple[str, Sequence[int | None]]
+"""A fault in words, and the windows until an alert in each run; None: there was none."""
 
 
 class BackTest:
@@ -33,7 +38,7 @@ class BackTest:
     def __init__(self, signature: Signature, traffic: Traffic, random: numpy.random.Generator) -> None:
         self._signature = signature
         self._fields = {field.name: field for field in signature.features}
-        self._moved, self._nulls = faults.everywhere(signature.features, traffic)
+        self._moved, self._nulls, self._stuck = faults.everywhere(signature.features, traffic)
         self._random = random
         self._keys: list[Key] = []
         self._delays: dict[Key, list[int | None]] = {}
@@ -41,7 +46,8 @@ class BackTest:
     def add(self, draw: Callable[[], Traffic], before: judge.Known, spec: project.Project) -> None:
         """One repetition, with windows that `draw` gives."""
         self._keys = [(each.measure, each.column) for each in judge.findings(draw(), before, self._signature, spec)]
-        for fault in (self._moved, self._nulls):
+        asked = {self._fault(key) for key in self._keys if _of_column(key)}
+        for fault in (each for each in (self._moved, self._nulls, self._stuck) if each in asked):
             for key, delay in self._under(fault, draw, before, spec).items():
                 self._delays.setdefault(key, []).append(delay)
 
@@ -54,7 +60,7 @@ class BackTest:
         quiet = [judge.broken(findings(draw())) for _ in range(spec.monitor.last_windows())]
         standing = judge.alerting(quiet, spec.monitor)
         histories = {name: list(quiet) for name in self._fields}
-        own = [key for key in self._keys if key[1] is not None and (key[0] == _MISSING) == (fault is self._nulls)]
+        own = [key for key in self._keys if _of_column(key) and self._fault(key) is fault]
         found: dict[Key, int | None] = dict.fromkeys(own)
         for number in range(1, FAULTY + 1):
             rows = draw()
@@ -68,20 +74,31 @@ class BackTest:
                 break
         return found
 
+    def _fault(self, key: Key) -> faults.Fault:
+        return {_MISSING: self._nulls, _CONSTANT: self._stuck}.get(key[0], self._moved)
+
     def monitors(
-        self, quiet: Sequence[Broken], seen: Mapping[str, Sequence[Sequence[Broken]]], window_days: int
+        self, quiet: Sequence[Broken], seen: Seen, touched: Mapping[str, frozenset[str]], window_days: int
     ) -> list[drill.Monitor]:
-        """The checks; `quiet`: what began to alert in each quiet window; `seen`: the same under each fault, by run."""
-        return [self._monitor(key, quiet, seen, window_days) for key in self._keys]
+        """The checks; `quiet`: what began to alert in each quiet window; `seen`: the same under each fault, by run;
+        `touched`: the columns of each fault."""
+        return [self._monitor(key, quiet, self._delayed(key, seen, touched), window_days) for key in self._keys]
+
+    def _delayed(self, key: Key, seen: Seen, touched: Mapping[str, frozenset[str]]) -> Delayed:
+        if _of_column(key):
+            return self._by_column(key, key[1] or "")
+        if key[1] is not None and key[1] not in touched.get(OF_ROWS[0], ()):
+            return "", ()
+        return self._by_rows(key, seen)
 
     def _monitor(
         self,
         key: Key,
         quiet: Sequence[Broken],
-        seen: Mapping[str, Sequence[Sequence[Broken]]],
+        delayed: Delayed,
         window_days: int,
     ) -> drill.Monitor:
-        fault, delays = self._of_rows(key, seen) if key[1] is None else self._of_column(key, key[1])
+        fault, delays = delayed
         known = [each for each in delays if each is not None]
         alarms = sum(key in each for each in quiet)
         return drill.Monitor(
@@ -95,15 +112,22 @@ class BackTest:
             delay=statistics.median(known) if known else None,
         )
 
-    def _of_column(self, key: Key, column: str) -> tuple[str, Sequence[int | None]]:
+    def _by_column(self, key: Key, column: str) -> Delayed:
         field = self._fields[column]
         if key[0] == _MISSING and not field.nullable:
             return "nulls, which the scorer refuses", [1] * len(self._delays[key])
-        words = self._nulls.what if key[0] == _MISSING else faults.words_for_moved(field)
-        return words, self._delays[key]
+        fault = self._fault(key)
+        return faults.words_for_moved(field) if fault is self._moved else fault.what, self._delays[key]
 
-    def _of_rows(self, key: Key, seen: Mapping[str, Sequence[Sequence[Broken]]]) -> tuple[str, Sequence[int | None]]:
-        name = OF_ROWS[0] if key[0] == "psi" else OF_ROWS[1]
+    def _by_rows(self, key: Key, seen: Seen) -> Delayed:
+        name = {"psi": OF_ROWS[0], contributions.MEASURE: OF_ROWS[0], outcomes.MEASURE: OF_ROWS[2]}.get(
+            key[0], OF_ROWS[1]
+        )
         if name not in seen:
             return "", ()
         return name, [next((at for at, each in enumerate(run, 1) if key in each), None) for run in seen[name]]
+
+
+def _of_column(key: Key) -> bool:
+    """Whether a check hangs on its own column alone; what a feature adds hangs on the others, too."""
+    return key[1] is not None and key[0] != contributions.MEASURE

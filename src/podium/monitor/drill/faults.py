@@ -57,8 +57,8 @@ def plan(features: Sequence[Field], traffic: Traffic) -> list[Fault]:
     return found
 
 
-def everywhere(features: Sequence[Field], traffic: Traffic) -> tuple[Fault, Fault]:
-    """Two faults in all features at once: one that moves their values, one that makes some of them null."""
+def everywhere(features: Sequence[Field], traffic: Traffic) -> tuple[Fault, Fault, Fault]:
+    """Faults in all features at once: that moves their values, that makes some null, that lets them stand still."""
 
     def moved(rows: Traffic, random: numpy.random.Generator) -> Traffic:
         for field in features:
@@ -73,7 +73,21 @@ def everywhere(features: Sequence[Field], traffic: Traffic) -> tuple[Fault, Faul
             rows = msgspec.structs.replace(rows, features={**rows.features, field.name: values})
         return rows
 
-    return Fault("moved", "", moved), Fault("nulls", f"null in {_SHARE:.0%} of the rows", nulls)
+    def stuck(rows: Traffic, _random: numpy.random.Generator) -> Traffic:
+        still = {field.name: numpy.full(rows.count, _known(rows.features[field.name])) for field in features}
+        return msgspec.structs.replace(rows, features=still)
+
+    return (
+        Fault("moved", "", moved),
+        Fault("nulls", f"null in {_SHARE:.0%} of the rows", nulls),
+        Fault("stale", "stays what it was", stuck),
+    )
+
+
+def _known(values: Any) -> Any:
+    """The first value that is not null; null where there is none."""
+    known = values[values != columns.NULL_TEXT] if values.dtype == object else values[numpy.isfinite(values)]
+    return known[0] if known.size else values[0]
 
 
 def words_for_moved(field: Field) -> str:

@@ -1,12 +1,13 @@
 """The monitor's own rules on rows in memory: the same summaries, limits, false-discovery control and persistence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy
 
 from podium.bundle import columns
+from podium.bundle.explain import explainer
 from podium.core import project, reference
 from podium.core.check import CheckState
 from podium.core.signature import Field, FieldType, Signature
@@ -15,7 +16,7 @@ from podium.measures.business import cost
 from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import evaluate, finding, inputs, matching
+from podium.monitor.checks import contributions, evaluate, finding, inputs, matching, outcomes
 from podium.monitor.checks.summary import Summary
 from podium.monitor.drill import traffic
 from podium.monitor.drill.traffic import Traffic
@@ -26,10 +27,14 @@ Broken: TypeAlias = frozenset[tuple[str, str | None]]
 
 
 def reference_of(
-    rows: Traffic, signature: Signature, spec: project.Project, trained: reference.Reference
+    rows: Traffic,
+    signature: Signature,
+    spec: project.Project,
+    trained: reference.Reference,
+    native: explainer.Native | None = None,
 ) -> reference.Reference:
     """What quiet traffic looks like, in the form in which training leaves its reference; how far quiet windows differ
-    is taken from training's own."""
+    is taken from training's own. `native`: tells what features add to scores."""
     numeric, categorical = {}, {}
     for field in signature.features:
         if field.type in (FieldType.TEXT, FieldType.BOOLEAN):
@@ -52,6 +57,8 @@ def reference_of(
         window_rows=trained.window_rows,
         importance=trained.importance,
         metric_dispersion=trained.metric_dispersion,
+        target=None if not known.any() else _target(rows.target[known], trained.target),
+        contributions=None if native is None else _contributions(rows, native, trained.contributions),
         metrics={} if found is None else {measure.name: found.value},
         cost_per_row=priced,
     )
@@ -63,11 +70,37 @@ def _spread(made: Column, trained: Column | None) -> Column:
     return msgspec.structs.replace(made, dispersion=trained.dispersion, null_dispersion=trained.null_dispersion)
 
 
+def _target(values: arrays.Numbers, trained: reference.NumericReference | None) -> reference.NumericReference:
+    return _spread(references.detailed(values), trained)
+
+
+def _contributions(
+    rows: Traffic, native: explainer.Native, trained: reference.Contributions | None
+) -> reference.Contributions | None:
+    sizes = _explained(rows, native, contributions.MOST).sizes
+    if sizes is None:
+        return None
+    return reference.Contributions(
+        rows=round(next(iter(sizes.values())).rows),
+        means={name: each.mean for name, each in sizes.items()},
+        deviations={name: each.variance**0.5 for name, each in sizes.items()},
+        dispersions={} if trained is None else trained.dispersions,
+        window_rows=0.0 if trained is None else trained.window_rows,
+    )
+
+
+def _explained(rows: Traffic, native: explainer.Native, most: int) -> contributions.Explained:
+    places = numpy.unique(numpy.linspace(0, max(0, rows.count - 1), min(most, rows.count)).astype(numpy.int64))
+    return contributions.explain(native, columns.take(rows.features, places))
+
+
 class Known(NamedTuple):
     """What windows are compared with: a reference, and by weekday the days that match; None: the reference always."""
 
     trained: reference.Reference
     matching: Mapping[int, reference.Reference | None] | None
+    native: explainer.Native | None = None
+    """What tells what features add to scores, where a rule asks."""
 
     def against(self, rows: Traffic) -> reference.Reference | None:
         """What features and scores of a window are compared with."""
@@ -109,7 +142,18 @@ def findings(rows: Traffic, before: Known, signature: Signature, spec: project.P
         act=None if act is None else act[known],
         threshold=rows.threshold,
     )
-    return [*of_features(rows, before, signature, spec), *evaluate.of_outcomes(labelled, before.trained, spec)]
+    return [
+        *of_features(rows, before, signature, spec),
+        *_of_contributions(rows, before, spec),
+        *outcomes.of_target(labelled.target, before.trained, spec.monitor),
+        *evaluate.of_outcomes(labelled, before.trained, spec),
+    ]
+
+
+def _of_contributions(rows: Traffic, before: Known, spec: project.Project) -> Iterator[finding.Finding]:
+    if before.native is not None:
+        found = _explained(rows, before.native, contributions.count(before.native))
+        yield from contributions.findings(found, before.trained, spec.monitor, rows.count)
 
 
 def broken(found: list[finding.Finding]) -> Broken:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 import numpy
 
+from podium.bundle.explain import explainer
 from podium.core import drill, project, reference
 from podium.core.signature import Signature
 from podium.monitor.drill import backtest, faults, judge, traffic
@@ -29,6 +30,8 @@ class Setting(NamedTuple):
     window_days: int
     trained: reference.Reference
     """What the version's training left: how far quiet windows differ."""
+    native: explainer.Native | None = None
+    """What tells what features add to scores; None where no rule asks for it."""
 
 
 class Quiet(NamedTuple):
@@ -67,7 +70,7 @@ def run(setting: Setting, wanted: drill.DrillRequest, tell: Callable[[float, str
     return Rehearsed(
         Quiet(windows=len(quiet), alarms=sum(bool(each) for each in quiet), by=_names(quiet)),
         [_faulted(fault, seen[fault.name]) for fault in plan],
-        tested.monitors(quiet, seen, setting.window_days),
+        tested.monitors(quiet, seen, {fault.name: fault.columns for fault in plan}, setting.window_days),
     )
 
 
@@ -79,12 +82,12 @@ class _Repetition:
         self._random = random
         before, self._days = traffic.halves(setting.rows, days, random)
         rows = setting.rows.take(numpy.concatenate(before))
-        trained = judge.reference_of(rows, setting.signature, setting.spec, setting.trained)
-        if setting.window_days > 1:  # the days of longer windows hold every weekday
-            self.known = judge.Known(trained, None)
-        else:
+        trained = judge.reference_of(rows, setting.signature, setting.spec, setting.trained, setting.native)
+        known = judge.Known(trained, None)
+        if setting.window_days == 1:  # the days of longer windows hold every weekday
             apart = [setting.rows.take(each) for each in before]
-            self.known = judge.by_season(apart, trained, setting.signature, setting.spec)
+            known = judge.by_season(apart, trained, setting.signature, setting.spec)
+        self.known = known._replace(native=setting.native)
 
     def opened(self, count: int) -> Iterator[Broken]:
         """The checks that begin to alert in each of `count` quiet windows."""

@@ -12,7 +12,7 @@ from podium.core.signature import Signature
 from podium.deploy.endpoints import store as endpoints
 from podium.jobs.context import JobContext
 from podium.manage.registry import store as registry
-from podium.monitor.checks import closing, summaries
+from podium.monitor.checks import closing, natives, summaries
 from podium.monitor.drill import rehearse, traffic
 from podium.monitor.drill import store as rows
 from podium.monitor.intake import bundles, compaction, window
@@ -42,8 +42,15 @@ def run(context: JobContext) -> dict[str, Any]:
         runtime = cache.get(version.digest)
         signature = runtime.manifest.signature
         known = _traffic(context, owner, endpoint, version.number, wanted.days, signature)
+        asked = owner.spec.monitor.contribution_moved > 0
         setting = rehearse.Setting(
-            known, signature, owner.spec, runtime.predict, length, closing.reference_of(store, owner, version.number)
+            known,
+            signature,
+            owner.spec,
+            runtime.predict,
+            length,
+            closing.reference_of(store, owner, version.number),
+            natives.of(store.blobs, version.digest).native if asked else None,
         )
         found = rehearse.run(
             setting, wanted, lambda done, words: context.progress(_LOADED + done * (1 - _LOADED), words)
