@@ -101,7 +101,7 @@ def _check_state(before: review.Review, *, correct: bool) -> None:
         raise Conflict(
             f"{before.decided_by} decided this before.",
             field="review",
-            fix="Correct it if that was wrong, with the reason.",
+            fix="If that was wrong, correct it with a reason (podium reviews decide --correct).",
         )
     if before.state is not ReviewState.DECIDED and correct:
         raise Conflict("Nobody has decided this yet.", field="review", fix="Decide it.")
