@@ -12,6 +12,7 @@ from podium.core import project, reference
 from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import inputs
+from podium.monitor.checks.against import Against
 from podium.monitor.checks.summary import Summary
 
 NUMBER = st.one_of(st.just(math.nan), st.integers(-5, 5).map(float), st.floats(-1e12, 1e12), st.floats(0.0, 1e-3))
@@ -37,7 +38,9 @@ def findings(before: reference.NumericReference, now: Any) -> list[Any]:
     seen = histogram.numeric(now, before)
     labels = score_labels.ScoreLabels(rows=0, sums={})
     summary = Summary(rows=len(now), numeric={"x": seen}, categorical={}, score=seen, labels=labels, as_of_us=0)
-    return [msgspec.structs.replace(each, said="") for each in inputs.of_columns(summary, known, LIMITS, known)]
+    return [
+        msgspec.structs.replace(each, said="") for each in inputs.of_columns(summary, known, LIMITS, Against(known))
+    ]
 
 
 @given(VALUES, VALUES)

@@ -13,6 +13,7 @@ from podium.measures.drift import reference as references
 from podium.monitor.alerts import store as alert_rows
 from podium.monitor.checks import actions, feed, finding, outcomes
 from podium.monitor.checks import inputs as columns
+from podium.monitor.checks.against import Against
 from podium.store.store import Store
 from tests import production
 from tests.store import test_checks_asked as asked
@@ -80,7 +81,9 @@ def test_a_value_that_most_rows_always_had_is_no_news() -> None:
     wind = inputs.rows(1_000, 1)[0]
     limits = project.MonitorPart(min_rows=100, constant=True)
     summary = inputs.summary(wind, np.full(1_000, "red", dtype=object), before)
-    found = [each for each in columns.of_columns(summary, before, limits, before) if each.measure == "constant"]
+    found = [
+        each for each in columns.of_columns(summary, before, limits, Against(before)) if each.measure == "constant"
+    ]
     assert [(each.column, each.over) for each in found] == [("wind", False), ("colour", True)]
     assert finding.states(found) == [CheckState.OK, CheckState.OK]
 

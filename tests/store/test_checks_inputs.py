@@ -13,6 +13,7 @@ from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.alerts import store as alert_rows
 from podium.monitor.checks import finding, inputs
+from podium.monitor.checks.against import Against
 from podium.monitor.checks.summary import Summary
 from podium.store.store import Store
 from tests import production
@@ -55,7 +56,7 @@ def summary(wind: Any, colour: Any, before: reference.Reference) -> Summary:
 def look(wind: Any, colour: Any, spread: float = 1.0, **limits: float) -> dict[tuple[str, str | None], Any]:
     before = trained(spread)
     part = project.MonitorPart(min_rows=100, **{"drift_moved": 0.05, "out_of_range": 0.01, "vanished": 0.01, **limits})  # type: ignore[arg-type]
-    found = list(inputs.of_columns(summary(wind, colour, before), before, part, before))
+    found = list(inputs.of_columns(summary(wind, colour, before), before, part, Against(before)))
     states = finding.states(found)
     return {(each.measure, each.column): (each, state) for each, state in zip(found, states, strict=True)}
 

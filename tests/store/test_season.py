@@ -119,8 +119,8 @@ def test_what_comes_later_changes_nothing(store: Store, clock: Any) -> None:
     compaction.compact(store, "flights", "delay")
     before = matching.reference_of(store, subject(store), span)
     assert before is not None
-    assert before.rows == 3 * ROWS
-    assert before.window_rows == ROWS
+    assert before.reference.rows == 3 * ROWS
+    assert before.reference.window_rows == ROWS
     log(store, document, range(21, 30), 5000.0)
     clock.now = time.from_us(end_us + 9 * DAY_US)
     compaction.compact(store, "flights", "delay")
@@ -149,4 +149,4 @@ def test_a_shadows_scores_are_its_history(store: Store, clock: Any) -> None:
     (end_us,) = ends([21])
     found = matching.reference_of(store, subject(store, 2), window.Window(end_us - DAY_US, end_us))
     assert found is not None
-    assert found.rows == sum(found.score.counts) == 3 * ROWS
+    assert found.reference.rows == sum(found.reference.score.counts) == 3 * ROWS

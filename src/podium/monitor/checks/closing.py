@@ -86,7 +86,7 @@ def close(
     ]
     expected = subject.reference.cost_per_row
     worth = values.of_window(store, place, owner.spec, span, judged.of, judged.scored, expected)
-    made = measured.of_columns(summary, against) if against is not None and summary.rows else ()
+    made = measured.of_columns(summary, against.reference) if against is not None and summary.rows else ()
     made = contributions.with_measures(made, added, subject.reference)
     made += outcomes.measured(judged.labelled.target, owner.spec.data.target, subject.reference)
     counts = (summary.rows, summaries.usable(scored).num_rows)

@@ -10,10 +10,11 @@ from podium.core import project, reference
 from podium.core.check import CheckKind
 from podium.measures.comparison import categorical as words
 from podium.measures.comparison import numeric as numbers
-from podium.measures.drift import discoveries, dispersion, kolmogorov_smirnov, psi, total_variation, weighted
+from podium.measures.drift import discoveries, kolmogorov_smirnov, psi, total_variation, wander, weighted
 from podium.measures.drift import reference as references
 from podium.measures.quality import constant, missing_rate, new_categories, vanished
 from podium.measures.sketch import histogram
+from podium.monitor.checks import against as compared
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.summary import Summary
 
@@ -26,7 +27,7 @@ def of_columns(
     summary: Summary,
     trained: reference.Reference,
     limits: project.MonitorPart,
-    against: reference.Reference | None,
+    against: compared.Against | None,
 ) -> Iterator[Finding]:
     """Drift, missing values and new categories of every feature, drift of the score, and drift of all together.
 
@@ -47,21 +48,23 @@ def _of_columns(
     summary: Summary,
     trained: reference.Reference,
     limits: project.MonitorPart,
-    against: reference.Reference | None,
+    against: compared.Against | None,
 ) -> Iterator[Finding]:
     enough = summary.rows >= limits.min_rows and against is not None
-    before = against or trained
+    known_of = against or compared.Against(trained)
+    before = known_of.reference
     for name, known in before.numeric.items():
-        look = _Look(name, limits, before.window_rows, enough)
+        look = _looking(name, limits, known_of, enough)
         yield from _numeric(look, known, summary.numeric[name])
     for name, categories in before.categorical.items():
-        look = _Look(name, limits, before.window_rows, enough)
+        look = _looking(name, limits, known_of, enough)
         yield from _categorical(look, categories, summary.categorical[name])
         if limits.new_categories > 0:
             some = summary.rows >= limits.min_rows
             yield _new(name, trained.categorical[name], summary.categorical[name], limits, some)
     scores = (before.score.counts, histogram.coarse(summary.score, before.score).counts)
-    spread = dispersion.scaled(before.score.dispersion, sum(scores[1]), before.window_rows)
+    wanders = known_of.cells.get(compared.SCORE)
+    spread = compared.spread(before.score.dispersion, sum(scores[1]), before.window_rows, wanders)
     yield from _drift(CheckKind.SCORE_DRIFT, None, scores, limits.score_psi, spread, enough)
 
 
@@ -73,18 +76,26 @@ class _Look(NamedTuple):
     window_rows: float
     """Rows of a window at which dispersions were measured."""
     enough: bool
+    wandering: wander.Wander | None
+    """How matching windows wander, where they are known."""
+    null_wandering: wander.Wander | None
+
+
+def _looking(column: str, limits: project.MonitorPart, known: compared.Against, enough: bool) -> _Look:  # noqa: FBT001
+    rows = known.reference.window_rows
+    return _Look(column, limits, rows, enough, known.cells.get(column), known.nulls.get(column))
 
 
 def _numeric(look: _Look, known: reference.NumericReference, seen: histogram.NumericSketch) -> Iterator[Finding]:
     """The index over ten bins, as rules always had it; the share that moved over all bins, as `podium check` has it."""
-    spread = dispersion.scaled(known.dispersion, sum(seen.counts), look.window_rows)
+    spread = compared.spread(known.dispersion, sum(seen.counts), look.window_rows, look.wandering)
     cells, said = (known.counts, histogram.coarse(seen, known).counts), numbers.said(known, seen, seen.quantiles)
     yield from _worded(_drift(CheckKind.DRIFT, look.column, cells, look.limits.drift_psi, spread, look.enough), said)
     if look.limits.drift_moved > 0:
         gap = kolmogorov_smirnov.kolmogorov_smirnov(references.finest(known).counts, seen.counts)
         yield _moved(look, cells, None if gap is None else gap.value, spread, said)
     nulls = (known.nulls, known.nulls + sum(known.counts)), (seen.nulls, seen.rows)
-    null_spread = dispersion.scaled(known.null_dispersion, seen.rows, look.window_rows)
+    null_spread = compared.spread(known.null_dispersion, seen.rows, look.window_rows, look.null_wandering)
     yield from _missing(look.column, *nulls, look.limits, null_spread, look.enough)
     if look.limits.constant:
         several = not constant.constant(known.minimum, known.maximum)
@@ -95,12 +106,12 @@ def _numeric(look: _Look, known: reference.NumericReference, seen: histogram.Num
 
 def _categorical(look: _Look, known: reference.CategoryReference, seen: histogram.CategorySketch) -> Iterator[Finding]:
     cells, said = words.cells(known, seen), words.said(known, seen)
-    spread = dispersion.scaled(known.dispersion, sum(cells[1]), look.window_rows)
+    spread = compared.spread(known.dispersion, sum(cells[1]), look.window_rows, look.wandering)
     yield from _worded(_drift(CheckKind.DRIFT, look.column, cells, look.limits.drift_psi, spread, look.enough), said)
     if look.limits.drift_moved > 0:
         yield _moved(look, cells, total_variation.total_variation(*cells), spread, said)
     nulls = (known.nulls, known.nulls + sum(cells[0])), (seen.nulls, seen.rows)
-    null_spread = dispersion.scaled(known.null_dispersion, seen.rows, look.window_rows)
+    null_spread = compared.spread(known.null_dispersion, seen.rows, look.window_rows, look.null_wandering)
     yield from _missing(look.column, *nulls, look.limits, null_spread, look.enough)
     if look.limits.constant:
         several = sum(count > 0 for count in cells[0]) > 1
@@ -115,9 +126,9 @@ def _worded(found: Iterator[Finding], said: str) -> Iterator[Finding]:
         yield msgspec.structs.replace(each, said=said)
 
 
-def _moved(look: _Look, cells: Cells, moved: float | None, spread: float, said: str) -> Finding:
+def _moved(look: _Look, cells: Cells, moved: float | None, spread: compared.Spread, said: str) -> Finding:
     """The share of rows that moved, the effect of `podium check`; tested as the stability index is."""
-    tested = psi.psi(*cells, spread) if look.enough else None
+    tested = spread.psi(*cells) if look.enough else None
     value = moved if tested is not None else None
     return Finding(
         kind=CheckKind.DRIFT,
@@ -134,7 +145,9 @@ def _moved(look: _Look, cells: Cells, moved: float | None, spread: float, said: 
     )
 
 
-def _outside(look: _Look, known: reference.NumericReference, seen: histogram.NumericSketch, spread: float) -> Finding:
+def _outside(
+    look: _Look, known: reference.NumericReference, seen: histogram.NumericSketch, spread: compared.Spread
+) -> Finding:
     """Values below or above all of training's; a window of n rows counts as n / spread."""
     value = numbers.outside(known, seen) if look.enough else None
     return Finding(
@@ -146,12 +159,12 @@ def _outside(look: _Look, known: reference.NumericReference, seen: histogram.Num
         limit=look.limits.out_of_range,
         rows=sum(seen.counts),
         over=value is not None and value > look.limits.out_of_range,
-        p_value=numbers.chance_outside(known, seen, spread),
+        p_value=numbers.chance_outside(known, seen, spread.times),
         enough=value is not None,
     )
 
 
-def _constant(look: _Look, one: bool, cells: Cells, spread: float, said: str) -> Finding:  # noqa: FBT001
+def _constant(look: _Look, one: bool, cells: Cells, spread: compared.Spread, said: str) -> Finding:  # noqa: FBT001
     """Whether a column has one value only; a window of n rows counts as n / spread."""
     rows = int(numpy.sum(cells[1]))
     enough = look.enough and rows > 0
@@ -164,18 +177,18 @@ def _constant(look: _Look, one: bool, cells: Cells, spread: float, said: str) ->
         limit=0.0,
         rows=rows,
         over=enough and one,
-        p_value=constant.chance(cells[0], rows / spread) if enough else 1.0,
+        p_value=constant.chance(cells[0], rows / spread.times) if enough else 1.0,
         enough=enough,
         said=said if one else "",
     )
 
 
 def _vanished(
-    look: _Look, known: reference.CategoryReference, seen: histogram.CategorySketch, spread: float
+    look: _Look, known: reference.CategoryReference, seen: histogram.CategorySketch, spread: compared.Spread
 ) -> Finding:
     """Categories that training knew and that do not come any more, by the share of rows that they had."""
     rows = sum(seen.counts.values()) + seen.new
-    now = {name: count / spread for name, count in words.seen(seen).items() if count}
+    now = {name: count / spread.times for name, count in words.seen(seen).items() if count}
     gone = vanished.vanished(known.counts, now)
     enough = look.enough and rows > 0
     return Finding(
@@ -217,14 +230,14 @@ def _drift(
     column: str | None,
     cells: Cells,
     limit: float,
-    spread: float,
+    spread: compared.Spread,
     enough: bool,  # noqa: FBT001
 ) -> Iterator[Finding]:
     """`cells`: counts before and now; `spread`: how much more a quiet window varies than by chance."""
     if limit <= 0:
         return
     before, now = cells
-    found = psi.psi(before, now, spread) if enough else None
+    found = spread.psi(before, now) if enough else None
     yield Finding(
         kind=kind,
         measure="psi",
@@ -244,7 +257,7 @@ def _missing(
     before: tuple[int, int],
     now: tuple[int, int],
     limits: project.MonitorPart,
-    spread: float,
+    spread: compared.Spread,
     enough: bool,  # noqa: FBT001
 ) -> Iterator[Finding]:
     """`before`, `now`: nulls and all rows."""
@@ -252,7 +265,7 @@ def _missing(
     value = missing_rate.missing_rate(*now) if enough else None
     if limits.missing_rate <= 0 or expected is None:
         return
-    changed = psi.psi((before[0], before[1] - before[0]), (now[0], now[1] - now[0]), spread)
+    changed = spread.psi((before[0], before[1] - before[0]), (now[0], now[1] - now[0]))
     limit = expected + limits.missing_rate
     yield Finding(
         kind=CheckKind.QUALITY,

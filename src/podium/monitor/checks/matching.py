@@ -8,17 +8,21 @@ import pyarrow
 import pyarrow.compute
 
 from podium.core import prediction, reference, season, window
-from podium.measures.drift import dispersion
+from podium.measures.drift import wander
+from podium.measures.drift.wander import Wander
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import summaries
+from podium.monitor.checks.against import SCORE, Against
 from podium.monitor.checks.summary import Summary
 from podium.monitor.intake import window as log
 from podium.store.store import Store
 
+_Both = tuple[Wander | None, Wander | None]
+"""Over a column's cells, and its nulls."""
 _DECIDED = ("champion", "canary")
 
 
-def reference_of(store: Store, subject: summaries.Subject, span: window.Window) -> reference.Reference | None:
+def reference_of(store: Store, subject: summaries.Subject, span: window.Window) -> Against | None:
     """What the subject's window is compared with, on the bins of its training.
 
     Training itself, unless the rules name a season: then what the endpoint decided in the matching windows before it,
@@ -27,13 +31,13 @@ def reference_of(store: Store, subject: summaries.Subject, span: window.Window) 
     """
     limits = subject.model.spec.monitor
     if limits.reference == "training":
-        return subject.reference
+        return Against(subject.reference)
     spans = season.matching(limits.reference, span, limits.reference_windows)
     return merge([_read(store, subject, one) for one in spans], subject.reference, limits.min_rows)
 
 
-def merge(windows: Sequence[Summary], trained: reference.Reference, min_rows: int) -> reference.Reference | None:
-    """Matching windows as one reference; None without three that have enough rows.
+def merge(windows: Sequence[Summary], trained: reference.Reference, min_rows: int) -> Against | None:
+    """Matching windows as one reference, with how far they lie from each other; None without three with enough rows.
 
     With too few that have enough scores, the scores' part is empty, and says nothing.
     """
@@ -41,30 +45,63 @@ def merge(windows: Sequence[Summary], trained: reference.Reference, min_rows: in
     if len(seen) < season.FEWEST:
         return None
     scores = [each.score for each in seen if sum(each.score.counts) >= min_rows]
-    return msgspec.structs.replace(
+    scores = scores if len(scores) >= season.FEWEST else []
+    cells, nulls = _wanders(seen, scores, trained)
+    made = msgspec.structs.replace(
         trained,
         rows=sum(each.rows for each in seen),
         window_rows=sum(each.rows for each in seen) / len(seen),
-        numeric={name: _numeric(known, [one.numeric[name] for one in seen]) for name, known in trained.numeric.items()},
+        numeric={
+            name: _numeric(known, [one.numeric[name] for one in seen], (cells.get(name), nulls.get(name)))
+            for name, known in trained.numeric.items()
+        },
         categorical={
-            name: _categorical(known, [one.categorical[name] for one in seen])
+            name: _categorical(known, [one.categorical[name] for one in seen], (cells.get(name), nulls.get(name)))
             for name, known in trained.categorical.items()
         },
-        score=_numeric(trained.score, scores if len(scores) >= season.FEWEST else []),
+        score=_numeric(trained.score, scores, (cells.get(SCORE), None)),
     )
+    return Against(made, cells, nulls)
 
 
-def _numeric(known: reference.NumericReference, seen: Sequence[histogram.NumericSketch]) -> reference.NumericReference:
+def _wanders(
+    seen: Sequence[Summary], scores: Sequence[histogram.NumericSketch], trained: reference.Reference
+) -> tuple[dict[str, Wander], dict[str, Wander]]:
+    """How far the windows lie from each other, by column: numbers, categories and nulls each among their kind."""
+    numbers = {
+        name: [histogram.coarse(one.numeric[name], known).counts for one in seen]
+        for name, known in trained.numeric.items()
+    }
+    numbers[SCORE] = [histogram.coarse(each, trained.score).counts for each in scores]
+    words = {
+        name: [_words(known, one.categorical[name]) for one in seen] for name, known in trained.categorical.items()
+    }
+    nulls = {
+        name: [(one.numeric[name].nulls, sum(one.numeric[name].counts)) for one in seen] for name in trained.numeric
+    }
+    nulls |= {
+        name: [(one.categorical[name].nulls, one.categorical[name].rows - one.categorical[name].nulls) for one in seen]
+        for name in trained.categorical
+    }
+    return wander.learn(numbers) | wander.learn(words), wander.learn(nulls)
+
+
+def _words(known: reference.CategoryReference, seen: histogram.CategorySketch) -> list[int]:
+    return [*(seen.counts.get(word, 0) for word in known.counts), seen.new]
+
+
+def _numeric(
+    known: reference.NumericReference, seen: Sequence[histogram.NumericSketch], wanders: _Both
+) -> reference.NumericReference:
     mine = [histogram.coarse(each, known).counts for each in seen]
     counts = numpy.array(mine, dtype=numpy.int64).reshape(-1, len(known.counts))
-    nulls = [(each.nulls, sum(each.counts)) for each in seen]
     return msgspec.structs.replace(
         known,
         counts=tuple(counts.sum(axis=0).tolist()),
         nulls=sum(each.nulls for each in seen),
         mean=sum(each.total for each in seen) / int(counts.sum()) if counts.sum() else known.mean,
-        dispersion=_spread(counts),
-        null_dispersion=_spread(nulls),
+        dispersion=_times(wanders[0]),
+        null_dispersion=_times(wanders[1]),
         fine=None if known.fine is None else _fine(known.fine, seen),
     )
 
@@ -76,29 +113,21 @@ def _fine(known: reference.FineBins, seen: Sequence[histogram.NumericSketch]) ->
 
 
 def _categorical(
-    known: reference.CategoryReference, seen: Sequence[histogram.CategorySketch]
+    known: reference.CategoryReference, seen: Sequence[histogram.CategorySketch], wanders: _Both
 ) -> reference.CategoryReference:
-    counts = numpy.array([[*(each.counts.get(word, 0) for word in known.counts), each.new] for each in seen])
-    nulls = [(each.nulls, each.rows - each.nulls) for each in seen]
-    whole = counts.sum(axis=0).tolist()
+    whole = numpy.array([_words(known, each) for each in seen]).sum(axis=0).tolist()
     return msgspec.structs.replace(
         known,
         counts=dict(zip(known.counts, whole, strict=False)),
         other=whole[-1],
         nulls=sum(each.nulls for each in seen),
-        dispersion=_spread(counts),
-        null_dispersion=_spread(nulls),
+        dispersion=_times(wanders[0]),
+        null_dispersion=_times(wanders[1]),
     )
 
 
-def _spread(counts: numpy.typing.ArrayLike) -> float:
-    """How much more a window differs from the mean of the k others than by chance.
-
-    That mean varies as well: by a k-th of what one window does, which rows that were independent would hide less.
-    """
-    table = numpy.asarray(counts)
-    found = dispersion.dispersion(table) if len(table) else 1.0
-    return found + (found - 1.0) / max(1, len(table))
+def _times(wanders: Wander | None) -> float:
+    return 1.0 if wanders is None else wanders.dispersion
 
 
 def _read(store: Store, subject: summaries.Subject, span: window.Window) -> Summary:

@@ -17,6 +17,7 @@ from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import contributions, evaluate, finding, inputs, matching, outcomes
+from podium.monitor.checks.against import Against
 from podium.monitor.checks.summary import Summary
 from podium.monitor.drill import traffic
 from podium.monitor.drill.traffic import Traffic
@@ -98,13 +99,13 @@ class Known(NamedTuple):
     """What windows are compared with: a reference, and by weekday the days that match; None: the reference always."""
 
     trained: reference.Reference
-    matching: Mapping[int, reference.Reference | None] | None
+    matching: Mapping[int, Against | None] | None
     native: explainer.Native | None = None
     """What tells what features add to scores, where a rule asks."""
 
-    def against(self, rows: Traffic) -> reference.Reference | None:
+    def against(self, rows: Traffic) -> Against | None:
         """What features and scores of a window are compared with."""
-        return self.trained if self.matching is None else self.matching.get(traffic.weekday(rows.at_us[0]))
+        return Against(self.trained) if self.matching is None else self.matching.get(traffic.weekday(rows.at_us[0]))
 
 
 def by_season(

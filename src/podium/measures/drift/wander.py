@@ -1,0 +1,122 @@
+"""How far quiet windows lie from each other, and how likely it is that one more lies as far as a new one does.
+
+A dispersion (`dispersion.py`) is one number over all cells, as if windows wandered in every direction alike. Where they
+wander along one (warmer and colder weeks), distances have a longer tail than that number says. Here the distances of
+quiet windows from each other tell both: how large they are, and along how many directions they go.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy
+import numpy.typing
+
+from podium.measures.drift import f_ratio, gamma, psi
+
+FEWEST = 3
+_DIRECTIONS = 0.5
+"""Fewer than one: distances that grow faster than the square of what wanders."""
+_ALL_ALIKE = 1e8
+
+
+class Wander(NamedTuple):
+    """How far quiet windows of a column lie from each other, in units of what chance alone would do."""
+
+    dispersion: float
+    """The mean of it; 1: no more than chance."""
+    directions: float
+    """Along how many directions they wander; at most the cells less one."""
+    known: float
+    """Degrees of freedom with which the dispersion is known."""
+
+    def tail(self, distance: float, dispersion: float | None = None) -> float:
+        """How likely a quiet window lies so far from the others. `dispersion`: that of a window of its size."""
+        return f_ratio.tail(distance / (dispersion or self.dispersion), self.directions, self.known)
+
+
+def distance(before: numpy.typing.ArrayLike, now: numpy.typing.ArrayLike) -> float | None:
+    """The stability index of counts per cell (shape [cells]) over its mean by chance; None where there is none.
+
+    >>> round(distance([500, 500], [500, 500]), 2), round(distance([500, 500], [450, 550]), 1)
+    (0.0, 5.0)
+    """
+    found = psi.psi(before, now)
+    return None if found is None or found.bias <= 0.0 else found.raw / found.bias
+
+
+def learn(columns: Mapping[str, Sequence[Sequence[int]]]) -> dict[str, Wander]:
+    """From each column's windows (counts, [windows, cells]), how far they wander; columns of one kind come together.
+
+    Each window's distance from the others is taken. With k windows and ν directions they are k squared lengths that sum
+    to a chi-square of ν (k − 1) degrees: their spread gives ν, for all columns together and for each by itself (the
+    fewer count). Their mean is moderated by those of the other columns, as far as these agree, and is then known with
+    as many more degrees of freedom. Columns with fewer than three windows, or whose cells are empty, are left out.
+    Source: the moments of a Dirichlet distribution (Wilks 1962, section 7.7); the moderation: Smyth 2004, "Linear
+    models and empirical Bayes methods", section 6.
+
+    >>> still = [[50, 50], [52, 48], [49, 51], [51, 49]]
+    >>> moved = [[50, 50], [90, 10], [20, 80], [60, 40]]
+    >>> {name: round(each.dispersion) for name, each in learn({"still": still, "moved": moved}).items()}
+    {'still': 1, 'moved': 40}
+    """
+    found = {name: each for name, counts in columns.items() if (each := _distances(counts)) is not None}
+    by_windows: dict[int, list[str]] = {}
+    for name, each in found.items():
+        by_windows.setdefault(each.size, []).append(name)
+    made: dict[str, Wander] = {}
+    for names in by_windows.values():
+        cells = [len(columns[name][0]) for name in names]
+        made |= zip(names, _told(numpy.stack([found[name] for name in names]), cells), strict=True)
+    return {name: made[name] for name in found}
+
+
+def _distances(counts: Sequence[Sequence[int]]) -> numpy.typing.NDArray[numpy.float64] | None:
+    """Each window's from all others; None without three windows, or where one has none."""
+    table = numpy.array([each for each in counts if sum(each)], dtype=numpy.float64)
+    if len(table) < FEWEST:
+        return None
+    whole = table.sum(axis=0)
+    found = [distance(whole - each, each) for each in table]
+    if any(each is None for each in found):
+        return None
+    return numpy.array(found, dtype=numpy.float64)
+
+
+def _told(distances: numpy.typing.NDArray[numpy.float64], cells: Sequence[int]) -> list[Wander]:
+    """Of columns with as many windows; distances of shape [columns, windows]."""
+    windows = distances.shape[1]
+    means = distances.mean(axis=1)
+    some = means > 0.0
+    if not some.any():
+        return [Wander(1.0, max(1.0, each - 1.0), _ALL_ALIKE) for each in cells]
+    share = numpy.where(some, (distances**2).sum(axis=1) / numpy.maximum((windows * means) ** 2, 1e-300), 1.0)
+    most = [max(1.0, each - 1.0) for each in cells]
+    together = _directions(float(share[some].mean()), windows, max(most))
+    own = [min(together, _directions(float(each), windows, high)) for each, high in zip(share, most, strict=True)]
+    prior, typical = _prior(means[some], together * (windows - 1) / 2)
+    made = []
+    for mean, directions in zip(means.tolist(), own, strict=True):
+        half = directions * (windows - 1) / 2
+        moderated = (prior * typical + half * mean) / (prior + half)
+        made.append(Wander(max(1.0, moderated), directions, 2 * (prior + half)))
+    return made
+
+
+def _directions(share: float, windows: int, most: float) -> float:
+    """ν, from Σd⁴ / (Σd²)², whose mean is ((k − 1) / k) (ν + 2) / (ν (k − 1) + 2)."""
+    kept = (windows - 1) / windows
+    surplus = (windows - 1) * (share - 1.0 / windows)
+    return most if surplus <= 2 * (kept - share) / most else max(_DIRECTIONS, 2 * (kept - share) / surplus)
+
+
+def _prior(means: numpy.typing.NDArray[numpy.float64], half: float) -> tuple[float, float]:
+    """With how many half degrees of freedom other columns tell of a column's mean, and which one they tell."""
+    if means.size < FEWEST:
+        return 0.0, 1.0
+    logs = numpy.log(means) - gamma.digamma(half) + math.log(half)
+    differ = float(logs.var(ddof=1)) - gamma.trigamma(half)
+    if differ <= 1.0 / _ALL_ALIKE:
+        return _ALL_ALIKE, float(numpy.exp(logs.mean()))
+    prior = gamma.trigamma_inverse(differ)
+    return prior, math.exp(float(logs.mean()) + gamma.digamma(prior) - math.log(prior))
