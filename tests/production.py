@@ -20,6 +20,7 @@ from podium.deploy.endpoints import actions as endpoint_actions
 from podium.deploy.endpoints import store as endpoint_rows
 from podium.manage.registry import actions as versions
 from podium.manage.registry import store as registry
+from podium.measures.drift import reconstruction
 from podium.measures.drift import reference as references
 from podium.measures.performance import log_loss
 from podium.monitor.intake import actions as intake
@@ -84,6 +85,7 @@ def bundle_files(bias: float = -1.0) -> dict[str, bytes]:
         categorical={},
         score=references.detailed(score),
         target=references.detailed(late),
+        pattern=reconstruction.pattern(tuple(seen), np.column_stack(list(seen.values()))),
         metrics={"log_loss": log_loss.log_loss(late, score) or 0.0},
         calibration=reference.Calibration(),
         importance={"distance": 0.7, "hour": 0.3},

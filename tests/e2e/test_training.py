@@ -136,6 +136,8 @@ def test_a_regression_without_costs(tmp_path: Path) -> None:
     assert nullable["distance"] is False
     out = folder / request.OUT
     known = msgspec.json.decode((out / bundle.REFERENCE).read_bytes(), type=reference.Reference)
+    assert known.pattern is not None
+    assert set(known.pattern.columns) == set(known.numeric)
     assert known.target is not None
     assert sum(known.target.counts) == result.rows["test"]
     assert known.contributions is not None

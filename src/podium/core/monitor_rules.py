@@ -17,6 +17,7 @@ LIMITS = (
     "label_selection",
     "out_of_range",
     "outcome_psi",
+    "pattern_moved",
     "segment_excess",
     "vanished",
     "weighted_psi",

@@ -272,6 +272,9 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     weighted_psi: float = 0.0
     """Largest tolerated drift of all features together (the mean of their PSI, each weighted by its share in the
     scores). Off by default."""
+    pattern_moved: float = 0.0
+    """Largest tolerated change of how far rows are from the pattern in which numeric features move together (principal
+    components), as a share of it: finds columns that were swapped. Off by default."""
     outcome_psi: float = 0.0
     """Largest tolerated drift of the outcomes that are known against the test split of training (PSI). Off by
     default."""

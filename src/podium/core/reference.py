@@ -50,6 +50,23 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     """How many rows each point's level rests on."""
 
 
+class Pattern(msgspec.Struct, frozen=True, kw_only=True):
+    """How numeric columns move together: small enough to keep beside a reference."""
+
+    columns: tuple[str, ...]
+    middle: tuple[float, ...]
+    width: tuple[float, ...]
+    mean: tuple[float, ...]
+    components: tuple[tuple[float, ...], ...]
+    """Shape [kept][columns], orthonormal."""
+    error: float
+    """The mean distance of rows that were not used to find the components, in deviations."""
+    error_deviation: float
+    rows: int
+    dispersion: float = 1.0
+    """How much more the mean distance varies from window to window than by chance."""
+
+
 class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     """By feature how much it adds to the score of a row, without its sign: over some rows of the test split."""
 
@@ -79,6 +96,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     importance: dict[str, float] = {}
     """By feature: the share of its mean absolute contribution to the test split's scores (where contributions are not
     exact: of how far scores move when its values are dealt out anew); empty in references of older versions."""
+    pattern: Pattern | None = None
+    """Of the numeric features; None with fewer than two, and in references of older versions."""
     target: NumericReference | None = None
     """Outcomes of the test split; None in references of older versions."""
     contributions: Contributions | None = None

@@ -3,29 +3,14 @@
 import math
 from typing import NamedTuple
 
-import msgspec
 import numpy
 
+from podium.core import reference
 from podium.measures.drift import standard
 
 _KEPT = 0.65
 """The share of the variance that the components kept explain."""
 _ENOUGH = 50
-
-
-class Pattern(msgspec.Struct, frozen=True, kw_only=True):
-    """How columns moved together: small enough to keep beside a reference."""
-
-    columns: tuple[str, ...]
-    middle: tuple[float, ...]
-    width: tuple[float, ...]
-    mean: tuple[float, ...]
-    components: tuple[tuple[float, ...], ...]
-    """Shape [kept][columns], orthonormal."""
-    error: float
-    """The mean distance of rows that were not used to find the components, in deviations."""
-    error_deviation: float
-    rows: int
 
 
 class Change(NamedTuple):
@@ -35,7 +20,7 @@ class Change(NamedTuple):
     p_value: float
 
 
-def pattern(columns: tuple[str, ...], before: standard.Matrix) -> Pattern | None:
+def pattern(columns: tuple[str, ...], before: standard.Matrix) -> reference.Pattern | None:
     """Find the components on every other row, and the usual distance on the rest; `before`: shape [rows, columns].
 
     Nulls and values beyond five robust deviations are treated as by the domain classifier. None below 100 rows or 2
@@ -58,7 +43,7 @@ def pattern(columns: tuple[str, ...], before: standard.Matrix) -> Pattern | None
     kept = min(before.shape[1] - 1, int(numpy.searchsorted(shares, _KEPT)) + 1)
     components = vectors[:, ::-1][:, :kept].T
     errors = _errors(held, mean, components)
-    return Pattern(
+    return reference.Pattern(
         columns=columns,
         middle=tuple(middle.tolist()),
         width=tuple(width.tolist()),
@@ -70,8 +55,16 @@ def pattern(columns: tuple[str, ...], before: standard.Matrix) -> Pattern | None
     )
 
 
-def change(before: Pattern, now: standard.Matrix) -> Change | None:
+def distances(before: reference.Pattern, rows: standard.Matrix) -> standard.Matrix:
+    """How far each row is from the pattern, in deviations; `rows`: shape [n, columns of the pattern], NaN = null."""
+    placed = standard.place(rows, numpy.array(before.middle), numpy.array(before.width))
+    return _errors(placed, numpy.array(before.mean), numpy.array(before.components))
+
+
+def change(before: reference.Pattern, now: standard.Matrix, dispersion: float = 1.0) -> Change | None:
     """Compare the mean distance of rows (shape [rows, columns of the pattern]) with the usual one; None below 50 rows.
+
+    Rows of now count as rows / `dispersion` independent ones.
 
     >>> random = numpy.random.default_rng(1)
     >>> one = random.normal(size=(1000, 1))
@@ -82,9 +75,8 @@ def change(before: Pattern, now: standard.Matrix) -> Change | None:
     """
     if now.shape[0] < _ENOUGH:
         return None
-    placed = standard.place(now, numpy.array(before.middle), numpy.array(before.width))
-    errors = _errors(placed, numpy.array(before.mean), numpy.array(before.components))
-    variance = before.error_deviation**2 / before.rows + float(errors.var(ddof=1)) / errors.size
+    errors = distances(before, now)
+    variance = before.error_deviation**2 / before.rows + float(errors.var(ddof=1)) / errors.size * dispersion
     apart = float(errors.mean()) - before.error
     if variance <= 0 or before.error <= 0:
         return Change(0.0, 1.0) if abs(apart) < 1e-12 else Change(math.copysign(1.0, apart), 0.0)

@@ -3,7 +3,6 @@
 import msgspec
 
 from podium.core import reference, run
-from podium.measures.drift import reconstruction
 from podium.measures.sketch import arrow, histogram
 
 FORMAT = "podium-reference-1"
@@ -30,7 +29,7 @@ class TableReference(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     rows: int
     columns: tuple[ColumnReference, ...]
-    pattern: reconstruction.Pattern | None
+    pattern: reference.Pattern | None
     """How the numeric columns moved together."""
     different_keys: int | None = None
     figures: dict[str, run.Interval] = {}

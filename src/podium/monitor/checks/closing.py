@@ -31,6 +31,7 @@ from podium.monitor.checks import (
     measured,
     outcomes,
     summaries,
+    whole,
 )
 from podium.monitor.checks import store as rows
 from podium.monitor.checks.summary import Summary
@@ -79,6 +80,7 @@ def close(
     added = _added(store, subject, summary)
     findings = [
         *inputs.of_columns(summary, subject.reference, owner.spec.monitor, against),
+        *whole.of_window(summary, subject.reference, owner.spec.monitor),
         *contributions.findings(added, subject.reference, owner.spec.monitor, summary.rows),
         *feed.of_rows(scored, span, owner.spec.monitor),
         *_of_scores(store, subject, summary, scored),

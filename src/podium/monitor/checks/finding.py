@@ -9,6 +9,10 @@ FALSE_DISCOVERIES = 0.01
 """At most this share of the columns called broken in a window is so by chance."""
 
 
+_APART = frozenset({"constant", "contribution", "outcome_psi", "pattern"})
+"""Measures whose tests say nothing of whether the others' columns moved."""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One check before it has an id: `limit` is in the unit of `value`."""
 
@@ -35,12 +39,23 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 def states(findings: list[Finding]) -> list[CheckState]:
     """The state of each finding: broken only if over its limit and, among all columns at once, no chance finding.
 
-    Findings with p-values are controlled together; those of outcomes rest on their own interval.
+    Findings with p-values are controlled together, those of a rule that stands apart by themselves, so that asking for
+    it changes no other; those of outcomes rest on their own interval.
     """
-    tested = [place for place, each in enumerate(findings) if each.enough and each.p_value is not None]
-    believed = discoveries.discoveries([findings[place].p_value or 0.0 for place in tested], FALSE_DISCOVERIES)
-    chance = {place for place, sure in zip(tested, believed, strict=True) if not sure}
+    chance: set[int] = set()
+    for family in {_family(each) for each in findings}:
+        tested = [
+            place
+            for place, each in enumerate(findings)
+            if each.enough and each.p_value is not None and _family(each) == family
+        ]
+        believed = discoveries.discoveries([findings[place].p_value or 0.0 for place in tested], FALSE_DISCOVERIES)
+        chance |= {place for place, sure in zip(tested, believed, strict=True) if not sure}
     return [_state(each, chance=place in chance) for place, each in enumerate(findings)]
+
+
+def _family(finding: Finding) -> str:
+    return finding.measure if finding.measure in _APART else ""
 
 
 def _state(finding: Finding, *, chance: bool) -> CheckState:

@@ -8,16 +8,16 @@ import numpy
 
 from podium.core import drill, project
 from podium.core.signature import Signature
-from podium.monitor.checks import contributions, finding, outcomes
+from podium.monitor.checks import contributions, finding, outcomes, whole
 from podium.monitor.drill import faults, judge
 from podium.monitor.drill.judge import Broken
 from podium.monitor.drill.traffic import Traffic
 
 FAULTY = 4
 """Windows for which a fault lasts."""
-OF_ROWS = ("shift 1σ", "concept drift", "label flip")
-"""The faults by which checks of whole rows are tested: of scores and what features add to them, of outcomes beside
-scores, and of outcomes alone."""
+_SHIFT, _CONCEPT, _FLIP, _SWAPPED = "shift 1σ", "concept drift", "label flip", "columns swapped"
+_BY = {"psi": _SHIFT, contributions.MEASURE: _SHIFT, outcomes.MEASURE: _FLIP, whole.MEASURE: _SWAPPED}
+"""By measure of whole rows, or of what features add: the fault by which it is tested; others by concept drift."""
 _MONTH_DAYS = 30
 _MISSING, _CONSTANT = "missing_rate", "constant"
 Key: TypeAlias = tuple[str, str | None]
@@ -26,6 +26,12 @@ Seen: TypeAlias = Mapping[str, Sequence[Sequence[Broken]]]
 """By fault, then run, then window: the checks that began to alert."""
 Delayed: TypeAlias = tuple[str, Sequence[int | None]]
 """A fault in words, and the windows until an alert in each run; None: there was none."""
+
+
+def of_rows(limits: project.MonitorPart) -> frozenset[str]:
+    """The faults that are kept for all windows, as checks of whole rows are tested by them."""
+    asked = {_FLIP: limits.outcome_psi > 0, _SWAPPED: limits.pattern_moved > 0}
+    return frozenset({_SHIFT, _CONCEPT, *(name for name, yes in asked.items() if yes)})
 
 
 class BackTest:
@@ -87,7 +93,7 @@ class BackTest:
     def _delayed(self, key: Key, seen: Seen, touched: Mapping[str, frozenset[str]]) -> Delayed:
         if _of_column(key):
             return self._by_column(key, key[1] or "")
-        if key[1] is not None and key[1] not in touched.get(OF_ROWS[0], ()):
+        if key[1] is not None and key[1] not in touched.get(_SHIFT, ()):
             return "", ()
         return self._by_rows(key, seen)
 
@@ -120,9 +126,7 @@ class BackTest:
         return faults.words_for_moved(field) if fault is self._moved else fault.what, self._delays[key]
 
     def _by_rows(self, key: Key, seen: Seen) -> Delayed:
-        name = {"psi": OF_ROWS[0], contributions.MEASURE: OF_ROWS[0], outcomes.MEASURE: OF_ROWS[2]}.get(
-            key[0], OF_ROWS[1]
-        )
+        name = _BY.get(key[0], _CONCEPT)
         if name not in seen:
             return "", ()
         return name, [next((at for at, each in enumerate(run, 1) if key in each), None) for run in seen[name]]

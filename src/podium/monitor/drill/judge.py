@@ -1,6 +1,6 @@
 """The monitor's own rules on rows in memory: the same summaries, limits, false-discovery control and persistence."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -13,10 +13,11 @@ from podium.core.check import CheckState
 from podium.core.signature import Field, FieldType, Signature
 from podium.measures import rows as arrays
 from podium.measures.business import cost
+from podium.measures.drift import reconstruction, standard
 from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import contributions, evaluate, finding, inputs, matching, outcomes
+from podium.monitor.checks import contributions, evaluate, finding, inputs, matching, outcomes, samples, whole
 from podium.monitor.checks.against import Against
 from podium.monitor.checks.summary import Summary
 from podium.monitor.drill import traffic
@@ -58,6 +59,7 @@ def reference_of(
         window_rows=trained.window_rows,
         importance=trained.importance,
         metric_dispersion=trained.metric_dispersion,
+        pattern=_pattern(rows, tuple(numeric), trained.pattern),
         target=None if not known.any() else _target(rows.target[known], trained.target),
         contributions=None if native is None else _contributions(rows, native, trained.contributions),
         metrics={} if found is None else {measure.name: found.value},
@@ -69,6 +71,23 @@ def _spread(made: Column, trained: Column | None) -> Column:
     if trained is None:
         return made
     return msgspec.structs.replace(made, dispersion=trained.dispersion, null_dispersion=trained.null_dispersion)
+
+
+def _pattern(rows: Traffic, names: tuple[str, ...], trained: reference.Pattern | None) -> reference.Pattern | None:
+    found = reconstruction.pattern(names, _matrix(rows, names)) if names else None
+    if found is None or trained is None:
+        return found
+    return msgspec.structs.replace(found, dispersion=trained.dispersion)
+
+
+def _matrix(rows: Traffic, names: Iterable[str]) -> standard.Matrix:
+    """Numeric features of at most as many rows as are kept of a window, evenly."""
+    places = _spread_over(rows, samples.MOST)
+    return numpy.column_stack([rows.features[name][places] for name in names])
+
+
+def _spread_over(rows: Traffic, most: int) -> traffic.Places:
+    return numpy.unique(numpy.linspace(0, max(0, rows.count - 1), min(most, rows.count)).astype(numpy.int64))
 
 
 def _target(values: arrays.Numbers, trained: reference.NumericReference | None) -> reference.NumericReference:
@@ -91,8 +110,7 @@ def _contributions(
 
 
 def _explained(rows: Traffic, native: explainer.Native, most: int) -> contributions.Explained:
-    places = numpy.unique(numpy.linspace(0, max(0, rows.count - 1), min(most, rows.count)).astype(numpy.int64))
-    return contributions.explain(native, columns.take(rows.features, places))
+    return contributions.explain(native, columns.take(rows.features, _spread_over(rows, most)))
 
 
 class Known(NamedTuple):
@@ -145,10 +163,16 @@ def findings(rows: Traffic, before: Known, signature: Signature, spec: project.P
     )
     return [
         *of_features(rows, before, signature, spec),
+        *_of_wholes(rows, before, spec),
         *_of_contributions(rows, before, spec),
         *outcomes.of_target(labelled.target, before.trained, spec.monitor),
         *evaluate.of_outcomes(labelled, before.trained, spec),
     ]
+
+
+def _of_wholes(rows: Traffic, before: Known, spec: project.Project) -> Iterator[finding.Finding]:
+    if spec.monitor.pattern_moved > 0 and before.trained.numeric:
+        yield from whole.of_rows(_matrix(rows, before.trained.numeric), before.trained, spec.monitor, rows.count)
 
 
 def _of_contributions(rows: Traffic, before: Known, spec: project.Project) -> Iterator[finding.Finding]:

@@ -113,7 +113,7 @@ class _Repetition:
             answered = numpy.flatnonzero(numpy.isfinite(scored.score))  # the scorer refuses rows without an answer
             history.append(self._judge(scored.take(answered)))
             found.append(_related(judge.alerting(history, limits) - standing, fault))
-            if found[-1] and fault.name not in backtest.OF_ROWS:
+            if found[-1] and fault.name not in backtest.of_rows(limits):
                 break
         return found
 

@@ -17,13 +17,14 @@ from podium.bundle.export import explanation, frame, onnx
 from podium.core import bundle, digest
 from podium.core.dataset import Part
 from podium.core.errors import Invalid
-from podium.core.reference import Calibration, Reference
+from podium.core.reference import Calibration, Pattern, Reference
 from podium.core.signature import Field, FieldType, Signature, Task
-from podium.measures.drift import reference
+from podium.measures.drift import reconstruction, reference
 from podium.measures.estimates import calibration
 
 PARITY_ROWS = 20_000
 CALIBRATION_ROWS = 50_000
+PATTERN_ROWS = 20_000
 _PROBES = 64
 _TIMED = 200
 
@@ -133,6 +134,7 @@ def reference_of(
         numeric=numeric,
         categorical=categorical,
         score=reference.detailed(found.scores[test]),
+        pattern=_pattern(train, tuple(numeric)),
         target=reference.detailed(table.target[test]),
         metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
         cost_per_row=found.costs.get("model"),
@@ -143,6 +145,12 @@ def reference_of(
         calibration=_calibration(table, found),
     )
     return windows.disperse(made, table.features, windows.Given(found.scores, table.target), table.windows)
+
+
+def _pattern(train: columns.Columns, names: tuple[str, ...]) -> Pattern | None:
+    """How numeric features move together in the training rows, evenly thinned."""
+    step = columns.count(train) // PATTERN_ROWS + 1
+    return reconstruction.pattern(names, windows.matrix(train, names)[::step]) if names else None
 
 
 def _calibration(table: tables.Table, found: evaluate.Evaluated) -> Calibration | None:

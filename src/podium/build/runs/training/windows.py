@@ -10,8 +10,8 @@ import pyarrow.compute
 
 from podium.bundle import columns
 from podium.core import project, time
-from podium.core.reference import CategoryReference, NumericReference, Reference
-from podium.measures.drift import dispersion
+from podium.core.reference import CategoryReference, NumericReference, Pattern, Reference
+from podium.measures.drift import dispersion, reconstruction, standard
 
 Numbers = numpy.typing.NDArray[numpy.int64]
 _FEWEST = 3
@@ -49,8 +49,19 @@ def disperse(before: Reference, features: columns.Columns, given: Given, windows
         numeric={name: _numeric(known, features[name], windows) for name, known in before.numeric.items()},
         categorical={name: _categorical(known, features[name], windows) for name, known in before.categorical.items()},
         score=_numeric(before.score, given.scores, windows),
+        pattern=None if before.pattern is None else _apart(before.pattern, features, windows),
         target=None if before.target is None else _numeric(before.target, given.target, windows),
     )
+
+
+def matrix(features: columns.Columns, names: tuple[str, ...]) -> standard.Matrix:
+    """Numeric features side by side, shape [n, names]."""
+    return numpy.column_stack([features[name] for name in names])
+
+
+def _apart(known: Pattern, features: columns.Columns, windows: Numbers) -> Pattern:
+    distances = reconstruction.distances(known, matrix(features, known.columns))
+    return msgspec.structs.replace(known, dispersion=dispersion.of_means(distances, windows))
 
 
 def _numeric(
