@@ -15,6 +15,7 @@ from podium.measures.drift import (
     normal_scores,
     psi,
     rate,
+    wander,
     wasserstein,
 )
 from podium.measures.quality import constant, missing_rate, out_of_range, unit
@@ -22,6 +23,9 @@ from podium.measures.sketch import histogram
 
 SHIFT, SHAPE = 0.85, 0.15
 """How the chance of a false alarm is divided: most to the test of a shift, which is the most usual drift."""
+_BEYOND = 12.0
+"""So many times as far as quiet windows lie from each other a window must lie, that a small factor is another unit: one
+that wanders along one direction does it in 5 of 10,000."""
 
 Quantiles = tuple[float, float, float]
 
@@ -163,11 +167,19 @@ def said(before: reference.NumericReference, now: histogram.NumericSketch, quant
     if constant.constant(now.minimum, now.maximum) and not constant.constant(before.minimum, before.maximum):
         return f"always {number(now.minimum or 0.0)} now"
     changed = unit.unit(reference_quantiles(before), quantiles) if quantiles and sum(before.counts) else None
-    if changed is not None:
+    if changed is not None and not (changed.small and _usual(before, now)):
         return f"another unit? {changed.said}"
     if before.mean is None or now.mean is None:
         return ""
     return f"mean {number(before.mean)} → {number(now.mean)}"
+
+
+def _usual(before: reference.NumericReference, now: histogram.NumericSketch) -> bool:
+    """Whether quiet windows differ nearly as much by themselves: a share of late flights doubles in a bad week."""
+    if before.dispersion <= 1.0:
+        return False
+    away = wander.distance(before.counts, histogram.coarse(now, before).counts)
+    return away is not None and away < _BEYOND * before.dispersion
 
 
 def reference_quantiles(before: reference.NumericReference) -> Quantiles:

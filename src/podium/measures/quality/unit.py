@@ -20,6 +20,11 @@ class Unit(NamedTuple):
     offset: float
     said: str
 
+    @property
+    def small(self) -> bool:
+        """A factor that a column may well have grown or shrunk by."""
+        return not self.offset and 1 / _SMALL < self.factor < _SMALL
+
 
 _FACTORS = {
     10.0: "ten",
@@ -66,8 +71,7 @@ def unit(before: tuple[float, float, float], now: tuple[float, float, float]) ->
     spread = now[2] - now[0]
     able = [each for each in _KNOWN if not each.offset or abs(each.offset) >= _FAR * spread]
     found = min(able, key=lambda each: _apart(each, before, now))
-    small = not found.offset and 1 / _SMALL < found.factor < _SMALL
-    return found if _apart(found, before, now) < (NEAR / 2 if small else NEAR) else None
+    return found if _apart(found, before, now) < (NEAR / 2 if found.small else NEAR) else None
 
 
 def _apart(change: Unit, before: tuple[float, float, float], now: tuple[float, float, float]) -> float:
