@@ -1,5 +1,6 @@
 """An open segment of the log may have zeros behind its last batch: they are no rows, and no harm."""
 
+import queue
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,9 +44,16 @@ def writer(tmp_path: Path) -> Iterator[Writer]:
     made.close()
 
 
+def append(writer: Writer, rows: rows.Rows) -> None:
+    """Log rows, and wait until they are on disk."""
+    told: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    writer.append([rows], durable=True, then=told.put)
+    assert told.get(timeout=10) is None
+
+
 def fill(writer: Writer, commits: int) -> list[str]:
     for at in range(commits):
-        writer.append([part(at)], durable=True).result(10)
+        append(writer, part(at))
     return [f"r{at}/0" for at in range(commits)]
 
 
@@ -74,8 +82,8 @@ def test_many_small_commits_have_room_ahead_and_a_sealed_segment_has_none(writer
 
 
 def test_a_large_write_leaves_no_room(writer: Writer, tmp_path: Path) -> None:
-    writer.append([part(0, 4000)], durable=True).result(10)
-    writer.append([part(1, 4000)], durable=True).result(10)
+    append(writer, part(0, 4000))
+    append(writer, part(1, 4000))
     data = opened(tmp_path / "log").read_bytes()
     assert batches.find(data).end == len(data)
 

@@ -10,6 +10,7 @@ Clock = Callable[[], datetime]
 """Answers the current instant (UTC). Passed as an argument, so that a year can be rehearsed in a minute."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"^\s*(\d{1,6}(?:\.\d{1,3})?)\s*([smhdw])\s*$")
 
@@ -18,7 +19,7 @@ def to_us(instant: datetime) -> int:
     """Microseconds since 1970-01-01 UTC; a naive instant is refused."""
     if instant.tzinfo is None:
         raise Invalid("An instant needs a time zone.", fix="Write it with an offset, for example 2013-03-01T00:00:00Z.")
-    return (instant - EPOCH) // timedelta(microseconds=1)
+    return (instant - EPOCH) // _MICROSECOND
 
 
 def from_us(microseconds: int) -> datetime:

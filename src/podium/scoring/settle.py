@@ -1,16 +1,16 @@
 """Logging what was decided, and answering: the answers leave when the rows are on disk."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from functools import partial
 
 import msgspec
 
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, Unavailable
 from podium.core.rollout import Durability
 from podium.scoring import admission, answers, engine, request
 from podium.scoring.call import Answer
@@ -42,21 +42,22 @@ class Desk:
 
     def log(self, group: Group, batch: engine.Batch, outcome: engine.Outcome) -> None:
         """Log what was decided; the answers are written meanwhile, and leave when it is on disk."""
-        durable = group.loaded.document.durability is Durability.DURABLE
-        logged = self._parts.log.append(outcome.parts, durable=durable)
-        texts = _texts(group, batch, outcome)
-        settle = partial(self._settle, group, batch, outcome, texts)  # without the future, which keeps its callbacks:
-        if logged.done():  # a ring of them would hold the rows until Python looks for rings
-            settle(logged)
+        texts: list[str] = []
+        settle = partial(self._settle, group, batch, outcome, texts)
+        if group.loaded.document.durability is Durability.DURABLE:
+            self._parts.log.append(outcome.parts, durable=True, then=partial(self._acknowledge, settle))
+            texts += _texts(group, batch, outcome)  # in time: what is on disk is settled in a later turn
         else:
-            logged.add_done_callback(lambda done: self._acknowledge(partial(settle, done)))
+            texts += _texts(group, batch, outcome)
+            self._parts.log.append(outcome.parts, durable=False, then=settle)
 
-    def _acknowledge(self, settle: Callable[[], None]) -> None:
+    def _acknowledge(self, settle: Callable[[Unavailable | None], None], refused: Unavailable | None) -> None:
         """Called by the log's thread: one wake-up of the loop for all that one sync has made durable."""
-        self._acks.append(settle)
+        self._acks.append(partial(settle, refused))
         if not self._telling:
             self._telling = True
-            self._loop.call_soon_threadsafe(self._acknowledged)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: there is nobody to be told
+                self._loop.call_soon_threadsafe(self._acknowledged)
 
     def _acknowledged(self) -> None:
         self._telling = False
@@ -65,11 +66,15 @@ class Desk:
         self._woken()
 
     def _settle(
-        self, group: Group, batch: engine.Batch, outcome: engine.Outcome, texts: list[str], logged: "Future[None]"
+        self,
+        group: Group,
+        batch: engine.Batch,
+        outcome: engine.Outcome,
+        texts: list[str],
+        refused: Unavailable | None,
     ) -> None:
-        error = logged.exception()
-        if isinstance(error, Exception):
-            self.failed(group, error)
+        if refused is not None:
+            self.failed(group, refused)
             return
         now = time.perf_counter()
         self._gate.measure(group.level, now - group.started, now)

@@ -14,7 +14,7 @@ from collections import deque
 from typing import NamedTuple
 
 from podium.bundle.grid import Grid
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, Unavailable
 from podium.core.signature import Signature
 from podium.scoring import engine, metrics
 from podium.scoring.log.writer import Writer
@@ -144,7 +144,7 @@ class Shadows:
 
     def _score_by(self, live: engine.Live, items: list[_Item]) -> None:
         parts = items[0].loaded.shadow(live, [item.batch for item in items])
-        self._log.append(parts, durable=False).result()
+        self._log.append(parts, durable=False, then=_raise)
         self._counts.count(
             "podium_predictions_total",
             sum(len(part) for part in parts),
@@ -168,3 +168,8 @@ def _kept(loaded: engine.Loaded, batch: engine.Batch) -> engine.Batch:
 
 def _never(_: Signature) -> Grid:
     raise LookupError("the rows were seen as the champion sees them")
+
+
+def _raise(refused: Unavailable | None) -> None:
+    if refused is not None:
+        raise refused

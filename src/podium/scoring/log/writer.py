@@ -1,7 +1,7 @@
 """The prediction log's writer: one thread that commits the rows of many waiting requests with one sync.
 
-A request's rows are durable when its future is done. When the disk refuses, the waiting requests fail (none is
-acknowledged unlogged) and the next ones are tried afresh, so that the scorer recovers by itself.
+A request's rows are durable when it is told so. When the disk refuses, the waiting requests fail (none is acknowledged
+unlogged) and the next ones are tried afresh, so that the scorer recovers by itself.
 
 Rows become bytes soon after they were scored, while they are in the processor's caches: those that somebody waits for
 and large parts where they are appended, small queued ones on the writer's thread, many at once.
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import pyarrow as pa
 
@@ -25,7 +25,8 @@ _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
 _CHUNK = 512
 """So many queued rows are enough for a message."""
-Done = Future[None]
+Then: TypeAlias = Callable[[Unavailable | None], None]
+"""Told once: None, or why rows are not on disk."""
 _UNFIT = (ValueError, TypeError, pa.ArrowException)
 
 
@@ -34,7 +35,7 @@ class _Entry(NamedTuple):
 
     parts: Sequence[rows.Rows]
     messages: Sequence[Message]
-    done: Done | None
+    then: Then | None
     """Of durable rows: who waits for them."""
 
 
@@ -63,7 +64,7 @@ class Writer:
         self._since: float | None = None
         """When the first of the rows that are not on disk came: also while the thread was busy with others."""
         self._waiting = 0
-        self._flushes: list[Done] = []
+        self._flushes: list[Future[None]] = []
         self._stopping = False
         self._urgent = False
         """Somebody waits for what is pending."""
@@ -73,47 +74,45 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="podium-log", daemon=True)
         self._thread.start()
 
-    def append(self, parts: Sequence[rows.Rows], *, durable: bool) -> Done:
-        """Log rows. The future is done when they are on disk (durable), or at once (queued: within a second).
+    def append(self, parts: Sequence[rows.Rows], *, durable: bool, then: Then) -> None:
+        """Log rows. `then` is told when they are on disk (durable), or at once (queued: they will be within a second).
 
-        Durable, it raises `Unavailable` when they could not be written, or when too many wait already. Queued rows wait
-        for a disk that refuses; those for which there is no room are dropped, and counted.
+        It is told on the writer's thread of durable rows, here of all others; and here with `Unavailable` when too many
+        rows wait already. Queued rows wait for a disk that refuses; those for which there is no room are dropped, and
+        counted.
         """
-        done: Done = Future()
-        done.set_running_or_notify_cancel()  # from here on a caller that goes away cannot cancel it
         count = places.count(parts)
-        if not count:
-            done.set_result(None)
-            return done
+        refused = None
+        if count and not self._take(parts, count, then if durable else None):
+            refused = _unavailable() if durable or self._stopping else None
+            if refused is None:
+                self._on_dropped(count)
+        elif count and durable:
+            return
+        then(refused)
+
+    def _take(self, parts: Sequence[rows.Rows], count: int, then: Then | None) -> bool:
+        """Whether there is room for the rows. `then`: who waits for them."""
+        durable = then is not None
         messages: list[Message] = []
         if durable or count >= _CHUNK // 2:
             try:
                 messages = self._places.encode(parts)
             except _UNFIT:
-                return self._no_room(done, count, durable=durable)
+                return False
         with self._changed:
             if self._stopping or self._waiting + count > self._limits.waiting:
-                return self._no_room(done, count, durable=durable)
+                return False
             first, few = self._since is None, self._gathered < _CHUNK
             if first:
                 self._since = time.monotonic()
-            self._pending.append(_Entry(() if messages else parts, messages, done if durable else None))
+            self._pending.append(_Entry(() if messages else parts, messages, then))
             self._gathered += 0 if messages else count
             self._waiting += count
             self._urgent = self._urgent or durable
             if durable or first or (few and self._gathered >= _CHUNK):
                 self._changed.notify()
-        if not durable:
-            done.set_result(None)
-        return done
-
-    def _no_room(self, done: Done, count: int, *, durable: bool) -> Done:
-        if durable or self._stopping:
-            done.set_exception(_unavailable())
-        else:
-            self._on_dropped(count)
-            done.set_result(None)
-        return done
+        return True
 
     @property
     def problem(self) -> str | None:
@@ -132,7 +131,7 @@ class Writer:
 
     def flush(self, timeout: float = 30.0) -> None:
         """Write what waits and seal all segments; `Unavailable` when the disk refuses."""
-        done: Done = Future()
+        done: Future[None] = Future()
         with self._changed:
             if self._stopping:
                 return
@@ -154,14 +153,17 @@ class Writer:
             failed = self._commit(entries, write=force or self.busy or self._is_time())
             failed = self._places.seal_due(force=force) or failed
             for done in flushes:
-                _settle(done, failed=failed is not None)
+                if failed is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(_unavailable())
             if stopping:
                 self._places.abandon()
                 return
             if failed is not None:
                 time.sleep(_RETRY_SECONDS)
 
-    def _next(self) -> tuple[list[_Entry], list[Done], bool]:
+    def _next(self) -> tuple[list[_Entry], list[Future[None]], bool]:
         with self._changed:
             while not (self._urgent or self._flushes or self._stopping or self._gathered >= _CHUNK or self._is_time()):
                 left = None if self._since is None else self._since + _QUEUED_SECONDS - time.monotonic()
@@ -188,12 +190,12 @@ class Writer:
         unwritten, failed = self._places.write(self._ready)
         self.busy = False
         lost = {id(message) for message in unwritten}
-        waited = {id(message) for entry in entries if entry.done is not None for message in entry.messages}
+        waited = {id(message) for entry in entries if entry.then is not None for message in entry.messages}
         self._ready = [message for message in unwritten if id(message) not in waited]
         self._leave(before - places.count_rows(self._ready))
         for entry in entries:
-            if entry.done is not None:
-                _settle(entry.done, failed=any(id(message) in lost for message in entry.messages))
+            if entry.then is not None:
+                entry.then(_unavailable() if any(id(message) in lost for message in entry.messages) else None)
         return failed
 
     def _gather(self, parts: list[rows.Rows]) -> None:
@@ -217,13 +219,6 @@ class Writer:
             self._waiting -= count
             if not self._ready:
                 self._since = time.monotonic() if self._pending else None
-
-
-def _settle(done: Done, *, failed: bool) -> None:
-    if failed:
-        done.set_exception(_unavailable())
-    else:
-        done.set_result(None)
 
 
 def _unavailable() -> Unavailable:
