@@ -97,7 +97,7 @@ def every_page(store: Store) -> dict[str, tuple[str, ...]]:
         "/p/flights/runs": ("delay 1", "log_loss 0.5"),
         f"/p/flights/runs/{run_of(store)}": ("ada", "printed", "Python 3.11", "version 1"),
         "/p/flights/data": ("flights 1", "made by a test"),
-        f"/p/flights/data?digest={dataset_of(store)}": ("distance", "double", "delay 1", "1970-01-01 00:00"),
+        f"/p/flights/data?digest={dataset_of(store)}": ("distance", "double", "delay 1", "1970-01-03T01:59:00Z"),
     }
 
 
