@@ -16,7 +16,10 @@ import httpx
 import numpy
 import pytest
 
+import podium
+
 PODIUM = Path(sys.executable).with_name("podium")
+LIBRARY = Path(podium.__path__[0])
 ADMIN = "the-admin-token-of-this-test"
 TRAIN = """
 from sklearn.compose import ColumnTransformer
@@ -223,7 +226,8 @@ def test_a_gate_is_checked_without_a_server(shell: Shell) -> None:
 
 def test_windows_checks_and_alerts(serving: Shell, scored: list[dict[str, str]]) -> None:
     found = serving.ask("checks", "churn")
-    assert {item["kind"] for item in found} >= {"drift", "performance"}
+    assert {item["kind"] for item in found} >= {"drift", "performance", "explanation"}
+    assert {"constant", "contribution"} <= {item["measure"] for item in found}
     assert [item["state"] for item in found] == ["ok"] * len(found)
     assert "log_loss" in serving.run("checks", "churn").stdout
     assert serving.ask("alerts", "list") == []
@@ -244,6 +248,8 @@ def test_drift_breaks_a_check_and_opens_an_alert(serving: Shell, scored: list[di
     (amount,) = [item for item in measured["columns"] if item["column"] == "amount"]
     assert amount["measures"].keys() >= {"psi", "jensen_shannon", "hellinger", "chi_square", "ks", "wasserstein"}
     assert amount["measures"]["ks"] > 0.3
+    assert amount["measures"]["contribution_share_now"] > 0.0
+    assert {item["kind"] for item in measured["columns"]} == {"numeric", "category", "outcome"}
     assert "amount" in serving.run("checks", "churn", "--measures").stdout
     assert "No window" in serving.refused("checks", "churn", "--measures", "--end", "2020-01-01")
     opened = serving.ask("alerts", "list", "--state", "open")
@@ -306,6 +312,7 @@ def test_the_status_and_the_doctor_see_it_all(serving: Shell, scored: list[dict[
     assert "version 1" in page
     assert "Next:" in page
     lines = {item["name"]: item for item in serving.ask("doctor")}
+    assert lines["compiled parts"]["state"] == ("ok" if list(LIBRARY.glob("**/_message*.so")) else "warn")
     assert "held by Podium" in lines["port of the server"]["said"]
     assert "held by Podium" in lines["port of the scorer"]["said"]
     assert lines["database"]["state"] == lines["keys"]["state"] == lines["server"]["state"] == "ok"

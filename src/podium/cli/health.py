@@ -20,6 +20,7 @@ import msgspec
 import sqlalchemy
 
 from podium import version
+from podium.cli import compiled
 from podium.client import credentials
 from podium.core.config import Config
 from podium.core.errors import PodiumError
@@ -51,6 +52,7 @@ def examine(config: Config) -> list[Finding]:
     """Everything, in the order in which it is best put right."""
     return [
         python(),
+        compiled_parts(),
         *extras(),
         *variables(),
         home(config),
@@ -69,6 +71,15 @@ def python() -> Finding:
         wanted = ".".join(str(part) for part in PYTHON)
         return Finding(name="python", state="fail", said=said, fix=f"Podium needs Python {wanted} or newer.")
     return Finding(name="python", state="ok", said=said)
+
+
+def compiled_parts() -> Finding:
+    """What is faster in C."""
+    if missing := compiled.missing():
+        fix = "Install a C compiler and Python's headers (Debian: gcc libc6-dev python3-dev), then Podium again."
+        said = f"not compiled: {', '.join(missing)}; Python does the same, slower"
+        return Finding(name="compiled parts", state="warn", said=said, fix=fix)
+    return Finding(name="compiled parts", state="ok", said="the scorer's reader and log")
 
 
 def extras() -> Iterator[Finding]:

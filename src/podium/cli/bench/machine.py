@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from podium.cli import compiled
 from podium.cli.bench import process
 from podium.version import VERSION
 
@@ -23,6 +24,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     podium: str
     packages: dict[str, str]
+    compiled: bool
+    """Whether the scorer's parts in C are there."""
     server_core: int
     load_core: int
     busy_before: float
@@ -39,6 +42,7 @@ def describe() -> Machine:
         python=platform.python_version(),
         podium=VERSION,
         packages={name: found for name in _PACKAGES if (found := _version(name))},
+        compiled=not compiled.missing(),
         server_core=server,
         load_core=load,
         busy_before=round(os.getloadavg()[0], 2),
