@@ -55,8 +55,8 @@ def machine(report: Mapping[str, Any]) -> str:
     return (
         f"{found['processor']}, {found['cores']} cores, {found['memory_gb']:g} GB, {found['system']}, "
         f"Python {found['python']}; {packages}; the scorer's parts in C are {'' if found['compiled'] else 'not '}"
-        f"there. Servers on core {found['server_core']}, the load on core {found['load_core']}; {run['repeats']} runs of "
-        f"{run['seconds']:g} s, medians; load average of the machine before the run: {found['busy_before']:g}."
+        f"there. Servers on core {found['server_core']}, the load on core {found['load_core']}; {run['repeats']} runs "
+        f"of {run['seconds']:g} s, medians; load average of the machine before the run: {found['busy_before']:g}."
     )
 
 
