@@ -5,8 +5,9 @@ from typing import Any
 import pyarrow
 import pytest
 
-from podium.core import release, time
+from podium.core import endpoint, release, time
 from podium.core.release import Stage, Verdict
+from podium.deploy.endpoints import store as endpoints
 from podium.deploy.releases import store as release_rows
 from podium.monitor.checks import comparison
 from podium.monitor.intake import actions as intake
@@ -70,6 +71,47 @@ def test_latency_is_measured_on_the_newest_rows_of_the_log(store: Store, clock: 
     assert found.first is not None
     assert found.first > 0
     assert found.low < found.difference < found.high
+
+
+def test_latency_is_what_the_scorers_timed_where_they_serve(store: Store, clock: Any) -> None:
+    """A worker on another machine would find both alike; here the challenger takes three milliseconds more."""
+    document = production.start(store, plan({"metric": "latency", "margin": 2.0}), challenger=-0.9)
+    end_us = log_days(store, clock, document, range(7))
+    compaction.compact(store, "flights", "delay")
+    for name, more_us in (("scorer-1", 2_900), ("scorer-2", 3_100)):
+        pairs = [[500 + at, 500 + more_us + at] for at in range(40)]
+        told = {
+            "first": production.digest_of(store, 1),
+            "second": production.digest_of(store, 2),
+            "microseconds": pairs,
+        }
+        with store.plumbing() as connection:
+            said = endpoint.Scorer(name=name, at_us=end_us, status={"pace": {"delay": told}})
+            endpoints.report(connection, "flights", said)
+    found = comparison.compare(store, "flights", production.model_of(store), shadowed(store), end_us).guardrails[0]
+    assert (found.rows, found.timed_by) == (80, "the scorers")
+    assert found.difference == pytest.approx(-3.0, abs=0.01)
+    assert found.verdict is Verdict.WORSE
+
+
+@pytest.mark.parametrize(
+    "change", ["of another challenger", "from before the release", "of too few rows", "not numbers"]
+)
+def test_other_times_do_not_count(store: Store, clock: Any, change: str) -> None:
+    document = production.start(store, plan({"metric": "latency", "margin": 1000.0}), challenger=-0.9)
+    end_us = log_days(store, clock, document, range(7))
+    compaction.compact(store, "flights", "delay")
+    pairs: Any = [[500, 9_000_000]] * (29 if change == "of too few rows" else 40)
+    second = production.digest_of(store, 1 if change == "of another challenger" else 2)
+    told = {"first": "x", "second": second, "microseconds": "fast" if change == "not numbers" else pairs}
+    at_us = production.START_US - 1 if change == "from before the release" else end_us
+    with store.plumbing() as connection:
+        endpoints.report(
+            connection, "flights", endpoint.Scorer(name="s", at_us=at_us, status={"pace": {"delay": told}})
+        )
+    found = comparison.compare(store, "flights", production.model_of(store), shadowed(store), end_us).guardrails[0]
+    assert found.timed_by == "a worker"
+    assert found.verdict is not Verdict.WORSE
 
 
 def test_a_broken_guardrail_stops_the_release_with_the_reason(store: Store, clock: Any) -> None:

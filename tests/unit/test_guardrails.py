@@ -186,7 +186,7 @@ def test_looks_at_latency_spend_the_chance_to_err_once() -> None:
     random = np.random.default_rng(8)
     spans = []
     for look in (1, 100):
-        took = guardrails.Took(first=random.random(200), second=random.random(200), look=look)
+        took = guardrails.Took(first=random.random(200), second=random.random(200), look=look, by="a worker")
         part = guardrail("latency")
         found = guardrails._latency(part, took, 0.95)
         spans.append(found.high - found.low)

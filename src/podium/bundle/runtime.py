@@ -40,6 +40,10 @@ class Runtime:
         """The largest difference on the golden rows; `Refused` over the tolerance. It also warms the model up."""
         return golden.check(self._folder, self.manifest, self.predict)
 
+    def golden_rows(self) -> columns.Columns:
+        """The rows of real data that the bundle was proven on."""
+        return golden.read(self._folder, self.manifest.signature)[0]
+
     def close(self) -> None:
         """End what the engine started."""
         self.model.close()

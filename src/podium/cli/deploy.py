@@ -229,6 +229,7 @@ def _guarded(item: "plans.Guarded") -> Text:
         said = (
             f" {item.first:.5g} → {item.second:.5g}, {item.difference:+.5g} [{item.low:+.5g}, {item.high:+.5g}]"
             f" on {item.rows:,} rows; may be worse by {item.margin:.5g}"
+            f"{f', timed by {item.timed_by}' if item.timed_by else ''}"
         )
     return Text.assemble((item.verdict, style), said)
 

@@ -1,5 +1,6 @@
 """A named address that applications score against, in one environment."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -36,7 +37,8 @@ class Scorer(msgspec.Struct, frozen=True, kw_only=True):
     """What a scorer last said of itself.
 
     `status["rollouts"]` maps endpoint names to the rollout numbers it serves, `status["refused"]` to what it refuses
-    (`number`, `reason`); `status["taken"]`, kept by the control plane, to the highest number that it ever served.
+    (`number`, `reason`); `status["taken"]`, kept by the control plane, to the highest number that it ever served;
+    `status["pace"]` to how long champion (`first`) and challenger (`second`, digests) take (`microseconds`, pairs).
     """
 
     name: str
@@ -61,6 +63,17 @@ class Scorer(msgspec.Struct, frozen=True, kw_only=True):
             return None
         words = "".join(letter for letter in reason if letter.isprintable())[:LONGEST_REASON]
         return Refusal(scorer=self.name, number=number, reason=words, at_us=self.at_us)
+
+    def took_by(self, endpoint: str, challenger: str) -> Sequence[tuple[float, float]]:
+        """Milliseconds of single rows by the champion and by the challenger of that digest, timed where it scores."""
+        said = self._said("pace", endpoint)
+        if not isinstance(said, dict) or said.get("second") != challenger:
+            return ()
+        pairs = said.get("microseconds")
+        try:
+            return [(one / 1e3, two / 1e3) for one, two in msgspec.convert(pairs, list[tuple[float, float]])]
+        except msgspec.ValidationError:
+            return ()
 
     def _said(self, part: str, endpoint: str) -> Any:
         known = self.status.get(part)

@@ -66,6 +66,8 @@ class Guarded(msgspec.Struct, frozen=True, kw_only=True):
     high: float = 0.0
     confidence: float = 0.95
     """Of the interval: all guardrails together err no more often than one interval of the project's confidence."""
+    timed_by: str = ""
+    """Of latency: who timed it, the scorers or a worker."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ import pyarrow as pa
 from podium.core import ids
 from podium.core.errors import Invalid, PodiumError
 from podium.core.time import Clock
-from podium.scoring import cache, metrics, operate, proof, service, siblings
+from podium.scoring import cache, metrics, operate, pace, proof, service, siblings
 from podium.scoring.board import Board
 from podium.scoring.explain.desk import Desk
 from podium.scoring.explain.route import Explaining
@@ -137,7 +137,12 @@ def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str],
     dropped(0)
     log = Writer(kept.log, lambda: new_id("segment"), sealing, shipper.wake, dropped)
     shadows = Shadows(log, counts, settings.shadow_rows)
-    poller.tell = lambda: {"segments_waiting": shipper.waiting(), "log_problem": log.problem}
+    paces = pace.Pace(board)
+    poller.tell = lambda: {
+        "segments_waiting": shipper.waiting(),
+        "log_problem": log.problem,
+        "pace": paces.tell(),
+    }
     parts = operate.Parts(
         board=board,
         log=log,

@@ -92,16 +92,24 @@ def _sides(owner: model.Model, theirs: pyarrow.Table, mine: pyarrow.Table, *, ca
 def _took(
     store: Store, project: str, owner: model.Model, item: release.Release, query: log.Query
 ) -> guardrails.Took | None:
-    """What the newest rows take the champion's bundle and the challenger's, if a guardrail watches it."""
+    """What single rows take the champion's bundle and the challenger's, if a guardrail watches it.
+
+    As the scorers timed it where they serve; else (none did: a folder, an older scorer) on the worker, of the newest
+    rows.
+    """
     if all(each.metric != guardrail_rules.LATENCY for each in owner.spec.release.guardrails):
         return None
+    window_us = time.parse_duration(owner.spec.monitor.window) // timedelta(microseconds=1)
+    look = -(-(query.to_us - query.from_us) // window_us)
+    there = timing.by_scorers(store, project, item, query.from_us)
+    if there is not None:
+        return guardrails.Took(first=there[0], second=there[1], look=look, by="the scorers")
     whole = msgspec.structs.replace(query, columns=None, roles=("champion",), matured=False)
     newest = timing.newest(store, project, whole)
     if not newest.num_rows:
         return None
     first, second = timing.milliseconds(store, newest, newest.column("digest")[-1].as_py(), item.digest)
-    window_us = time.parse_duration(owner.spec.monitor.window) // timedelta(microseconds=1)
-    return guardrails.Took(first=first, second=second, look=-(-(query.to_us - query.from_us) // window_us))
+    return guardrails.Took(first=first, second=second, look=look, by="a worker")
 
 
 def _pairs(theirs: pyarrow.Table, mine: pyarrow.Table) -> tuple[pyarrow.Table, pyarrow.Table]:

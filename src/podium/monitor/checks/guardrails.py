@@ -31,6 +31,8 @@ class Took(msgspec.Struct, frozen=True, kw_only=True):
     first: arrays.Numbers
     second: arrays.Numbers
     look: int
+    by: str
+    """Who timed them, in words."""
 
 
 def judge(owner: model.Model, sides: Sides, took: Took | None) -> tuple[release.Guarded, ...]:
@@ -86,7 +88,8 @@ def _latency(part: project.GuardrailPart, took: Took | None, confidence: float) 
     found = compare.losses(took.first, took.second, sure)
     if found is None:
         return _nothing(part, took.first.size, confidence)
-    return _said(part, found, (float(took.first.mean()), float(took.second.mean())), sure)
+    made = _said(part, found, (float(took.first.mean()), float(took.second.mean())), sure)
+    return msgspec.structs.replace(made, timed_by=took.by)
 
 
 def _said(

@@ -1,4 +1,4 @@
-"""How long two bundles take for the same rows of the log, one row at a time, in turns on this machine."""
+"""How long champion and challenger take for one row: as scorers tell, or as it is timed here, in turns."""
 
 import time
 from collections.abc import Callable
@@ -9,6 +9,8 @@ import pyarrow
 import pyarrow.compute
 
 from podium.bundle import columns
+from podium.core import release
+from podium.deploy.endpoints import store as endpoints
 from podium.measures import rows as arrays
 from podium.monitor.intake import bundles, window
 from podium.store.store import Store
@@ -16,6 +18,23 @@ from podium.store.store import Store
 ROWS = 200
 """The newest so many are timed."""
 _WARM, _TRIES = 20, 3
+_FEWEST = 30
+
+
+def by_scorers(
+    store: Store, project: str, item: release.Release, since_us: int
+) -> tuple[arrays.Numbers, arrays.Numbers] | None:
+    """Milliseconds of rows by the champion and by a release's challenger, as all scorers timed them since an instant.
+
+    None with fewer than 30 rows.
+    """
+    with store.read() as connection:
+        scorers = endpoints.list_scorers(connection, project)
+    told = [pair for each in scorers if each.at_us >= since_us for pair in each.took_by(item.endpoint, item.digest)]
+    if len(told) < _FEWEST:
+        return None
+    table = numpy.array(told, dtype=numpy.float64)
+    return table[:, 0], table[:, 1]
 
 
 def newest(store: Store, project: str, query: window.Query) -> pyarrow.Table:
