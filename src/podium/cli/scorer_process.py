@@ -27,6 +27,7 @@ def run(config: Config, *, project: str, folder: Path, name: str, workers: int =
         load_seconds=config.load_seconds,
         log_rows=config.log_rows,
         access_log=config.access_log,
+        otlp_url=config.otlp_url,
     )
     if workers == 1:
         serve.run(settings, _fronts(config))

@@ -50,6 +50,9 @@ METRICS: dict[str, Metric] = {
     "podium_log_rows_waiting": Metric(_GAUGE, "Rows that wait for the disk."),
     "podium_log_segments_waiting": Metric(_GAUGE, "Sealed segments that the control plane has not received yet."),
     "podium_log_failing": Metric(_GAUGE, "1 while the prediction log cannot be written, else 0."),
+    "podium_spans_dropped_total": Metric(
+        _COUNTER, "Spans that the receiver of traces did not take, or that came while too many waited."
+    ),
     "podium_rollout_number": Metric(_GAUGE, "The rollout that an endpoint serves.", ("endpoint",)),
     "podium_rollouts_refused_total": Metric(_COUNTER, "Rollout documents that this scorer refused.", ("endpoint",)),
     "podium_build_info": Metric(_GAUGE, "Always 1; what runs.", ("version",)),

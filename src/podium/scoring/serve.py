@@ -26,11 +26,13 @@ from podium.scoring.http import connection, limits, listen, writing
 from podium.scoring.log import recover
 from podium.scoring.log.places import MOST_WAITING, Limits
 from podium.scoring.log.writer import Writer
+from podium.scoring.otlp.spans import Spans
 from podium.scoring.poll import Poller
 from podium.scoring.shadow import Shadows
 from podium.scoring.ship import Shipper
 from podium.scoring.source import ControlPlane, Folder
 from podium.scoring.watch import Watch
+from podium.version import VERSION
 
 _LOG = logging.getLogger("podium.scorer")
 _SWITCH_SECONDS = 0.0005
@@ -87,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A version that needs longer to load and to answer its golden rows is refused."""
     access_log: float = 0.0
     """The share of requests that are logged, each in a line."""
+    otlp_url: str = ""
+    """Where the spans of sampled traces go; empty: nowhere."""
 
 
 Front = Callable[[service.Service], AbstractAsyncContextManager[None]]
@@ -154,7 +158,7 @@ def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str],
         ship=shipper.ship,
         segments=shipper.waiting,
         admin_token=settings.admin_token,
-        watch=Watch(settings.access_log),
+        watch=_watch(settings, scorer, counts),
         together=others.together,
     )
     desk = Desk()
@@ -169,12 +173,21 @@ def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str],
         _serve(settings, parts, fronts, lambda: others.write(counts.text()), ready)
     finally:
         poller.stop()
-        desk.close()
-        shadows.close()
-        log.close()
+        for part in (desk, shadows, log, parts.watch):
+            part.close()
         _last_ship(shipper)
         if plane is not None:
             plane.close()
+
+
+def _watch(settings: Settings, scorer: str, counts: metrics.Metrics) -> Watch:
+    if not settings.otlp_url:
+        return Watch(settings.access_log)
+    dropped = functools.partial(counts.count, "podium_spans_dropped_total")
+    dropped(0)
+    about = {"service.name": "podium-scorer", "service.instance.id": scorer, "service.version": VERSION}
+    spans = Spans(settings.otlp_url, about | {"podium.project": settings.project}, settings.clock, dropped)
+    return Watch(settings.access_log, export=spans)
 
 
 def _board(settings: Settings, kept: cache.Cache, counts: metrics.Metrics) -> Board:

@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -13,7 +13,8 @@ from podium.core.trace import Trace
 from podium.scoring.call import Answer
 
 _LOG = logging.getLogger("podium.access")
-_FAULT = 500
+_FAULT, _NOWHERE = 500, 404
+_SAMPLED = 0x01
 _FAULTS = ("UNAVAILABLE", "INTERNAL", "UNKNOWN")
 
 
@@ -27,6 +28,18 @@ class Exchange(Protocol):
         """A good answer in JSON."""
 
 
+class Export(Protocol):
+    """Where spans of sampled traces go: `otlp.spans.Spans`."""
+
+    def tell(
+        self, found: Trace, name: str, seconds: float, attributes: Mapping[str, str | int], *, failed: bool
+    ) -> None:
+        """A request was answered just now."""
+
+    def close(self) -> None:
+        """No request comes any more."""
+
+
 class _Named(msgspec.Struct):
     id: str = ""
 
@@ -34,16 +47,20 @@ class _Named(msgspec.Struct):
 class Called:
     """A call under way that is followed. `known`: the caller named a trace."""
 
-    __slots__ = ("_told", "known", "trace")
+    __slots__ = ("_export", "_told", "known", "trace")
 
-    def __init__(self, found: Trace, *, known: bool, told: bool) -> None:
+    def __init__(self, found: Trace, export: Export | None, *, known: bool, told: bool) -> None:
         self.trace = found
         self.known = known
+        self._export = export
         self._told = told
 
     def tell(self, method: str, status: str, seconds: float) -> None:
         """It is answered. `status`: by its name in gRPC."""
         fault = status in _FAULTS
+        if self._export is not None:
+            about = {"rpc.system.name": "grpc", "rpc.method": method, "rpc.response.status_code": status}
+            self._export.tell(self.trace, method, seconds, about, failed=fault)
         if self._told or fault:
             fields = log_lines.extra(
                 method=method,
@@ -57,11 +74,19 @@ class Called:
 
 
 class Watch:
-    """Who is followed. `share`: of all requests, how many go into the access log; `urandom`: random bytes."""
+    """Who is followed. `share`: of all requests, how many go into the access log; `urandom`: random bytes; `export`:
+    where the spans go of traces that their beginner sampled.
+    """
 
-    def __init__(self, share: float = 0.0, urandom: Callable[[int], bytes] = random.randbytes) -> None:
+    def __init__(
+        self,
+        share: float = 0.0,
+        urandom: Callable[[int], bytes] = random.randbytes,
+        export: Export | None = None,
+    ) -> None:
         self.share = share
         self._urandom = urandom
+        self._export = export
 
     def follows(self, headers: Any) -> bool:
         """Whether requests with these headers may be followed: asked once for each head."""
@@ -77,7 +102,8 @@ class Watch:
         told = self.share > 0 and random.random() < self.share  # noqa: S311 - a sample, no secret
         if not (known or told):
             return None
-        return Called(trace.begin(headers, self._urandom(trace.RANDOM_BYTES)), known=known, told=told)
+        found = trace.begin(headers, self._urandom(trace.RANDOM_BYTES))
+        return Called(found, self._of(found), known=known, told=told)
 
     def follow(self, exchange: Exchange, head: Any) -> Exchange:
         """The exchange of one request, wrapped if it is followed."""
@@ -85,16 +111,26 @@ class Watch:
         told = self.share > 0 and random.random() < self.share  # noqa: S311 - a sample, no secret
         if not (traced or told):
             return exchange
-        return Followed(exchange, head, trace.begin(head.headers, self._urandom(trace.RANDOM_BYTES)), told=told)
+        found = trace.begin(head.headers, self._urandom(trace.RANDOM_BYTES))
+        return Followed(exchange, head, found, self._of(found), told=told)
+
+    def close(self) -> None:
+        """Send what waits to be exported."""
+        if self._export is not None:
+            self._export.close()
+
+    def _of(self, found: Trace) -> Export | None:
+        return self._export if found.flags & _SAMPLED else None
 
 
 class Followed:
     """One request under way: its answer says the trace, and the log says the rest."""
 
-    __slots__ = ("_exchange", "_head", "_started", "_told", "trace")
+    __slots__ = ("_exchange", "_export", "_head", "_started", "_told", "trace")
 
-    def __init__(self, exchange: Exchange, head: Any, found: Trace, *, told: bool) -> None:
+    def __init__(self, exchange: Exchange, head: Any, found: Trace, export: Export | None, *, told: bool) -> None:
         self.trace = found
+        self._export = export
         self._exchange = exchange
         self._head = head
         self._told = told
@@ -104,12 +140,28 @@ class Followed:
         """Send the answer with the trace in its head."""
         if self._told or answer.status >= _FAULT:
             self._tell(answer)
+        if self._export is not None:
+            self._send(self._export, answer)
         headers = (*answer.headers, (trace.TRACERESPONSE, self.trace.traceparent))
         self._exchange.answer(number, answer._replace(headers=headers), head)
 
     def text(self, number: int, text: str) -> None:
         """Send a good answer in JSON likewise."""
         self.answer(number, Answer(200, text.encode()), self._head)
+
+    def _send(self, export: Export, answer: Answer) -> None:
+        """A span by OpenTelemetry's conventions; the path is in its name only where it is one of ours."""
+        head, status = self._head, answer.status
+        about: dict[str, str | int] = {
+            "http.request.method": head.method,
+            "url.path": head.path,
+            "http.response.status_code": status,
+        }
+        endpoint = getattr(getattr(head.work, "place", None), "endpoint", "")
+        if endpoint:
+            about["podium.endpoint"] = endpoint
+        name = head.method if status == _NOWHERE else f"{head.method} {head.path}"
+        export.tell(self.trace, name, time.perf_counter() - self._started, about, failed=status >= _FAULT)
 
     def _tell(self, answer: Answer) -> None:
         head, work = self._head, self._head.work
