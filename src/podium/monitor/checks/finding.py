@@ -11,6 +11,8 @@ FALSE_DISCOVERIES = 0.01
 
 _APART = frozenset({"constant", "contribution", "outcome_psi", "pattern"})
 """Measures whose tests say nothing of whether the others' columns moved."""
+FALSE_DISCOVERIES_APART = 0.001
+"""The same for each of those, so that many rules together do not alarm on nothing."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +51,8 @@ def states(findings: list[Finding]) -> list[CheckState]:
             for place, each in enumerate(findings)
             if each.enough and each.p_value is not None and _family(each) == family
         ]
-        believed = discoveries.discoveries([findings[place].p_value or 0.0 for place in tested], FALSE_DISCOVERIES)
+        rate = FALSE_DISCOVERIES_APART if family else FALSE_DISCOVERIES
+        believed = discoveries.discoveries([findings[place].p_value or 0.0 for place in tested], rate)
         chance |= {place for place, sure in zip(tested, believed, strict=True) if not sure}
     return [_state(each, chance=place in chance) for place, each in enumerate(findings)]
 
