@@ -62,7 +62,12 @@ def rows_body(columns: dict[str, list[Any]], request_id: Any, *, spaced: bool, p
 
 
 FIRST: dict[str, Any] = {"t": "a:]}", "n": 1.5, "i": 3, "b": True, "u": "é", "m": 0}
-ROW = st.fixed_dictionaries(COLUMNS)
+ROW = st.sets(st.sampled_from(sorted(COLUMNS)), max_size=2).flatmap(
+    lambda strange: st.fixed_dictionaries(
+        {name: COLUMNS[name] if name in strange else st.just(value) for name, value in FIRST.items()}
+    )
+)
+"""A plain row, in which a value or two may be strange."""
 ID = st.one_of(st.text(max_size=4), st.sampled_from(["a:b", 'a"b', "x" * 129, 7]))
 
 
@@ -168,20 +173,27 @@ def test_a_skeleton_is_made_seldom_and_few_are_kept(found: bool) -> None:
     assert sheaf_module.pattern(long) is None
 
 
+@st.composite
+def tables(draw: st.DrawFn) -> dict[str, list[Any]]:
+    """Plain rows, in which one column or two may be strange."""
+    rows = draw(st.integers(1, 5))
+    strange = draw(st.sets(st.sampled_from(sorted(COLUMNS)), max_size=2))
+    return {
+        name: draw(st.lists(COLUMNS[name], min_size=rows, max_size=rows)) if name in strange else [value] * rows
+        for name, value in FIRST.items()
+    }
+
+
 @COMPILED
 @settings(max_examples=400, deadline=None)
 @given(
-    st.integers(1, 5).flatmap(
-        lambda rows: st.fixed_dictionaries(
-            {name: st.lists(kind, min_size=rows, max_size=rows) for name, kind in COLUMNS.items()}
-        )
-    ),
-    st.lists(KEYS, min_size=5, max_size=5),
+    tables(),
+    st.just(["a", "", "é", "b", "7"]) | st.lists(KEYS, min_size=5, max_size=5),
     st.booleans(),
     st.booleans(),
     st.booleans(),
     st.booleans(),
-    ID,
+    st.just("another") | ID,
 )
 def test_many_rows_mean_what_the_strict_reader_says(
     columns: dict[str, list[Any]], keys: list[Any], spaced: bool, keyed: bool, named: bool, one: bool, request_id: Any
@@ -206,15 +218,17 @@ def test_many_rows_mean_what_the_strict_reader_says(
 
 
 @COMPILED
-def test_plain_rows_need_no_decoder() -> None:
-    made = learned(row_body({"k": 1, **FIRST}, None, spaced=True, plain=False), found=True)
-    columns = {name: [value, value] for name, value in {"k": "é", **FIRST, "n": -1.25e-7, "u": "b"}.items()}
-    body = rows_body(columns, None, spaced=True, plain=False)
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("spaced", [False, True])
+@pytest.mark.parametrize("rows", [1, 2, 300])
+def test_plain_rows_need_no_decoder(named: bool, spaced: bool, rows: int) -> None:
+    one = {"k": 1, **FIRST}
+    made = learned(row_body(one, "one" if named else None, spaced=spaced, plain=False), found=True)
+    columns = {name: [value] * rows for name, value in {"k": "é", **FIRST, "n": -1.25e-7, "u": "b"}.items()}
+    body = rows_body(columns, "another" if named else None, spaced=spaced, plain=False)
     read = made.read(body)
     assert isinstance(read, plan.Block)
-    wanted = strictly(reader.OIP, body)
-    assert wanted is not None
-    assert same(wanted[0], read.keys, read.grid) == wanted
+    assert same(read.request_id, read.keys, read.grid) == strictly(reader.OIP, body)
 
 
 @COMPILED

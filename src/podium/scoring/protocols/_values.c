@@ -6,7 +6,7 @@
  * here is either the one that they would give, or none.
  *
  * A program is a row of steps: kind (1 byte), column (4 bytes, native order), size of the literal that stands before the
- * value (4 bytes), the literal. The last step is an END, whose literal ends the body.
+ * value (4 bytes), the literal. The last step is an END, whose literal ends the body, or the JSON before tensors in binary.
  */
 
 #define PY_SSIZE_T_CLEAN
@@ -26,8 +26,13 @@
 #if !defined(__SIZEOF_INT128__)
 #error "128-bit products are needed"
 #endif
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "tensors in binary have their low bytes first"
+#endif
 
 enum { NUMBER = 'n', INTEGER = 'w', BOOLEAN = 'b', TEXT = 't', KEY = 'k', ID = 'i', ROWS = 'r', END = 'e' }; /* capital: or null */
+enum { FP64 = 'x', FP32 = 'y', INT64 = 'u', INT32 = 'v', BYTES = 'z' }; /* tensors in binary: the hole takes their size */
+static const uint32_t INTEGERS = 1u << 31, OF_KEYS = UINT32_MAX; /* in their columns: of an integer feature, of the key */
 enum { NULLABLE = 0x20, HEADER = 9, LONGEST_NUMBER = 1024, MOST_DIGITS = 19 };
 enum { LOWEST_POWER = -342, HIGHEST_POWER = 308, POWERS = HIGHEST_POWER - LOWEST_POWER + 1 };
 
@@ -44,6 +49,15 @@ typedef struct {
 } Finder;
 
 typedef struct {
+    char kind;
+    uint32_t column;
+    Py_ssize_t size;
+} Tensor;
+
+typedef struct {
+    Py_ssize_t room;        /* bytes that may hold values */
+    Tensor *tensors;        /* [width + depth + 1], in their order; NULL: there are none in binary */
+    Py_ssize_t tensor_count;
     Py_ssize_t first, rows; /* where a body's rows begin, and how many it has; 0: not known yet */
     PyObject *matrix;       /* bytearray, which holds: */
     double *numbers;        /* [rows][width] */
@@ -51,6 +65,8 @@ typedef struct {
     PyObject *keys;         /* list [rows]; NULL: none were sent */
     PyObject *id;           /* NULL: none was sent */
 } Found;
+
+enum { NULL_CHARACTER = 0x1A }; /* the one of bundle.columns.NULL_TEXT */
 
 static const double MOST_INTEGER = 9007199254740992.0, MOST_WHOLE = 9223372036854775808.0; /* 2^53, 2^63 */
 
@@ -270,13 +286,14 @@ static PyObject *id(Cursor *body, const Finder *self)
     return decoded(begin, size);
 }
 
-static int read_rows(Cursor *body, Py_ssize_t *made)
+/* A whole number of up to nine digits. */
+static int read_count(Cursor *body, Py_ssize_t *made)
 {
-    Py_ssize_t rows = 0;
+    Py_ssize_t count = 0;
     const char *begin = body->at;
     for (; is_digit(body) && body->at - begin < 9; body->at++)
-        rows = 10 * rows + (*body->at - '0');
-    *made = rows;
+        count = 10 * count + (*body->at - '0');
+    *made = count;
     return body->at > begin && *begin != '0';
 }
 
@@ -353,18 +370,23 @@ static PyObject *repeated(PyObject *each, Py_ssize_t size)
     return made;
 }
 
-static void clear(Found *found)
+static void clear_rows(Found *found)
 {
     Py_CLEAR(found->matrix);
     Py_CLEAR(found->texts);
     Py_CLEAR(found->keys);
+}
+
+static void clear(Found *found)
+{
+    clear_rows(found);
     Py_CLEAR(found->id);
 }
 
 /* Room for so many rows. 0 with an error set. */
 static int prepare(Found *found, Py_ssize_t rows, const Finder *self)
 {
-    clear(found);
+    clear_rows(found);
     found->matrix = PyByteArray_FromStringAndSize(NULL, rows * self->width * (Py_ssize_t)sizeof(double));
     found->texts = repeated(self->null_text, rows * self->depth);
     found->keys = repeated(self->no_text, rows);
@@ -379,22 +401,41 @@ static int prepare(Found *found, Py_ssize_t rows, const Finder *self)
 static int take_rows(Cursor *body, Found *found, const Finder *self, int single)
 {
     Py_ssize_t rows;
-    if (!read_rows(body, &rows))
+    if (!read_count(body, &rows))
         return 0;
     if (found->rows > 0)
         return rows == found->rows;
     found->rows = rows;
     if (single)
         return rows == 1;
-    int fits = rows <= self->most_rows && rows <= (body->end - body->at) / (self->width + self->depth);
+    int fits = rows <= self->most_rows && rows <= found->room / (self->width + self->depth);
     return fits && prepare(found, rows, self);
+}
+
+static int is_binary(char bare)
+{
+    return bare == FP64 || bare == FP32 || bare == INT64 || bare == INT32 || bare == BYTES;
+}
+
+/* Take in how many bytes a tensor has. */
+static int take_tensor(Cursor *body, char kind, uint32_t column, Found *found, const Finder *self)
+{
+    Tensor made = {kind, column, 0};
+    int known = (kind | NULLABLE) == BYTES ? column == OF_KEYS || column < (uint32_t)self->depth
+                                           : (column & ~INTEGERS) < (uint32_t)self->width;
+    if (!known || found->rows == 0 || found->tensors == NULL || found->tensor_count > self->width + self->depth)
+        return 0;
+    if (!read_count(body, &made.size))
+        return 0;
+    found->tensors[found->tensor_count++] = made;
+    return 1;
 }
 
 /* Run a program over a body. 0: it does not fit, or an error is set. */
 static int run(PyObject *program, Cursor body, Found *found, const Finder *self, int single)
 {
     const char *step = PyBytes_AsString(program), *last = step + PyBytes_Size(program);
-    found->rows = 0;
+    found->rows = found->tensor_count = 0;
     Py_CLEAR(found->id);
     while (last - step >= HEADER) {
         uint32_t column, size;
@@ -415,6 +456,9 @@ static int run(PyObject *program, Cursor body, Found *found, const Finder *self,
             found->id = id(&body, self);
             if (found->id == NULL)
                 return 0;
+        } else if (is_binary(kind | NULLABLE)) {
+            if (!take_tensor(&body, kind, column, found, self))
+                return 0;
         } else if (found->rows == 0 || !take_values(&body, kind, column, found, self)) {
             return 0;
         }
@@ -423,14 +467,10 @@ static int run(PyObject *program, Cursor body, Found *found, const Finder *self,
 }
 
 /* The first program that fits; afterwards it is known whether keys are among its values. 0: none, or an error is set. */
-static int run_any(const Finder *self, PyObject *given, Found *found, int single)
+static int run_any(const Finder *self, Cursor body, Found *found, int single)
 {
-    char *start;
-    Py_ssize_t length, count = PyTuple_Size(self->programs);
-    if (PyBytes_AsStringAndSize(given, &start, &length) < 0)
-        return 0;
+    Py_ssize_t count = PyTuple_Size(self->programs);
     for (Py_ssize_t at = 0; at < count; at++) {
-        Cursor body = {start, start + length};
         if (run(PyTuple_GetItem(self->programs, at), body, found, self, single))
             return 1;
         if (PyErr_Occurred())
@@ -439,7 +479,87 @@ static int run_any(const Finder *self, PyObject *given, Found *found, int single
     return 0;
 }
 
+/* ---- tensors in binary ---- */
+
+/* A column of numbers, in the machine's own order of bytes. */
+static int take_numbers(const Tensor *tensor, const char *at, Found *found, const Finder *self)
+{
+    char bare = tensor->kind | NULLABLE;
+    Py_ssize_t each = bare == FP32 || bare == INT32 ? 4 : 8;
+    if (tensor->size != found->rows * each)
+        return 0;
+    double *place = found->numbers + (tensor->column & ~INTEGERS);
+    for (Py_ssize_t row = 0; row < found->rows; row++, at += each, place += self->width) {
+        float single;
+        int32_t small;
+        int64_t whole;
+        if (bare == FP64)
+            memcpy(place, at, sizeof *place);
+        else if (bare == FP32)
+            *place = (memcpy(&single, at, sizeof single), single);
+        else if (bare == INT32)
+            *place = (memcpy(&small, at, sizeof small), small);
+        else
+            *place = (double)(memcpy(&whole, at, sizeof whole), whole);
+        if (isnan(*place)) {
+            if (bare == tensor->kind)
+                return 0;
+            *place = NAN;
+        } else if (tensor->column & INTEGERS ? !is_integer(place)
+                                             : !isfinite(*place) || (bare == INT64 && fabs(*place) >= MOST_INTEGER)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* A column of texts, each behind its length in 4 bytes; without the two characters that no text may have. */
+static int take_texts(const Tensor *tensor, const char *at, Found *found, const Finder *self)
+{
+    const char *end = at + tensor->size;
+    for (Py_ssize_t row = 0; row < found->rows; row++) {
+        uint32_t size;
+        if (end - at < (Py_ssize_t)sizeof size)
+            return 0;
+        memcpy(&size, at, sizeof size);
+        at += sizeof size;
+        if ((Py_ssize_t)size > end - at || memchr(at, 0, size) != NULL || memchr(at, NULL_CHARACTER, size) != NULL)
+            return 0;
+        int is_key = tensor->column == OF_KEYS;
+        PyObject *made = is_key && (Py_ssize_t)size > self->longest_key ? NULL : decoded(at, (Py_ssize_t)size);
+        if (made == NULL || PyList_SetItem(is_key ? found->keys : found->texts,
+                                           is_key ? row : row * self->depth + tensor->column, made) < 0)
+            return 0;
+        at += size;
+    }
+    return at == end;
+}
+
+static int take_tensors(const Finder *self, Cursor rest, Found *found)
+{
+    for (const Tensor *tensor = found->tensors; tensor < found->tensors + found->tensor_count; tensor++) {
+        if (tensor->size > rest.end - rest.at)
+            return 0;
+        int (*take)(const Tensor *, const char *, Found *, const Finder *) =
+            (tensor->kind | NULLABLE) == BYTES ? take_texts : take_numbers;
+        if (!take(tensor, rest.at, found, self))
+            return 0;
+        rest.at += tensor->size;
+    }
+    return rest.at == rest.end;
+}
+
 /* ---- what Python sees ---- */
+
+static int take_bytes(PyObject *given, Cursor *made)
+{
+    char *start;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(given, &start, &size) < 0)
+        return 0;
+    *made = (Cursor){start, start + size};
+    return 1;
+}
 
 /* Leave only the first rows. 0 with an error set. */
 static int cut(Found *found, PyObject *ids, Py_ssize_t rows, Py_ssize_t room, const Finder *self)
@@ -456,7 +576,10 @@ static int take_bodies(const Finder *self, PyObject *bodies, Found *found, PyObj
 {
     Py_ssize_t count = PyList_Size(bodies);
     for (Py_ssize_t at = 0; at < count; at++) {
-        if (run_any(self, PyList_GetItem(bodies, at), found, 1)) {
+        Cursor body;
+        if (!take_bytes(PyList_GetItem(bodies, at), &body))
+            return 0;
+        if (run_any(self, body, found, 1)) {
             if (found->id != NULL && PyList_SetItem(ids, found->first, Py_NewRef(found->id)) < 0)
                 return 0;
             found->first++;
@@ -493,17 +616,49 @@ static PyObject *finder_single(Finder *self, PyObject *bodies)
     return made;
 }
 
-static PyObject *finder_many(Finder *self, PyObject *body)
+/* What was found in a body with many rows; takes it over. */
+static PyObject *answered(const Finder *self, Found *found, int fits)
 {
-    Found found = {0};
     PyObject *made = NULL;
-    if (run_any(self, body, &found, 0))
-        made = Py_BuildValue("nOOOO", found.rows, found.matrix, found.texts, found.keys,
-                             found.id == NULL ? self->no_text : found.id);
+    if (fits)
+        made = Py_BuildValue("nOOOO", found->rows, found->matrix, found->texts, found->keys,
+                             found->id == NULL ? self->no_text : found->id);
     else if (!PyErr_Occurred())
         made = Py_NewRef(Py_None);
-    clear(&found);
+    clear(found);
     return made;
+}
+
+static PyObject *finder_many(Finder *self, PyObject *given)
+{
+    Found found = {0};
+    Cursor body;
+    if (!take_bytes(given, &body))
+        return NULL;
+    found.room = body.end - body.at;
+    return answered(self, &found, run_any(self, body, &found, 0));
+}
+
+static PyObject *finder_binary(Finder *self, PyObject *arguments)
+{
+    Found found = {0};
+    PyObject *given;
+    Py_ssize_t size;
+    Cursor body;
+    if (!PyArg_ParseTuple(arguments, "Sn", &given, &size) || !take_bytes(given, &body))
+        return NULL;
+    if (size < 0 || size > body.end - body.at) {
+        PyErr_SetString(PyExc_ValueError, "the body is not as long as its header");
+        return NULL;
+    }
+    Cursor header = {body.at, body.at + size}, rest = {body.at + size, body.end};
+    found.room = rest.end - rest.at;
+    found.tensors = PyMem_Calloc((size_t)(self->width + self->depth + 1), sizeof(Tensor));
+    if (found.tensors == NULL)
+        return PyErr_NoMemory();
+    int fits = run_any(self, header, &found, 0) && take_tensors(self, rest, &found);
+    PyMem_Free(found.tensors);
+    return answered(self, &found, fits);
 }
 
 static int finder_init(Finder *self, PyObject *arguments, PyObject *named)
@@ -551,6 +706,7 @@ static void finder_dealloc(Finder *self)
 static PyMethodDef METHODS[] = {
     {"single", (PyCFunction)finder_single, METH_O, "Numbers, texts, keys and ids of single rows, and which bodies do not fit."},
     {"many", (PyCFunction)finder_many, METH_O, "How many rows a body has; their numbers, texts and keys; its id. Or None."},
+    {"binary", (PyCFunction)finder_binary, METH_VARARGS, "The same of a body whose first bytes are JSON, and the rest tensors."},
     {NULL, NULL, 0, NULL},
 };
 

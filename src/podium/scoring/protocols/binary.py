@@ -13,7 +13,7 @@ from podium.bundle import arrow_columns
 from podium.core.errors import Invalid
 from podium.core.signature import FieldType, Signature
 from podium.scoring import codec, request
-from podium.scoring.protocols import json_body, oip, outputs, sent, tensors
+from podium.scoring.protocols import headers, json_body, oip, outputs, sent, tensors
 from podium.scoring.protocols.json_body import Malformed
 
 HEADER = "inference-header-content-length"
@@ -164,9 +164,29 @@ class _Reading:
             self.columns.update(zip((text.name for text in self._texts), decoded, strict=True))
 
 
+_HEADERS = headers.Known()
+
+
 def read(body: bytes, asked: codec.Asked) -> request.Rows:
     """The rows of an infer request whose header `Inference-Header-Content-Length` says where the JSON ends."""
     size = _header(asked.headers.get(HEADER, ""), len(body))
+    like = _HEADERS.of(asked.signature)
+    found = like.read(body, size)
+    if found is None:
+        return _read(body, size, asked, like)
+    block, wanted = found
+    return sent.Found(
+        request_id=block.request_id or asked.new_id("req"),
+        count=len(block.grid),
+        columns=sent.Later(lambda: _read(body, size, asked, None).columns),
+        wanted=wanted,
+        signature=asked.signature,
+        block=block,
+    )
+
+
+def _read(body: bytes, size: int, asked: codec.Asked, like: headers.Headers | None) -> request.Rows:
+    """The long way. `like`: where the header may be learned."""
     header = body[:size]
     reading = _Reading(asked.signature, memoryview(body)[size:])
     plain = _plain(header)
@@ -176,6 +196,8 @@ def read(body: bytes, asked: codec.Asked) -> request.Rows:
         given, wanted = _read_plain(plain, reading)
     reading.finish()
     request_id = request.check_id(given) if given else asked.new_id("req")
+    if plain is not None and like is not None:
+        like.unlike(header, [(tensor.name, tensor.datatype) for tensor in plain.inputs], wanted)
     return sent.Tensors(request_id=request_id, count=reading.rows, columns=reading.columns, wanted=wanted)
 
 

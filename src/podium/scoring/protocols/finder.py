@@ -66,7 +66,13 @@ class Finder:
 
     def many(self, body: bytes) -> Block | None:
         """The rows of a body; None when it does not fit, or is in doubt."""
-        found = self._find.many(body)
+        return self._block(self._find.many(body))
+
+    def binary(self, body: bytes, size: int) -> Block | None:
+        """The rows of a body of tensors behind a JSON of that size; None when it does not fit, or is in doubt."""
+        return self._block(self._find.binary(body, size))
+
+    def _block(self, found: Any) -> Block | None:
         if found is None:
             return None
         rows, numbers, texts, keys, request_id = found

@@ -1,6 +1,8 @@
 """Rows that came in as arrays, and go to the engine as such."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from podium.bundle.columns import Columns
 from podium.bundle.grid import Grid
 from podium.core.signature import Signature
 from podium.scoring import request
+from podium.scoring.protocols.plan import Block
 
 
 class Tensors(request.Rows, frozen=True, kw_only=True):
@@ -43,3 +46,34 @@ class Batch(Tensors, frozen=True, kw_only=True):
 
 def _are_keys(values: Sequence[str]) -> bool:
     return max(map(len, values), default=0) <= request.LONGEST_KEY and "\x00" not in "".join(values)
+
+
+class Found(Tensors, frozen=True, kw_only=True):
+    """Rows that the compiled finder read for one signature; `columns` says the same, for whoever asks for another."""
+
+    signature: Signature
+    block: Block
+
+    def grid(self, signature: Signature) -> Grid:
+        """The rows as a grid."""
+        return self.block.grid if signature is self.signature else super().grid(signature)
+
+    def keys(self, name: str) -> list[str]:
+        """The rows' keys as text; empty where a row has none."""
+        return self.block.keys if name == self.signature.key else super().keys(name)
+
+
+class Later(Mapping[str, Any]):
+    """Columns that are read when somebody asks for them."""
+
+    def __init__(self, read: Callable[[], Mapping[str, Any]]) -> None:
+        self._read = functools.cache(read)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())

@@ -5,6 +5,7 @@ certain: it has the keys of the first one, each once. `sheaf` and `finder` find 
 """
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,7 +19,9 @@ _NAME = re.compile(rb'"name"' + _SPACE + b":" + _SPACE + rb'"([^"\\]*+)"')
 _ID = rb'"id"' + _SPACE + b":" + _SPACE + rb'("[^"\\]*+")'
 _SHAPE = rb'"shape"' + _SPACE + b":" + _SPACE + rb"\[" + _SPACE + rb"([0-9]++)"
 _DATA = rb'"data"' + _SPACE + b":" + _SPACE + rb"\[" + _SPACE + rb'((?:[^]"\\]++|"[^"\\]*+")*+)\]'
+_SIZE = rb'"binary_data_size"' + _SPACE + b":" + _SPACE + rb"([0-9]++)"
 _HOLE = re.compile(b"|".join([_ID, _SHAPE, _DATA]))
+_BINARY_HOLE = re.compile(b"|".join([_ID, _SHAPE, _SIZE]))
 
 
 class Kind(StrEnum):
@@ -32,6 +35,12 @@ class Kind(StrEnum):
     ID = "i"
     ROWS = "r"
     """How many rows there are."""
+    FP64 = "x"
+    """The size of a tensor in binary, as are the next ones."""
+    FP32 = "y"
+    INT64 = "u"
+    INT32 = "v"
+    BYTES = "z"
 
 
 _KINDS = {
@@ -40,6 +49,13 @@ _KINDS = {
     FieldType.BOOLEAN: Kind.BOOLEAN,
     FieldType.TEXT: Kind.TEXT,
 }
+
+
+OF_INTEGERS, OF_KEYS = 1 << 31, (1 << 32) - 1
+"""In the column of a tensor in binary: of an integer feature, of the key."""
+
+
+_DATATYPES = {"FP64": Kind.FP64, "FP32": Kind.FP32, "INT64": Kind.INT64, "INT32": Kind.INT32, "BYTES": Kind.BYTES}
 
 
 class Hole(NamedTuple):
@@ -68,11 +84,24 @@ def of(plan: Plan, body: bytes) -> Skeleton | None:
     if b"\\" in body or len(body) > LONGEST:
         return None
     names = [found[1].decode() for found in _NAME.finditer(body)]
-    if not plan.fits(names):
+    return _skeleton(_HOLE, body, [_values(plan, name) for name in names]) if plan.fits(names) else None
+
+
+def of_binary(plan: Plan, header: bytes, datatypes: Sequence[tuple[str, str]]) -> Skeleton | None:
+    """The skeleton of the JSON before tensors in binary, which has no key twice. `datatypes`: of each name."""
+    names = [name for name, _ in datatypes]
+    if b"\\" in header or not plan.fits(names):
         return None
+    tensors = [_tensor(plan, name, datatype) for name, datatype in datatypes]
+    known = [tensor for tensor in tensors if tensor is not None]
+    return _skeleton(_BINARY_HOLE, header, known) if len(known) == len(tensors) else None
+
+
+def _skeleton(pattern: re.Pattern[bytes], body: bytes, values: Sequence[Hole]) -> Skeleton | None:
+    """The skeleton with these values in their order, each of them and as many counts of rows found by the pattern."""
     holes: list[Hole] = []
-    end, waiting = 0, iter(names)
-    for found in _HOLE.finditer(body):
+    end, waiting = 0, iter(values)
+    for found in pattern.finditer(body):
         start, after = found.span(found.lastindex or 0)
         before = body[end:start]
         if found[1] is not None:
@@ -81,20 +110,36 @@ def of(plan: Plan, body: bytes) -> Skeleton | None:
             holes.append(Hole(before, Kind.ROWS))
         else:
             after -= len(found[3]) - len(found[3].rstrip(b" \t\r\n"))
-            name = next(waiting, None)
-            if name is None:
+            value = next(waiting, None)
+            if value is None:
                 return None
-            holes.append(_values(plan, before, name))
+            holes.append(value._replace(before=before))
         end = after
     counted = [hole.kind for hole in holes].count(Kind.ROWS)
-    if next(waiting, None) is not None or counted != len(names):
+    if next(waiting, None) is not None or counted != len(values):
         return None
     return Skeleton(tuple(holes), body[end:])
 
 
-def _values(plan: Plan, before: bytes, name: str) -> Hole:
+def _values(plan: Plan, name: str) -> Hole:
+    """What takes the values of that column."""
     field: Field | None = plan.fields.get(name)
     if field is None:
-        return Hole(before, Kind.KEY)
+        return Hole(b"", Kind.KEY)
     places = plan.order.texts if field.type is FieldType.TEXT else plan.order.numbers
-    return Hole(before, _KINDS[field.type], places.index(name), field.nullable)
+    return Hole(b"", _KINDS[field.type], places.index(name), field.nullable)
+
+
+def _tensor(plan: Plan, name: str, datatype: str) -> Hole | None:
+    """What takes the size of that tensor; None for a datatype that is seldom sent."""
+    field: Field | None = plan.fields.get(name)
+    if datatype not in _DATATYPES or ((field is None or field.type is FieldType.TEXT) != (datatype == "BYTES")):
+        return None
+    if field is None:
+        return Hole(b"", Kind.BYTES, OF_KEYS)
+    if field.type is FieldType.TEXT:
+        return Hole(b"", Kind.BYTES, plan.order.texts.index(name))
+    if field.type is FieldType.BOOLEAN:
+        return None
+    column = plan.order.numbers.index(name) | (OF_INTEGERS if field.type is FieldType.INTEGER else 0)
+    return Hole(b"", _DATATYPES[datatype], column, field.nullable)
