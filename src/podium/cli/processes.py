@@ -86,8 +86,9 @@ def scorer(
 
     Example: podium scorer --project flights --port 8401
     """
-    from podium.cli import scorer_process
+    from podium.cli import extras, scorer_process
 
+    extras.need("scorer", extras.SCORER)
     config = _changed(
         settings.load(),
         host=host or None,
@@ -106,9 +107,11 @@ def up(
 
     Example: podium up --project flights
     """
+    from podium.cli import extras
     from podium.cli.session import project_here
     from podium.server import serve
 
+    extras.need("scorer", extras.SCORER)
     config = settings.load()
     for port in (config.port, config.scorer_port):
         serve.bind(config.host, port).close()
@@ -121,6 +124,9 @@ def up(
     console.err.print(
         f"Podium: http://{config.host}:{config.port}   scoring: http://{config.host}:{config.scorer_port}"
     )
+    for extra, packages in (("train", extras.TRAIN), ("monitor", extras.MONITOR)):
+        if extras.missing(packages):
+            console.err.print(f"! Jobs that need it will fail until you: pip install 'podium\\[{extra}]'")
     console.err.print("Commands in this folder find it by themselves. Ctrl-C stops it.")
     stop.wait()
     supervisor.stop()

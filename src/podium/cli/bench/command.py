@@ -38,6 +38,9 @@ def scorer(
 
     Example: podium bench scorer --quick
     """
+    from podium.cli import extras
+
+    extras.need("demo", extras.DEMO)
     from podium.cli.bench import bars, show
     from podium.cli.bench import page as pages
     from podium.cli.bench import scorer as benchmark

@@ -30,6 +30,9 @@ def demo(
 
     Example: podium demo --until 2013-05-01
     """
+    from podium.cli import extras
+
+    extras.need("demo", extras.DEMO)
     from podium.cli.demo import stage, story
 
     end = _end(until, story.BEGIN, story.YEAR_END)

@@ -69,7 +69,7 @@ class Log:
         here = pyarrow.fs.SubTreeFileSystem(self.url, pyarrow.fs.LocalFileSystem()) if self._local else None
         return table.to_pyarrow_dataset(file_pruning_predicate=days or None, filesystem=here)
 
-    def append(self, rows: pyarrow.Table, batch: int, table: deltalake.DeltaTable | None) -> None:
+    def append(self, rows: pyarrow.Table, batch: int, table: "deltalake.DeltaTable | None") -> None:
         """Write a batch to the table as it was opened; `Unavailable` when somebody wrote one since.
 
         `rows` needs a column `day` (text), by which the table is partitioned.
