@@ -126,7 +126,9 @@ def up(
     )
     for extra, packages in (("train", extras.TRAIN), ("monitor", extras.MONITOR)):
         if extras.missing(packages):
-            console.err.print(f"! Jobs that need it will fail until you: pip install 'podium\\[{extra}]'")
+            console.err.print(
+                f"! Jobs of the extra {extra} fail here until it is there: pip install 'podium\\[{extra}]'"
+            )
     console.err.print("Commands in this folder find it by themselves. Ctrl-C stops it.")
     stop.wait()
     supervisor.stop()
