@@ -135,6 +135,21 @@ def test_little_data_is_not_enough(store: Store, clock: Any) -> None:
     assert {each.state for each in found} == {CheckState.NOT_ENOUGH_DATA}
 
 
+def test_an_alert_says_since_when_its_checks_break_and_goes_on_saying_so(store: Store, clock: Any) -> None:
+    """Not since the window in which it was believed, and not since it was opened."""
+    document = production.start(store, production.spec(monitor={"min_rows": 100, "window": "1d", "persistence": 2}))
+    log_days(store, clock, document, range(1))
+    said = []
+    for number in (1, 2, 3):
+        run_job(store, log_days(store, clock, document, range(number, number + 1), shift=900.0))
+        with store.read() as connection:
+            said.append([(each.since_us, each.message) for each in alert_rows.list_all(connection, "flights")])
+    assert said[0] == []
+    for (found,) in said[1:]:
+        assert found[0] == production.START_US + production.DAY_US
+        assert "since 2013-03-02" in found[1]
+
+
 def test_an_alert_waits_for_persistence_is_updated_and_recovers(store: Store, clock: Any) -> None:
     document = production.start(store, production.spec(monitor={"min_rows": 100, "window": "1d", "persistence": 2}))
     states = []

@@ -264,6 +264,7 @@ def _show(item: "alert.Alert") -> None:
         ("what", item.message),
         ("state", _state(item)),
         ("endpoint", f"{item.endpoint}, version {item.version}"),
+        ("since", console.when(item.since_us)),
         ("opened", console.when(item.opened_us)),
         ("updated", console.when(item.updated_us)),
         ("checks", ", ".join(item.causes)),

@@ -30,6 +30,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[str, ...]
     """Check ids."""
     opened_us: int
+    since_us: int | None = None
+    """The start of the first window in which its checks broke; None in alerts of an older Podium."""
     updated_us: int
     acknowledged_by: str | None = None
     snoozed_until_us: int | None = None

@@ -22,11 +22,17 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     version: int
     since_us: int
-    """The start of the window: what an alert that opens now says as since when."""
+    """The start of the window."""
     broken: Mapping[check.CheckKind, Sequence[check.Check]]
     recovered: frozenset[check.CheckKind]
     around: message.Around = message.Around()
     """What else the window says."""
+    first_us: Mapping[tuple[str, str | None], int] = {}
+    """By measure and column: the start of the first of the last windows in which that check broke."""
+
+    def since(self, causes: Sequence[check.Check]) -> int:
+        """Since when some checks have broken."""
+        return min(self.first_us.get((each.measure, each.column), self.since_us) for each in causes)
 
 
 def apply(tx: Transaction, found: Findings) -> list[alert.Alert]:
@@ -112,9 +118,10 @@ def _open(tx: Transaction, found: Findings, kind: check.CheckKind, causes: Seque
         kind=kind.value,
         kinds=_kinds(causes),
         state=AlertState.OPEN,
-        message=message.compose(kind, causes, found.since_us, found.around),
+        message=message.compose(kind, causes, found.since(causes), found.around),
         causes=tuple(each.id for each in causes),
         opened_us=tx.now_us,
+        since_us=found.since(causes),
         updated_us=tx.now_us,
     )
     rows.add(tx.connection, made)
@@ -123,12 +130,13 @@ def _open(tx: Transaction, found: Findings, kind: check.CheckKind, causes: Seque
 
 
 def _update(tx: Transaction, before: alert.Alert, causes: Sequence[check.Check], found: Findings) -> None:
-    since_us = min(before.opened_us, causes[0].window.start_us)
+    since_us = min(before.opened_us if before.since_us is None else before.since_us, found.since(causes))
     changed = msgspec.structs.replace(
         before,
         kinds=_kinds(causes),
         message=message.compose(check.CheckKind(before.kind), causes, since_us, found.around),
         causes=tuple(each.id for each in causes),
+        since_us=since_us,
         updated_us=tx.now_us,
     )
     woken = before.state is AlertState.SNOOZED and tx.now_us >= (before.snoozed_until_us or 0)

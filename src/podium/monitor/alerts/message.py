@@ -158,6 +158,8 @@ def _against(gain: value.Gain, worth: value.WindowValue) -> str:
     found = gain.per_decision
     sign = 1.0 if found.value >= 0 else -1.0
     low, high = sorted(sign * each * worth.rows for each in (found.low, found.high))
+    if not found.value and not found.low and not found.high:
+        return f"as much as {gain.who}"
     unit = "" if worth.unit == "cost" else f" {worth.unit}"
     way = "more" if sign > 0 else "less"
     return f"{abs(gain.total):,.0f}{unit} {way} than {gain.who} ({low:,.0f} to {high:,.0f})"

@@ -19,6 +19,7 @@ alerts = Table(
     Column("message", Text, nullable=False),
     Column("causes", schema.Struct(tuple[str, ...]), nullable=False),
     Column("opened_us", schema.Instant, nullable=False),
+    Column("since_us", schema.Instant),
     Column("updated_us", schema.Instant, nullable=False),
     Column("acknowledged_by", String(128)),
     Column("kinds", schema.Struct(tuple[str, ...]), nullable=False, server_default="[]"),

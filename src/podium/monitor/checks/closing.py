@@ -238,12 +238,20 @@ def _alerting(
     back = limits.last_windows() - 1
     before = rows.broken_before(tx.connection, place.project, place.name, version, span.end_us, back) if back else []
     broken: dict[check.CheckKind, list[check.Check]] = {}
+    first_us = {}
     for each in made:
-        times = 1 + sum((each.measure, each.column) in earlier for earlier in before)
-        if each.state is check.CheckState.BROKEN and times >= max(1, limits.persistence):
+        key = each.measure, each.column
+        times = [span.start_us, *(start_us for start_us, earlier in before if key in earlier)]
+        if each.state is check.CheckState.BROKEN and len(times) >= max(1, limits.persistence):
             broken.setdefault(each.kind, []).append(each)
+            first_us[key] = min(times)
     kinds = {each.kind for each in made}
     well = {kind for kind in kinds if all(each.state is check.CheckState.OK for each in made if each.kind is kind)}
     return alerts.Findings(
-        endpoint=place.name, version=version, since_us=span.start_us, broken=broken, recovered=frozenset(well)
+        endpoint=place.name,
+        version=version,
+        since_us=span.start_us,
+        broken=broken,
+        recovered=frozenset(well),
+        first_us=first_us,
     )

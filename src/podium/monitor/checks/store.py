@@ -246,10 +246,10 @@ def by_ids(connection: Connection, project: str, identifiers: Sequence[str]) -> 
 
 def broken_before(
     connection: Connection, project: str, endpoint: str, version: int, end_us: int, windows_back: int
-) -> list[set[tuple[str, str | None]]]:
-    """(measure, column) of the broken checks of a version's windows before an instant, newest first."""
-    ends = connection.execute(
-        select(windows.c.end_us)
+) -> list[tuple[int, set[tuple[str, str | None]]]]:
+    """Of a version's windows before an instant, newest first: the start, and (measure, column) of its broken checks."""
+    spans = connection.execute(
+        select(windows.c.start_us, windows.c.end_us)
         .where(
             windows.c.project == project,
             windows.c.endpoint == endpoint,
@@ -259,14 +259,17 @@ def broken_before(
         )
         .order_by(windows.c.end_us.desc())
         .limit(windows_back)
-    ).scalars()
+    ).all()
     return [
-        {
-            (each.measure, each.column)
-            for each in list_checks(connection, project, endpoint, end_us=end, version=version)
-            if each.state is check.CheckState.BROKEN
-        }
-        for end in list(ends)
+        (
+            start_us,
+            {
+                (each.measure, each.column)
+                for each in list_checks(connection, project, endpoint, end_us=end_us, version=version)
+                if each.state is check.CheckState.BROKEN
+            },
+        )
+        for start_us, end_us in spans
     ]
 
 
