@@ -1,7 +1,6 @@
 """Checks of what goes in and what comes out, before outcomes are known: features and scores, from summaries. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import numpy
@@ -10,16 +9,15 @@ from podium.core import project, reference
 from podium.core.check import CheckKind
 from podium.measures.comparison import categorical as words
 from podium.measures.comparison import numeric as numbers
-from podium.measures.drift import discoveries, kolmogorov_smirnov, psi, total_variation, wander, weighted
+from podium.measures.drift import discoveries, kolmogorov_smirnov, total_variation, weighted
 from podium.measures.drift import reference as references
-from podium.measures.quality import constant, missing_rate, new_categories, vanished
+from podium.measures.quality import constant
 from podium.measures.sketch import histogram
 from podium.monitor.checks import against as compared
+from podium.monitor.checks import quality
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.summary import Summary
 
-Cells = tuple[Sequence[int], Sequence[int]]
-"""Counts before and now."""
 _PSI = (CheckKind.DRIFT, "psi")
 
 
@@ -61,32 +59,19 @@ def _of_columns(
         yield from _categorical(look, categories, summary.categorical[name])
         if limits.new_categories > 0:
             some = summary.rows >= limits.min_rows
-            yield _new(name, trained.categorical[name], summary.categorical[name], limits, some)
+            yield quality.new(name, trained.categorical[name], summary.categorical[name], limits, some)
     scores = (before.score.counts, histogram.coarse(summary.score, before.score).counts)
     wanders = known_of.cells.get(compared.SCORE)
     spread = compared.spread(before.score.dispersion, sum(scores[1]), before.window_rows, wanders)
     yield from _drift(CheckKind.SCORE_DRIFT, None, scores, limits.score_psi, spread, enough)
 
 
-class _Look(NamedTuple):
-    """A look at one column."""
-
-    column: str
-    limits: project.MonitorPart
-    window_rows: float
-    """Rows of a window at which dispersions were measured."""
-    enough: bool
-    wandering: wander.Wander | None
-    """How matching windows wander, where they are known."""
-    null_wandering: wander.Wander | None
-
-
-def _looking(column: str, limits: project.MonitorPart, known: compared.Against, enough: bool) -> _Look:  # noqa: FBT001
+def _looking(column: str, limits: project.MonitorPart, known: compared.Against, enough: bool) -> quality.Look:  # noqa: FBT001
     rows = known.reference.window_rows
-    return _Look(column, limits, rows, enough, known.cells.get(column), known.nulls.get(column))
+    return quality.Look(column, limits, rows, enough, known.cells.get(column), known.nulls.get(column))
 
 
-def _numeric(look: _Look, known: reference.NumericReference, seen: histogram.NumericSketch) -> Iterator[Finding]:
+def _numeric(look: quality.Look, known: reference.NumericReference, seen: histogram.NumericSketch) -> Iterator[Finding]:
     """The index over ten bins, as rules always had it; the share that moved over all bins, as `podium check` has it."""
     spread = compared.spread(known.dispersion, sum(seen.counts), look.window_rows, look.wandering)
     cells, said = (known.counts, histogram.coarse(seen, known).counts), numbers.said(known, seen, seen.quantiles)
@@ -96,15 +81,17 @@ def _numeric(look: _Look, known: reference.NumericReference, seen: histogram.Num
         yield _moved(look, cells, None if gap is None else gap.value, spread, said)
     nulls = (known.nulls, known.nulls + sum(known.counts)), (seen.nulls, seen.rows)
     null_spread = compared.spread(known.null_dispersion, seen.rows, look.window_rows, look.null_wandering)
-    yield from _missing(look.column, *nulls, look.limits, null_spread, look.enough)
+    yield from quality.missing(look.column, *nulls, look.limits, null_spread, look.enough)
     if look.limits.constant:
         several = not constant.constant(known.minimum, known.maximum)
-        yield _constant(look, several and constant.constant(seen.minimum, seen.maximum), cells, spread, said)
+        yield quality.stuck(look, several and constant.constant(seen.minimum, seen.maximum), cells, spread, said)
     if look.limits.out_of_range > 0:
-        yield _outside(look, known, seen, spread)
+        yield quality.outside(look, known, seen, spread)
 
 
-def _categorical(look: _Look, known: reference.CategoryReference, seen: histogram.CategorySketch) -> Iterator[Finding]:
+def _categorical(
+    look: quality.Look, known: reference.CategoryReference, seen: histogram.CategorySketch
+) -> Iterator[Finding]:
     cells, said = words.cells(known, seen), words.said(known, seen)
     spread = compared.spread(known.dispersion, sum(cells[1]), look.window_rows, look.wandering)
     yield from _worded(_drift(CheckKind.DRIFT, look.column, cells, look.limits.drift_psi, spread, look.enough), said)
@@ -112,13 +99,13 @@ def _categorical(look: _Look, known: reference.CategoryReference, seen: histogra
         yield _moved(look, cells, total_variation.total_variation(*cells), spread, said)
     nulls = (known.nulls, known.nulls + sum(cells[0])), (seen.nulls, seen.rows)
     null_spread = compared.spread(known.null_dispersion, seen.rows, look.window_rows, look.null_wandering)
-    yield from _missing(look.column, *nulls, look.limits, null_spread, look.enough)
+    yield from quality.missing(look.column, *nulls, look.limits, null_spread, look.enough)
     if look.limits.constant:
         several = sum(count > 0 for count in cells[0]) > 1
         different = sum(count > 0 for count in seen.counts.values()) + len(seen.unseen) + seen.unnamed
-        yield _constant(look, several and constant.constant(None, None, different), cells, spread, said)
+        yield quality.stuck(look, several and constant.constant(None, None, different), cells, spread, said)
     if look.limits.vanished > 0:
-        yield _vanished(look, known, seen, spread)
+        yield quality.gone(look, known, seen, spread)
 
 
 def _worded(found: Iterator[Finding], said: str) -> Iterator[Finding]:
@@ -126,7 +113,9 @@ def _worded(found: Iterator[Finding], said: str) -> Iterator[Finding]:
         yield msgspec.structs.replace(each, said=said)
 
 
-def _moved(look: _Look, cells: Cells, moved: float | None, spread: compared.Spread, said: str) -> Finding:
+def _moved(
+    look: quality.Look, cells: quality.Cells, moved: float | None, spread: compared.Spread, said: str
+) -> Finding:
     """The share of rows that moved, the effect of `podium check`; tested as the stability index is."""
     tested = spread.psi(*cells) if look.enough else None
     value = moved if tested is not None else None
@@ -142,67 +131,6 @@ def _moved(look: _Look, cells: Cells, moved: float | None, spread: compared.Spre
         p_value=1.0 if tested is None else tested.p_value,
         enough=value is not None,
         said=said,
-    )
-
-
-def _outside(
-    look: _Look, known: reference.NumericReference, seen: histogram.NumericSketch, spread: compared.Spread
-) -> Finding:
-    """Values below or above all of training's; a window of n rows counts as n / spread."""
-    value = numbers.outside(known, seen) if look.enough else None
-    return Finding(
-        kind=CheckKind.QUALITY,
-        measure="out_of_range",
-        column=look.column,
-        value=value,
-        reference=0.0,
-        limit=look.limits.out_of_range,
-        rows=sum(seen.counts),
-        over=value is not None and value > look.limits.out_of_range,
-        p_value=numbers.chance_outside(known, seen, spread.times),
-        enough=value is not None,
-    )
-
-
-def _constant(look: _Look, one: bool, cells: Cells, spread: compared.Spread, said: str) -> Finding:  # noqa: FBT001
-    """Whether a column has one value only; a window of n rows counts as n / spread."""
-    rows = int(numpy.sum(cells[1]))
-    enough = look.enough and rows > 0
-    return Finding(
-        kind=CheckKind.QUALITY,
-        measure="constant",
-        column=look.column,
-        value=float(one) if enough else None,
-        reference=0.0,
-        limit=0.0,
-        rows=rows,
-        over=enough and one,
-        p_value=constant.chance(cells[0], rows / spread.times) if enough else 1.0,
-        enough=enough,
-        said=said if one else "",
-    )
-
-
-def _vanished(
-    look: _Look, known: reference.CategoryReference, seen: histogram.CategorySketch, spread: compared.Spread
-) -> Finding:
-    """Categories that training knew and that do not come any more, by the share of rows that they had."""
-    rows = sum(seen.counts.values()) + seen.new
-    now = {name: count / spread.times for name, count in words.seen(seen).items() if count}
-    gone = vanished.vanished(known.counts, now)
-    enough = look.enough and rows > 0
-    return Finding(
-        kind=CheckKind.QUALITY,
-        measure="vanished",
-        column=look.column,
-        value=gone.share if enough else None,
-        reference=0.0,
-        limit=look.limits.vanished,
-        rows=rows,
-        over=enough and gone.share > look.limits.vanished,
-        p_value=gone.p_value,
-        enough=enough,
-        said=words.said(known, seen),
     )
 
 
@@ -228,7 +156,7 @@ def _weighted(drift: Mapping[str, Finding], importance: Mapping[str, float], lim
 def _drift(
     kind: CheckKind,
     column: str | None,
-    cells: Cells,
+    cells: quality.Cells,
     limit: float,
     spread: compared.Spread,
     enough: bool,  # noqa: FBT001
@@ -249,58 +177,4 @@ def _drift(
         over=found is not None and found.value > limit,
         p_value=1.0 if found is None else found.p_value,
         enough=found is not None,
-    )
-
-
-def _missing(
-    column: str,
-    before: tuple[int, int],
-    now: tuple[int, int],
-    limits: project.MonitorPart,
-    spread: compared.Spread,
-    enough: bool,  # noqa: FBT001
-) -> Iterator[Finding]:
-    """`before`, `now`: nulls and all rows."""
-    expected, rows = missing_rate.missing_rate(*before), now[1]
-    value = missing_rate.missing_rate(*now) if enough else None
-    if limits.missing_rate <= 0 or expected is None:
-        return
-    changed = spread.psi((before[0], before[1] - before[0]), (now[0], now[1] - now[0]))
-    limit = expected + limits.missing_rate
-    yield Finding(
-        kind=CheckKind.QUALITY,
-        measure="missing_rate",
-        column=column,
-        value=value,
-        reference=expected,
-        limit=limit,
-        rows=rows,
-        over=value is not None and value > limit,
-        p_value=1.0 if changed is None else changed.p_value,
-        enough=value is not None,
-    )
-
-
-def _new(
-    column: str,
-    before: reference.CategoryReference,
-    seen: histogram.CategorySketch,
-    limits: project.MonitorPart,
-    enough: bool,  # noqa: FBT001
-) -> Finding:
-    known = sum(seen.counts.values())
-    value = new_categories.new_categories(seen.new, known, before) if enough else None
-    changed = psi.psi((before.other, sum(before.counts.values())), (seen.new, known))
-    return Finding(
-        kind=CheckKind.QUALITY,
-        measure="new_categories",
-        column=column,
-        value=value,
-        reference=0.0,
-        limit=limits.new_categories,
-        rows=seen.new + known,
-        over=value is not None and value > limits.new_categories,
-        p_value=1.0 if changed is None else changed.p_value,
-        enough=value is not None,
-        said=words.said_new(seen),
     )
