@@ -1,5 +1,6 @@
 """`init`, `data`, `train` and `runs`: from a folder to a trained run."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,13 +10,14 @@ from podium.cli import console
 from podium.cli.options import Json, Project
 from podium.cli.session import PROJECT_FILE, session
 from podium.core import dataset, run
-from podium.core.errors import Conflict
+from podium.core.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from podium.client.client import Client
 
 data = typer.Typer(help="Dataset versions: immutable snapshots of data.", no_args_is_help=True)
 runs = typer.Typer(help="Runs: executions of the training code.", no_args_is_help=True)
+_TRAINED, _SOON_S, _LATER_S, _PATIENCE_S = 0.95, 0.1, 1.0, 3600.0
 _INSTANTS = ("timestamp", "date")
 _PARTS = ("test", "validation", "train")
 _NETWORK = {
@@ -130,17 +132,24 @@ def train(
 
 
 def follow(client: "Client", asked: run.Run, bar: console.Bar, doing: str) -> None:
-    """Show how far a run is, until its version is packaged and its gates are evaluated."""
-    bar.at(0.05, doing)
-    job = asked.job or _job_of(client.runs.get(asked.id))
-    if job is not None:
-        client.jobs.wait(job, on_progress=lambda done, text: bar.at(done, text or doing))
-    bar.at(0.95, "Packaging and gates")
+    """Show how far a run is, until its version is packaged and its gates are evaluated. Raises `Unavailable` when no
+    worker takes it within an hour.
+    """
+    begun, pause = time.monotonic(), _SOON_S
+    found = asked
+    while found.state in (run.RunState.REQUESTED, run.RunState.RUNNING):
+        if found.job is not None:
+            job = client.jobs.get(found.job)
+            bar.at(_TRAINED * job.progress, job.message or doing)
+        elif time.monotonic() - begun > _PATIENCE_S:
+            raise Unavailable("No worker has taken the run.", fix="Is one running? See podium status.")
+        else:
+            bar.at(0.0, "Waiting for a worker")
+        time.sleep(pause)
+        pause = min(_LATER_S, pause * 1.3)
+        found = client.runs.get(asked.id)
+    bar.at(_TRAINED, "Packaging and gates")
     client.jobs.wait_idle()
-
-
-def _job_of(found: run.Run) -> str | None:
-    return found.job
 
 
 @runs.command("list")
