@@ -98,10 +98,16 @@ def trained(metric: str, wanted: project.Project) -> tuple[dict[str, bytes], ref
     return files, known
 
 
-def start(store: Store, wanted: project.Project, metric: str = "mae", files: dict[str, bytes] | None = None) -> Any:
-    """A version of a regression in production."""
+def start(
+    store: Store,
+    wanted: project.Project,
+    files: dict[str, bytes] | None = None,
+    promised: dict[str, float] | None = None,
+) -> Any:
+    """A version of a regression in production, with those files and metrics instead of training's."""
     production.register_model(store, wanted)
-    learned, known = trained(metric, wanted)
+    learned, known = trained("mae", wanted)
+    known = msgspec.structs.replace(known, metrics=promised or known.metrics)
     made = artifacts.files() | (learned if files is None else files) | {bundle.REFERENCE: msgspec.json.encode(known)}
     for data in made.values():
         store.blobs.put(data)
@@ -280,6 +286,40 @@ def test_the_error_is_estimated_before_outcomes_and_scored_after(store: Store, c
     assert (score.measure, score.windows, score.version) == ("mae", 7, 1)
     assert score.held >= 6 / 7
     assert score.error < score.constant
+
+
+def test_late_outcomes_are_measured_by_every_measure_of_a_regression(store: Store, clock: Any) -> None:
+    """With intervals, against the test split; carriers' errors grow, so that all of them say so."""
+    names = ("mae", "rmse", "mape", "pinball_10", "pinball_90")
+    wanted = spec(estimated_drop=0.0, metrics=list(names), label_window="1d", performance_drop=0.3)
+    _, score, target = drawn(4_000, 0)
+    promised = {name: by_name.find(name).value(target, score) or 0.0 for name in names}
+    document = start(store, wanted, promised=promised)
+    made = [log(store, document, day) for day in range(3)]
+    for day in range(2):
+        learn(store, made[day] if not day else worse(made[day]), day)
+    found = {}
+    for day in range(1, 3):
+        told = [each for each in close(store, clock, day) if each.kind is CheckKind.PERFORMANCE]
+        found[day] = {each.measure: each for each in told}
+        assert found[day].keys() == set(names)
+        assert all(each.rows == 600 for each in told)
+    assert {each.state for each in found[1].values()} == {CheckState.OK}
+    assert {name for name, each in found[2].items() if each.state is CheckState.BROKEN} >= {"mae", "rmse", "pinball_10"}
+    for each in (*found[1].values(), *found[2].values()):
+        assert each.low is not None
+        assert each.high is not None
+        assert each.low < (each.value or 0.0) < each.high
+    assert found[1]["mae"].value == pytest.approx(np.abs(made[0].late - scores(made[0])).mean())
+
+
+def scores(made: production.Traffic) -> arrays.Numbers:
+    return np.asarray(made.table.column("score").to_numpy(), dtype=np.float64)
+
+
+def worse(made: production.Traffic) -> production.Traffic:
+    """The same rows, of which twice as much is wrong."""
+    return msgspec.structs.replace(made, late=scores(made) + 2.0 * (made.late - scores(made)))
 
 
 def test_rows_beyond_training_are_not_estimated(store: Store, clock: Any) -> None:
