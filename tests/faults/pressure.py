@@ -14,7 +14,8 @@ import msgspec
 
 from tests import scoring_kit as kit
 
-ROWS = 100
+ROWS = 250
+"""Of a request: so many that one client can still send five times as many requests as a scorer answers."""
 MOST = 2000
 """Connections."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
