@@ -31,6 +31,9 @@ boolean = []
 [params]                       # handed to the training function as context.params
 trees = 100
 
+# [training]                   # it runs without network unless it says that it needs some
+# network = true
+
 [split]                        # which rows train, choose the threshold (validation) and measure (test)
 by = "hash"                    # hash: by the key, or another column named here as key; time: the last rows are the test
 validation = 0.15
