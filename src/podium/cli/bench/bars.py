@@ -58,8 +58,8 @@ def ratios(report: Mapping[str, Any]) -> dict[str, float | None]:
     best = max((one["c64_rps"] for one in peers.values() if _counts(one)), default=None)
     mlflow = peers.get("mlflow", {}).get("c64_rps")
     return {
-        "durable_of_limit": over(durable["c64_rps"], limit["c64_rps"]),
-        "queued_of_limit": over(queued["c64_rps"], limit["c64_rps"]),
+        "durable_of_limit": over(durable["c64_rps"], _most(limit)),
+        "queued_of_limit": over(queued["c64_rps"], _most(limit)),
         "durable_of_limit_by_cpu": over(limit["c64_cpu_us"], durable["c64_cpu_us"]),
         "queued_of_limit_by_cpu": over(limit["c64_cpu_us"], queued["c64_cpu_us"]),
         "c1_p50": over(queued["c1_p50_us"], limit["c1_p50_us"]),
@@ -69,6 +69,16 @@ def ratios(report: Mapping[str, Any]) -> dict[str, float | None]:
         "of_best_onnx": over(durable["c64_rps"], best),
         "of_by_hand_onnx": over(durable["c64_rps"], peers.get("fastapi_onnx", {}).get("c64_rps")),
     }
+
+
+def _most(limit: Mapping[str, Any]) -> float | None:
+    """Requests a second that the limit could answer: as measured, or as its CPU time allows if the client was slower.
+
+    A client that cannot ask as fast as the limit answers would make a low limit of it, and everybody look good.
+    """
+    rps: float | None = limit["c64_rps"]
+    cpu: float | None = limit["c64_cpu_us"]
+    return max(rps, 1e6 / cpu) if rps and cpu else rps
 
 
 def _counts(peer: Mapping[str, Any]) -> bool:

@@ -88,7 +88,8 @@ def _servers(report: Mapping[str, Any]) -> Table:
 def _client(named: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """Where the client used its whole core, the server may be faster than the figure says."""
     found = [name for name, one in named if (one.get("c64_client_busy") or 0) > _BUSY]
-    return f"The client was at its own limit with: {', '.join(found)}." if found else ""
+    judged = "The bars take of the limit what its CPU time allows."
+    return f"The client was at its own limit with: {', '.join(found)}. {judged}" if found else ""
 
 
 def _forms(report: Mapping[str, Any]) -> Table:
