@@ -20,11 +20,11 @@ import msgspec
 import sqlalchemy
 
 from podium import version
-from podium.cli import compiled
 from podium.client import credentials
 from podium.core.config import Config
 from podium.core.errors import PodiumError
 from podium.core.name import nearest
+from podium.scoring import native
 from podium.server import settings
 from podium.store import clock, migrate
 from podium.store.blobs import Blobs
@@ -75,7 +75,7 @@ def python() -> Finding:
 
 def compiled_parts() -> Finding:
     """What is faster in C."""
-    if missing := compiled.missing():
+    if missing := native.missing():
         fix = "Install a C compiler and Python's headers (Debian: gcc libc6-dev python3-dev), then Podium again."
         said = f"not compiled: {', '.join(missing)}; Python does the same, slower"
         return Finding(name="compiled parts", state="warn", said=said, fix=fix)

@@ -92,16 +92,15 @@ class Service:
         chosen = codecs.choose(route.family, head.headers)
         if chosen is None:
             return _Fixed(answers.wrong_media(codecs.taken(route.family)), None, place)
-        return self._work(head, Work(route.family, place, chosen, head.headers))
-
-    def _work(self, head: Any, made: Work) -> Work:
-        """The same for all heads that ask for the same, so that what is found for one serves the others."""
         if "authorization" in head.headers or self.parts.watch.follows(head.headers):
-            return made
+            return Work(route.family, place, chosen, head.headers)
         says = head.path, *((name, value) for name, value in head.headers.items() if name != "content-length")
-        if len(self._works) >= _KEPT and says not in self._works:
-            self._works.clear()
-        return self._works.setdefault(says, made)
+        known = self._works.get(says)
+        if known is None:
+            if len(self._works) >= _KEPT:
+                self._works.clear()
+            known = self._works[says] = Work(route.family, place, chosen, head.headers)
+        return known
 
     def _act(self, fixed: _Fixed, exchange: Exchange, number: int, head: Any, body: bytes) -> None:
         started = time.perf_counter()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from podium.cli import compiled
 from podium.cli.bench import process
+from podium.scoring import native
 from podium.version import VERSION
 
 _PACKAGES = ("onnxruntime", "uvloop", "httptools", "msgspec", "numpy", "pyarrow", "scikit-learn", "grpcio")
@@ -42,7 +42,7 @@ def describe() -> Machine:
         python=platform.python_version(),
         podium=VERSION,
         packages={name: found for name in _PACKAGES if (found := _version(name))},
-        compiled=not compiled.missing(),
+        compiled=not native.missing(),
         server_core=server,
         load_core=load,
         busy_before=round(os.getloadavg()[0], 2),

@@ -11,7 +11,6 @@ https://arrow.apache.org/docs/format/Columnar.html#recordbatch-message
 Where a C compiler was at hand when Podium was installed, `_message.c` lays the rows of one source in one pass.
 """
 
-import importlib
 import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -23,15 +22,12 @@ import pyarrow as pa
 from podium.bundle import grid as grids
 from podium.core import prediction
 from podium.core.signature import FieldType, Signature
+from podium.scoring import native
 from podium.scoring.log import batches, rows, texts
 from podium.scoring.log.rows import Rows, Source
 from podium.scoring.protocols import ipc_frames
 
-_message: Any
-try:
-    _message = importlib.import_module("podium.scoring.log._message")
-except ImportError:
-    _message = None
+_message = native.part(native.MESSAGE)
 COMPILED = _message is not None
 """Whether that is there."""
 _WHOLE = ("at", "version", "rollout")

@@ -62,7 +62,7 @@ typedef struct {
     PyObject *matrix;       /* bytearray, which holds: */
     double *numbers;        /* [rows][width] */
     PyObject *texts;        /* list [rows * depth] */
-    PyObject *keys;         /* list [rows]; NULL: none were sent */
+    PyObject *keys;         /* list [rows]: empty texts where none were sent */
     PyObject *id;           /* NULL: none was sent */
 } Found;
 
@@ -466,7 +466,7 @@ static int run(PyObject *program, Cursor body, Found *found, const Finder *self,
     return 0;
 }
 
-/* The first program that fits; afterwards it is known whether keys are among its values. 0: none, or an error is set. */
+/* The first program that fits. 0: none, or an error is set. */
 static int run_any(const Finder *self, Cursor body, Found *found, int single)
 {
     Py_ssize_t count = PyTuple_Size(self->programs);

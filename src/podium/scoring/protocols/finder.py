@@ -4,7 +4,6 @@ It is there where a C compiler was at hand when Podium was installed; `sheaf` an
 place elsewhere, and take whatever it is not certain of.
 """
 
-import importlib
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -13,16 +12,12 @@ import numpy as np
 
 from podium.bundle.columns import NULL_TEXT
 from podium.bundle.grid import Grid
-from podium.scoring import request
+from podium.scoring import native, request
 from podium.scoring.protocols import powers
 from podium.scoring.protocols.plan import Block, Plan, Singles
 from podium.scoring.protocols.skeleton import Hole, Kind, Skeleton
 
-_values: Any
-try:
-    _values = importlib.import_module("podium.scoring.protocols._values")
-except ImportError:
-    _values = None
+_values = native.part(native.VALUES)
 COMPILED = _values is not None
 """Whether it is there."""
 _POWERS = powers.table() if COMPILED else b""

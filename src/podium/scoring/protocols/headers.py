@@ -8,9 +8,6 @@ from podium.scoring.protocols import finder, skeleton
 from podium.scoring.protocols.plan import Block, Plan
 
 _MOST_SIGNATURES = 256
-_PROGRAMS = 4
-_SELDOM = 16
-"""A header is learned when it is the first that is like none before, the 16th, the 256th and so on."""
 
 
 class Headers:
@@ -22,8 +19,7 @@ class Headers:
         self._programs: dict[Any, tuple[bytes, ...]] = {}
         """By what the header asks for beside the rows; the newest first."""
         self._finders: list[tuple[Any, finder.Finder]] = []
-        self._unlike = 0
-        self._next = 1
+        self._seldom = skeleton.Seldom()
 
     def read(self, body: bytes, size: int) -> tuple[Block, Any] | None:
         """The rows, and what was asked for; None when the header is like none before, or the rows are in doubt."""
@@ -35,14 +31,12 @@ class Headers:
 
     def unlike(self, header: bytes, datatypes: Sequence[tuple[str, str]], asked: Any) -> None:
         """That header was read the long way; what it holds may be learned. `datatypes`: of each tensor's name."""
-        self._unlike += 1
-        if not finder.COMPILED or self._unlike < self._next:
+        if not finder.COMPILED or not self._seldom.now():
             return
-        self._next *= _SELDOM
         made = skeleton.of_binary(self._plan, header, datatypes)
         program = None if made is None else finder.program(made)
         if program is not None:
-            self._programs[asked] = (program, *self._programs.get(asked, ())[: _PROGRAMS - 1])
+            self._programs[asked] = skeleton.newest(program, self._programs.get(asked, ()))
             self._finders = [(known, finder.Finder(self._plan, each)) for known, each in self._programs.items()]
 
 

@@ -14,9 +14,6 @@ OIP, MLFLOW = "oip", "mlflow"
 LARGE = 128 * 1024
 """Bodies beyond that many bytes are read on a thread."""
 _MOST = 8
-_SKELETONS = 4
-_SELDOM = 16
-"""A skeleton is made of the first body that has none, of the 16th, the 256th and so on: it takes a while."""
 _FORMS = ("dataframe_records", "instances")
 
 
@@ -39,8 +36,7 @@ class Reader:
         self._finder: finder.Finder | None = None
         self.closed = sheaf.Sheaf(self._plan, ())
         """It takes no row."""
-        self._unlike = 0
-        self._next = 1
+        self._seldom = skeleton.Seldom()
         if family == MLFLOW:
             made = [*(compiled.records(self._plan, form) for form in _FORMS), compiled.columns(self._plan)]
             self._decoders = [each for each in made if each is not None]
@@ -77,22 +73,18 @@ class Reader:
 
     def unlike(self, body: bytes, *, single: bool) -> None:
         """A decoder took that body, but no skeleton fits it; one may be made of it."""
-        if self._family != OIP or not (single or self._found):
+        if self._family != OIP or not (single or self._found) or not self._seldom.now():
             return
-        self._unlike += 1
-        if self._unlike < self._next:
-            return
-        self._next *= _SELDOM
         made = skeleton.of(self._plan, body)
         if made is None:
             return
         program = finder.program(made) if self._found else None
         pattern = None if self._found else sheaf.pattern(made)
         if program is not None:
-            self._programs = (program, *self._programs[: _SKELETONS - 1])
+            self._programs = skeleton.newest(program, self._programs)
             self._finder = finder.Finder(self._plan, self._programs)
         elif pattern is not None:
-            self._patterns = (pattern, *self._patterns[: _SKELETONS - 1])
+            self._patterns = skeleton.newest(pattern, self._patterns)
 
     def learn(self, columns: Iterable[str]) -> None:
         """Compile a decoder for columns in that order, unless there are enough."""

@@ -7,7 +7,7 @@ certain: it has the keys of the first one, each once. `sheaf` and `finder` find 
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from podium.core.signature import Field, FieldType
 from podium.scoring.protocols.plan import Plan
@@ -22,6 +22,32 @@ _DATA = rb'"data"' + _SPACE + b":" + _SPACE + rb"\[" + _SPACE + rb'((?:[^]"\\]++
 _SIZE = rb'"binary_data_size"' + _SPACE + b":" + _SPACE + rb"([0-9]++)"
 _HOLE = re.compile(b"|".join([_ID, _SHAPE, _DATA]))
 _BINARY_HOLE = re.compile(b"|".join([_ID, _SHAPE, _SIZE]))
+
+
+_MOST = 4
+_SELDOM = 16
+Known = TypeVar("Known")
+
+
+class Seldom:
+    """Of what is like nothing before the first, the 16th, the 256th and so on are learned: it takes a while."""
+
+    def __init__(self) -> None:
+        self._met = 0
+        self._next = 1
+
+    def now(self) -> bool:
+        """One more was met: whether it is one of those."""
+        self._met += 1
+        if self._met < self._next:
+            return False
+        self._next *= _SELDOM
+        return True
+
+
+def newest(made: Known, known: Sequence[Known]) -> tuple[Known, ...]:
+    """What was made now, then what is kept of what was known, the newest first."""
+    return (made, *known[: _MOST - 1])
 
 
 class Kind(StrEnum):

@@ -1,0 +1,21 @@
+"""The parts of the scorer that are written in C: there where a compiler was at hand when Podium was installed."""
+
+import importlib
+import importlib.util
+from typing import Any
+
+VALUES = "podium.scoring.protocols._values"
+MESSAGE = "podium.scoring.log._message"
+
+
+def part(name: str) -> Any:
+    """The module, or None where it was not compiled."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def missing() -> list[str]:
+    """Those that are not there; Python does their work, slower."""
+    return [name for name in (VALUES, MESSAGE) if importlib.util.find_spec(name) is None]
