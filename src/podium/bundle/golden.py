@@ -52,10 +52,13 @@ def _telling(column: npt.NDArray[np.generic], *, is_text: bool) -> list[int]:
 
 
 def encode(signature: Signature, table: columns.Columns, expected: npt.NDArray[np.float64]) -> bytes:
-    """The bytes of `golden.arrow`: the features, then `expected`; the same rows give the same bytes."""
+    """The bytes of `golden.arrow`: the features, then `expected` (a number, or a list of one for each class).
+
+    The same rows give the same bytes.
+    """
     if EXPECTED in table:
         raise Invalid("A feature may not have this name.", field=EXPECTED, fix="Rename the column.")
-    whole = columns.to_arrow(signature, table, prefix="").append_column(EXPECTED, pa.array(expected, type=pa.float64()))
+    whole = columns.to_arrow(signature, table, prefix="").append_column(EXPECTED, _column(expected))
     sink = io.BytesIO()
     with pa.ipc.new_file(sink, whole.schema) as writer:
         writer.write_table(whole)
@@ -67,10 +70,23 @@ def decode(signature: Signature, data: bytes) -> tuple[columns.Columns, npt.NDAr
     try:
         whole = pa.ipc.open_file(pa.BufferReader(data)).read_all()
         whole.validate(full=True)
-        expected = np.asarray(whole.column(EXPECTED).to_numpy(), dtype=np.float64)
-    except (pa.ArrowInvalid, KeyError):
+        expected = _array(whole.column(EXPECTED))
+    except (pa.ArrowInvalid, KeyError, AttributeError):
         raise Invalid("These are not golden rows.", field=bundle.GOLDEN) from None
     return columns.from_arrow(signature, whole), expected
+
+
+def _column(expected: npt.NDArray[np.float64]) -> pa.Array:
+    if expected.ndim == 1:
+        return pa.array(expected, type=pa.float64())
+    return pa.FixedSizeListArray.from_arrays(pa.array(expected.reshape(-1), type=pa.float64()), expected.shape[1])
+
+
+def _array(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    if not pa.types.is_fixed_size_list(column.type):
+        return np.asarray(column.to_numpy(), dtype=np.float64)
+    values = column.combine_chunks().flatten().to_numpy()
+    return np.asarray(values, dtype=np.float64).reshape(-1, column.type.list_size)
 
 
 def read(folder: Path, signature: Signature) -> tuple[columns.Columns, npt.NDArray[np.float64]]:
@@ -84,7 +100,7 @@ def difference(
     """The largest absolute difference between the golden rows' scores and those that `predict` gives."""
     table, expected = read(folder, manifest.signature)
     found = predict(table)
-    if len(found) == 0 or not np.isfinite(found).all():
+    if len(found) == 0 or found.shape != expected.shape or not np.isfinite(found).all():
         return float("inf")
     return float(np.abs(found - expected).max())
 

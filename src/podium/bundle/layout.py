@@ -15,7 +15,7 @@ NUMBERS = "numbers"
 TEXTS = "texts"
 """The input with all texts: string [n, m]."""
 SCORE = "score"
-"""The output: float64 [n, 1]."""
+"""The output: float64 [n, 1]; of several classes [n, classes]."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,19 @@ from podium.core import name as names
 from podium.core.signature import Task
 
 LATENCY, CALIBRATION = "latency", "calibration"
-_NO_MEANS = ("auc", "average_precision", "ece", "accuracy", "precision", "recall", "f1", "r2", "rmse")
+_NO_MEANS = (
+    "auc",
+    "average_precision",
+    "ece",
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "r2",
+    "rmse",
+    "macro_auc",
+    "macro_f1",
+)
 """Metrics that are no mean of losses over rows, so that no interval of theirs may be looked at again and again."""
 Found = tuple[int, str, str, str]
 """Which guardrail, its key, what is wrong with it, and what to write instead."""

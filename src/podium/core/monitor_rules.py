@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from podium.core import class_rules, project, season, time
 from podium.core import name as names
-from podium.core import project, season, time
 from podium.core.errors import Invalid
 from podium.core.signature import Task
 
@@ -28,6 +28,10 @@ ESTIMABLE = ("accuracy", "auc", "average_precision", "brier", "cost_per_row", "f
 """Metrics that can be estimated without outcomes."""
 ESTIMABLE_LOSSES = ("mae", "mape", "pinball_10", "pinball_50", "pinball_90", "rmse")
 """The same of regressions: what is a mean over rows."""
+_ESTIMABLE: Mapping[str, tuple[str, ...]] = {
+    Task.REGRESSION: ESTIMABLE_LOSSES,
+    Task.MULTICLASS: class_rules.METRICS,
+}
 Found = tuple[str, str, str]
 """The key, what is wrong with it, and what to write instead."""
 
@@ -89,7 +93,7 @@ def _estimated(here: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Fo
     if not here.get("estimated_drop"):
         return
     primary = (parts.get("metrics") or {}).get("primary", project.MetricsPart().primary)
-    known = ESTIMABLE if _task(parts) == Task.BINARY else ESTIMABLE_LOSSES
+    known = _ESTIMABLE.get(_task(parts), ESTIMABLE)
     if primary is not None and primary not in known:
         yield "estimated_drop", "The primary metric cannot be estimated.", f"One of {', '.join(known)} can."
 

@@ -26,7 +26,11 @@ class ModelPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     kpi: str
     """The number of the business that the model should move."""
     task: Task = Task.BINARY
-    """`binary`: the probability that the target is 1; `regression`: a number."""
+    """`binary`: the probability that the target is 1; `regression`: a number; `multiclass`: a probability for each of
+    `classes`."""
+    classes: tuple[str, ...] = ()
+    """Of a multiclass model: the target's values, as text (3 is "3"), in the order in which they are told. They are the
+    model's for good."""
 
 
 class DataPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

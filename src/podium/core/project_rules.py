@@ -7,7 +7,7 @@ from typing import Any
 import croniter
 import msgspec
 
-from podium.core import baseline_rules, check, guardrail_rules, monitor_rules, project, time
+from podium.core import baseline_rules, check, class_rules, guardrail_rules, monitor_rules, project, time
 from podium.core import name as names
 from podium.core.errors import Invalid
 from podium.core.signature import Task
@@ -29,6 +29,7 @@ REGRESSION_METRICS = ("mae", "mape", "pinball_10", "pinball_50", "pinball_90", "
 _ALLOWED: dict[str, tuple[str, ...]] = {
     Task.BINARY: (*BINARY_METRICS, "cost_per_row"),
     Task.REGRESSION: REGRESSION_METRICS,
+    Task.MULTICLASS: class_rules.METRICS,
 }
 _TRAIN = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$", re.ASCII)
 _COLUMN_LIMIT = 128
@@ -157,8 +158,9 @@ def _metrics(parts: Parts) -> Iterator[Problem]:
         yield Problem(
             ("metrics",), "A regression model needs its own primary metric.", 'Write primary = "rmse" in [metrics].'
         )
-    if task == Task.REGRESSION and "report" not in (_at(parts, "metrics") or {}):
-        yield Problem(("metrics",), "A regression model needs its own report.", 'Write report = ["rmse", "mae"].')
+    if task != Task.BINARY and "report" not in (_at(parts, "metrics") or {}):
+        some = '"rmse", "mae"' if task == Task.REGRESSION else '"accuracy", "macro_f1", "log_loss"'
+        yield Problem(("metrics",), f"A {task} model needs its own report.", f"Write report = [{some}].")
     confidence = _at(parts, "metrics", "confidence")
     if confidence is not None and not 0.5 <= confidence < 1.0:
         yield Problem(("metrics", "confidence"), "confidence is at least 0.5 and below 1.", "For example 0.95.")
@@ -198,7 +200,7 @@ def _review(parts: Parts) -> Iterator[Problem]:
     given = parts.get("review")
     if not isinstance(given, Mapping):
         return
-    if "costs" not in parts:
+    if "costs" not in parts and _at(parts, "model", "task") != Task.MULTICLASS:
         yield Problem(("review",), "A review needs a decision to take over.", "Write a [costs] part.")
     low, high = given.get("low"), given.get("high")
     by_cost = "cost" in given
@@ -211,8 +213,15 @@ def _review(parts: Parts) -> Iterator[Problem]:
 
 
 def _baseline(parts: Parts) -> Iterator[Problem]:
+    if _at(parts, "model", "task") == Task.MULTICLASS:
+        return  # told by the rules of classes
     for key, message, fix in baseline_rules.check(parts):
         yield Problem(("baseline", key) if key else ("baseline",), message, fix)
+
+
+def _classes(parts: Parts) -> Iterator[Problem]:
+    for path, message, fix in class_rules.check(parts):
+        yield Problem(path, message, fix)
 
 
 def _gates(parts: Parts) -> Iterator[Problem]:
@@ -358,6 +367,7 @@ _RULES: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     _costs,
     _baseline,
     _review,
+    _classes,
     _gates,
     _durations,
     _stages,

@@ -24,10 +24,12 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Task(enum.StrEnum):
-    """What the score means: the probability of the positive class, or a number in the target's unit."""
+    """What the score means: the probability of the positive class, a number in the target's unit, or the probability of
+    the most probable of several classes (beside which the probability of each is told)."""
 
     BINARY = "binary"
     REGRESSION = "regression"
+    MULTICLASS = "multiclass"
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,13 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     task: Task
     key: str
     target: str
+    classes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Of a multiclass model: the labels, in the order of its probabilities. Absent: it has none."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes; none where the model is not multiclass."""
+        return () if isinstance(self.classes, msgspec.UnsetType) else self.classes
 
     def feature(self, name: str) -> Field | None:
         return next((field for field in self.features if field.name == name), None)

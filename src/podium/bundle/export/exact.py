@@ -174,7 +174,7 @@ def _vote(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # no
     votes = [_score(graph, one, value, binary=binary) for one in model.estimators_]
     weights = model.weights or [1.0] * len(model.estimators)
     shares = [weight for weight, (_, one) in zip(weights, model.estimators, strict=True) if one != "drop"]
-    return _mean(graph, votes, shares), ""
+    return mean(graph, votes, shares), ""
 
 
 def _calibrated(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:  # noqa: FBT001
@@ -185,16 +185,17 @@ def _calibrated(graph: Graph, model: Any, value: Value, binary: bool) -> Answer:
         raw, link = _answer(graph, one.estimator, value, binary=True)
         found = graph.each(link, raw) if link and not hasattr(one.estimator, "decision_function") else raw
         fitted = one.calibrators[0]
-        votes.append(_sigmoid(graph, found, fitted) if model.method == "sigmoid" else _isotonic(graph, found, fitted))
-    return _mean(graph, votes, [1.0] * len(votes)), ""
+        votes.append(sigmoid(graph, found, fitted) if model.method == "sigmoid" else isotonic(graph, found, fitted))
+    return mean(graph, votes, [1.0] * len(votes)), ""
 
 
-def _sigmoid(graph: Graph, found: str, fitted: Any) -> str:
+def sigmoid(graph: Graph, found: str, fitted: Any) -> str:
+    """A calibration by a line through the log odds."""
     slope = graph.constant(np.array([-float(fitted.a_)]))
     return graph.each("Sigmoid", _plus(graph, graph.add("Mul", found, slope), -float(fitted.b_)))
 
 
-def _isotonic(graph: Graph, found: str, fitted: Any) -> str:
+def isotonic(graph: Graph, found: str, fitted: Any) -> str:
     """Linear between the learned points, constant beyond them."""
     at = np.asarray(fitted.X_thresholds_, dtype=np.float64)
     to = np.asarray(fitted.y_thresholds_, dtype=np.float64)
@@ -205,7 +206,8 @@ def _isotonic(graph: Graph, found: str, fitted: Any) -> str:
     return _plus(graph, graph.weighed(inside, np.diff(to) / np.diff(at)), float(to[0]))
 
 
-def _mean(graph: Graph, votes: list[str], shares: Sequence[float]) -> str:
+def mean(graph: Graph, votes: list[str], shares: Sequence[float]) -> str:
+    """The votes by their shares."""
     total = _scaled(graph, votes[0], shares[0])
     for vote, share in zip(votes[1:], shares[1:], strict=True):
         total = graph.add("Add", total, _scaled(graph, vote, share))

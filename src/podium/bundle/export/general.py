@@ -19,8 +19,13 @@ _NULL = "nan"
 """How skl2onnx writes a null among an encoder's categories."""
 
 
-def build(estimator: Any, inputs: layout.Layout, names: Sequence[str], *, binary: bool) -> Any:
-    """The ONNX model of a fitted estimator over a table with those columns; `Unsupported` if skl2onnx refuses."""
+def build(
+    estimator: Any, inputs: layout.Layout, names: Sequence[str], *, binary: bool, places: Sequence[int] = ()
+) -> Any:
+    """The ONNX model of a fitted estimator over a table with those columns; `Unsupported` if skl2onnx refuses.
+
+    `places`: of several classes, where each stands among the estimator's.
+    """
     texts = set(inputs.texts)
     types = [
         (name, data_types.StringTensorType([None, 1]) if name in texts else data_types.DoubleTensorType([None, 1]))
@@ -31,12 +36,12 @@ def build(estimator: Any, inputs: layout.Layout, names: Sequence[str], *, binary
             estimator,
             initial_types=types,
             target_opset={"": OPSET, ML: _ML_OPSET},
-            options={id(estimator): {"zipmap": False}} if binary else None,
+            options={id(estimator): {"zipmap": False}} if binary or places else None,
             custom_conversion_functions={impute.SimpleImputer: _impute},
         )
     except Exception as problem:  # skl2onnx raises whatever its converters raise
         raise Unsupported(f"this estimator with skl2onnx ({type(problem).__name__})") from problem
-    return _regroup(model, inputs, binary=binary)
+    return _regroup(model, inputs, [1] if binary else list(places))
 
 
 def _impute(scope: Any, operator: Any, container: Any) -> None:
@@ -71,13 +76,14 @@ def _is_null(value: Any) -> bool:
     return value is None or value != value
 
 
-def _regroup(model: Any, inputs: layout.Layout, *, binary: bool) -> Any:
-    """Take the columns from the two grouped inputs, and give one score [n, 1]."""
+def _regroup(model: Any, inputs: layout.Layout, picked: list[int]) -> Any:
+    """Take the columns from the two grouped inputs, and give one score [n, 1], or those of the picked classes."""
     first, constants = _spread(inputs, {entry.name for entry in model.graph.input})
-    last, more = _score([entry.name for entry in model.graph.output], binary=binary)
+    last, more = _score([entry.name for entry in model.graph.output], picked)
     nodes = [*first, *model.graph.node, *last]
     opsets = {entry.domain: entry.version for entry in model.opset_import}
-    return assemble(inputs, nodes, [*constants, *model.graph.initializer, *more], {"": OPSET, ML: _ML_OPSET} | opsets)
+    held = [*constants, *model.graph.initializer, *more]
+    return assemble(inputs, nodes, held, {"": OPSET, ML: _ML_OPSET} | opsets, max(1, len(picked)))
 
 
 def _spread(inputs: layout.Layout, wanted: set[str]) -> tuple[list[Any], list[Any]]:
@@ -97,12 +103,13 @@ def _spread(inputs: layout.Layout, wanted: set[str]) -> tuple[list[Any], list[An
     return nodes, constants
 
 
-def _score(outputs: list[str], *, binary: bool) -> tuple[list[Any], list[Any]]:
-    """The probability of the second class, or the value, as float64 [n, 1]."""
-    shape = numpy_helper.from_array(np.array([-1, 1], dtype=np.int64), "podium_shape")
-    second = numpy_helper.from_array(np.array([1], dtype=np.int64), "podium_second")
-    picked = "podium_picked" if binary else outputs[0]
-    nodes = [helper.make_node("Gather", [outputs[1], "podium_second"], [picked], axis=1)] if binary else []
+def _score(outputs: list[str], classes: list[int]) -> tuple[list[Any], list[Any]]:
+    """The probabilities of some classes, or without any the value, as float64 [n, classes or 1]."""
+    width = max(1, len(classes))
+    shape = numpy_helper.from_array(np.array([-1, width], dtype=np.int64), "podium_shape")
+    second = numpy_helper.from_array(np.array(classes, dtype=np.int64), "podium_second")
+    picked = "podium_picked" if classes else outputs[0]
+    nodes = [helper.make_node("Gather", [outputs[1], "podium_second"], [picked], axis=1)] if classes else []
     nodes.append(helper.make_node("Cast", [picked], ["podium_double"], to=TensorProto.DOUBLE))
     nodes.append(helper.make_node("Reshape", ["podium_double", "podium_shape"], [layout.SCORE]))
-    return nodes, [shape, second] if binary else [shape]
+    return nodes, [shape, second] if classes else [shape]

@@ -22,6 +22,8 @@ IR = 10
 LANES = 8
 """Doubles in the widest vector of a processor (512 bits)."""
 ML = "ai.onnx.ml"
+_NOTHING = -1e300
+"""Its exponential is 0."""
 
 
 class Unsupported(Exception):
@@ -132,14 +134,34 @@ class Graph:
         row = self.constant(np.concatenate([weights, np.zeros(spare)]).reshape(1, -1))
         return self.add("ReduceSum", self.add("Mul", tensor, row), self.constant(np.array([1])), keepdims=1)
 
-    def model(self, score: str) -> onnx.ModelProto:
-        """The finished model, whose output is the tensor `score` [n, 1]."""
+    def softmax(self, tensor: str, width: int) -> str:
+        """Shares of one of a row's `width` sums [n, width]: exp, divided by the row's total. Each row fills whole
+        vectors here too."""
+        above = self.add("Sub", tensor, self.add("ReduceMax", tensor, self.constant(np.array([1])), keepdims=1))
+        if spare := -width % LANES:
+            ends = self.constant(np.array([0, 0, 0, spare], dtype=np.int64))
+            above = self.add("Pad", above, ends, self.constant(np.array(_NOTHING)))
+        each = self.add("Exp", above)
+        total = self.add("ReduceSum", each, self.constant(np.array([1])), keepdims=1)
+        return self.add("Div", self.first(each, width) if spare else each, total)
+
+    def first(self, tensor: str, width: int) -> str:
+        """The first columns of a tensor."""
+        return self.add("Gather", tensor, self.constant(np.arange(width, dtype=np.int64)), axis=1)
+
+    def model(self, score: str, width: int = 1) -> onnx.ModelProto:
+        """The finished model, whose output is the tensor `score` [n, width]."""
         self.nodes.append(helper.make_node("Identity", [score], [layout.SCORE]))
-        return assemble(self.layout, self.nodes, list(self._constants.values()), {"": OPSET, ML: ML_OPSET})
+        opsets = {"": OPSET, ML: ML_OPSET}
+        return assemble(self.layout, self.nodes, list(self._constants.values()), opsets, width)
 
 
 def assemble(
-    inputs: layout.Layout, nodes: list[onnx.NodeProto], constants: list[onnx.TensorProto], opsets: dict[str, int]
+    inputs: layout.Layout,
+    nodes: list[onnx.NodeProto],
+    constants: list[onnx.TensorProto],
+    opsets: dict[str, int],
+    width: int = 1,
 ) -> onnx.ModelProto:
     """A model with the layout's inputs and the one output."""
     takes = []
@@ -147,7 +169,7 @@ def assemble(
         takes.append(helper.make_tensor_value_info(layout.NUMBERS, TensorProto.DOUBLE, [None, len(inputs.numbers)]))
     if inputs.texts:
         takes.append(helper.make_tensor_value_info(layout.TEXTS, TensorProto.STRING, [None, len(inputs.texts)]))
-    gives = [helper.make_tensor_value_info(layout.SCORE, TensorProto.DOUBLE, [None, 1])]
+    gives = [helper.make_tensor_value_info(layout.SCORE, TensorProto.DOUBLE, [None, width])]
     whole = helper.make_graph(nodes, "podium", takes, gives, initializer=constants)
     imports = [helper.make_opsetid(domain, number) for domain, number in opsets.items()]
     return helper.make_model(whole, opset_imports=imports, ir_version=IR, producer_name="podium")

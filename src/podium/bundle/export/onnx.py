@@ -10,7 +10,7 @@ import pandas as pd
 
 from podium.bundle import columns, layout
 from podium.bundle.engines.onnx import session
-from podium.bundle.export import exact, frame, general, graph
+from podium.bundle.export import classes, exact, frame, general, graph, several
 from podium.core import bundle
 from podium.core.errors import Invalid, Refused
 from podium.core.signature import Signature, Task
@@ -22,7 +22,7 @@ RECIPES = (exact, general)
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """The model file, the proof that it answers alike, and the original's scores of the rows [n]."""
+    """The model file, the proof that it answers alike, and the original's scores of the rows."""
 
     model: bytes
     parity: bundle.Parity
@@ -30,8 +30,12 @@ class Exported(msgspec.Struct, frozen=True):
 
 
 def expected_scores(estimator: Any, signature: Signature, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """What the original answers: the probability of the larger class, or the value. [n]"""
+    """What the original answers: the probability of the larger class, or the value [n]; of several classes each one's
+    probability, in the signature's order [n, classes]."""
     given = rows[list(_names(estimator, signature))]
+    if signature.task is Task.MULTICLASS:
+        chances = np.asarray(estimator.predict_proba(given), dtype=np.float64)
+        return np.ascontiguousarray(chances[:, classes.places(estimator, signature.labels)])
     scores = estimator.predict_proba(given)[:, 1] if signature.task is Task.BINARY else estimator.predict(given)
     return np.asarray(scores, dtype=np.float64).reshape(-1)
 
@@ -53,12 +57,12 @@ def export(estimator: Any, signature: Signature, rows: pd.DataFrame, tolerance: 
     tried: list[str] = []
     for recipe in RECIPES:
         try:
-            model = recipe.build(estimator, layout.of(signature), names, binary=signature.task is Task.BINARY)
+            model = _build(recipe, estimator, signature, names)
             data, found = _settled(model, signature, table)
         except graph.Unsupported as problem:
             tried.append(f"{recipe.RECIPE}: cannot express {problem}")
             continue
-        error = np.abs(found - expected)
+        error = largest(found - expected)
         worst = int(np.where(np.isnan(error), np.inf, error).argmax())
         if error[worst] <= worst_allowed:
             proof = bundle.Parity(
@@ -71,6 +75,21 @@ def export(estimator: Any, signature: Signature, rows: pd.DataFrame, tolerance: 
         field="model",
         fix="Use steps that Podium exports (see the guide), or put skl2onnx.sklapi.CastTransformer before the trees.",
     )
+
+
+def _build(recipe: Any, estimator: Any, signature: Signature, names: Sequence[str]) -> Any:
+    if signature.task is not Task.MULTICLASS:
+        return recipe.build(estimator, layout.of(signature), names, binary=signature.task is Task.BINARY)
+    places = classes.places(estimator, signature.labels)
+    if recipe is exact:
+        return several.build(estimator, layout.of(signature), names, places)
+    return general.build(estimator, layout.of(signature), names, binary=False, places=places)
+
+
+def largest(difference: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How far off each row is, whatever its classes: its largest difference [n]."""
+    off = np.abs(difference)
+    return off if off.ndim == 1 else np.asarray(off.max(axis=1), dtype=np.float64)
 
 
 def _settled(model: Any, signature: Signature, table: columns.Columns) -> tuple[bytes, npt.NDArray[np.float64]]:
@@ -108,7 +127,7 @@ def _names(estimator: Any, signature: Signature) -> Sequence[str]:
 
 def allowed(expected: npt.NDArray[np.float64], signature: Signature, tolerance: float = TOLERANCE) -> float:
     """By how much an answer may differ from the original's: absolute for a probability, else in units of the spread."""
-    return tolerance if signature.task is Task.BINARY else tolerance * _spread(expected)
+    return tolerance * _spread(expected) if signature.task is Task.REGRESSION else tolerance
 
 
 def _spread(expected: npt.NDArray[np.float64]) -> float:

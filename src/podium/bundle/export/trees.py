@@ -1,5 +1,6 @@
 """Tree ensembles in double precision: the thresholds stay as they were learned, so no row changes sides."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -30,11 +31,14 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 Tree = list[Node]
 
 
-def add(graph: Graph, trees: list[Tree], source: str) -> str:
-    """The sum of the trees' leaves for each row [n, 1]."""
+def add(graph: Graph, trees: list[Tree], source: str, targets: Sequence[int] = (), width: int = 1) -> str:
+    """The sum of the trees' leaves for each row [n, width]. `targets`: to which column each tree adds (none: the only
+    one)."""
     table = _Table()
-    for nodes in trees:
+    sums: list[int] = []
+    for at, nodes in enumerate(trees):
         table.roots.append(table.place(nodes, 0))
+        sums += [targets[at] if targets else 0] * (len(table.leaves) - len(sums))
     splits = table.splits
     members = [part for split in splits if split.members is not None for part in (*split.members, np.nan)]
     extra = {"membership_values": _doubles(members)} if members else {}
@@ -43,7 +47,7 @@ def add(graph: Graph, trees: list[Tree], source: str) -> str:
         "TreeEnsemble",
         source,
         domain=ML,
-        n_targets=1,
+        n_targets=width,
         aggregate_function=_SUM,
         post_transform=0,
         tree_roots=table.roots,
@@ -55,7 +59,7 @@ def add(graph: Graph, trees: list[Tree], source: str) -> str:
         nodes_trueleafs=table.left_is_leaf,
         nodes_falsenodeids=table.right,
         nodes_falseleafs=table.right_is_leaf,
-        leaf_targetids=[0] * len(table.leaves),
+        leaf_targetids=sums,
         leaf_weights=_doubles(table.leaves),
         **extra,
     )
@@ -118,10 +122,10 @@ def of_sklearn(fitted: tree.DecisionTreeClassifier | tree.DecisionTreeRegressor,
     ]
 
 
-def probabilities(fitted: tree.DecisionTreeClassifier) -> npt.NDArray[np.float64]:
-    """The positive class's share in each node."""
+def probabilities(fitted: tree.DecisionTreeClassifier, at: int = 1) -> npt.NDArray[np.float64]:
+    """A class's share in each node: of two classes the positive one's."""
     shares = fitted.tree_.value[:, 0, :]
-    result: npt.NDArray[np.float64] = shares[:, 1] / shares.sum(axis=1)
+    result: npt.NDArray[np.float64] = shares[:, at] / shares.sum(axis=1)
     return result
 
 

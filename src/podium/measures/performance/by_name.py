@@ -1,9 +1,6 @@
 """The measures that a project file may name, each with its direction and its interval."""
 
 from collections.abc import Callable
-from typing import TypeAlias
-
-import msgspec
 
 from podium.core import name as names
 from podium.core import project, run
@@ -17,7 +14,7 @@ from podium.measures.performance import average_precision as average_precision_
 from podium.measures.performance import brier as brier_
 from podium.measures.performance import ece as ece_
 from podium.measures.performance import f1 as f1_
-from podium.measures.performance import interval, student
+from podium.measures.performance import interval
 from podium.measures.performance import log_loss as log_loss_
 from podium.measures.performance import mae as mae_
 from podium.measures.performance import mape as mape_
@@ -26,56 +23,22 @@ from podium.measures.performance import precision as precision_
 from podium.measures.performance import r2 as r2_
 from podium.measures.performance import recall as recall_
 from podium.measures.performance import rmse as rmse_
+from podium.measures.performance.measure import Measure, Value, mean
+from podium.measures.performance.multiclass import named as classes
 
 COST = "cost_per_row"
 
-Losses: TypeAlias = Callable[[rows.Numbers, rows.Numbers, float], rows.Numbers]
-Value: TypeAlias = Callable[[rows.Numbers, rows.Numbers, float], float | None]
-Between: TypeAlias = Callable[[rows.Numbers, rows.Numbers, float, float], run.Interval | None]
 
-
-class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """A measure of one model on some rows. Call `value` or `interval`, not the functions behind them."""
-
-    name: str
-    higher_is_better: bool
-    task: Task
-    needs_threshold: bool
-    compute: Value
-    between: Between
-    losses: Losses | None = None
-    """Loss per row, whose mean is the measure (for `rmse`: the mean before the root)."""
-
-    def value(self, target: rows.Numbers, score: rows.Numbers, threshold: float | None = None) -> float | None:
-        """The measure on rows of shape [n]; None where it is not defined; `Invalid` on NaN or a missing threshold."""
-        return self.compute(target, score, self.decide(threshold))
-
-    def interval(
-        self, target: rows.Numbers, score: rows.Numbers, threshold: float | None = None, confidence: float = 0.95
-    ) -> run.Interval | None:
-        """The measure with its confidence interval; None where either is not defined."""
-        student.check(confidence)
-        return self.between(target, score, self.decide(threshold), confidence)
-
-    def decide(self, threshold: float | None) -> float:
-        """The threshold, or `Invalid` when the measure needs one and there is none."""
-        if threshold is None and self.needs_threshold:
-            raise Invalid(
-                f"The metric {self.name!r} needs decisions, but there is no threshold.",
-                field="metrics",
-                fix="Write a [costs] part in the project file; the threshold is chosen from it.",
-            )
-        return 0.5 if threshold is None else threshold
-
-
-def find(name: str, costs: project.CostsPart | None = None) -> Measure:
+def find(name: str, costs: project.CostsPart | None = None, task: Task = Task.BINARY) -> Measure:
     """The measure of that name; `Invalid` with the nearest known name when there is none.
 
-    `cost_per_row` exists when `costs` are given.
+    `cost_per_row` exists when `costs` are given. Several classes have measures of their own, some of the same names.
 
     >>> find("auc").higher_is_better, find("log_loss").higher_is_better
     (True, False)
     """
+    if task is Task.MULTICLASS:
+        return classes.find(name)
     if name == COST and costs is not None:
         return _cost(costs)
     if name == COST:
@@ -86,24 +49,8 @@ def find(name: str, costs: project.CostsPart | None = None) -> Measure:
     return found
 
 
-def _mean(name: str, task: Task, losses: Callable[[rows.Numbers, rows.Numbers], rows.Numbers]) -> Measure:
-    def average(target: rows.Numbers, score: rows.Numbers, _: float) -> float | None:
-        each = losses(target, score)
-        return float(each.mean()) if each.size else None
-
-    return Measure(
-        name=name,
-        higher_is_better=False,
-        task=task,
-        needs_threshold=False,
-        compute=average,
-        between=lambda target, score, _, confidence: interval.mean(losses(target, score), confidence),
-        losses=lambda target, score, _: losses(target, score),
-    )
-
-
 def _pinball(percent: int) -> Measure:
-    return _mean(
+    return mean(
         f"pinball_{percent}",
         Task.REGRESSION,
         lambda target, score: pinball_.losses(target, score, percent / 100),
@@ -172,8 +119,8 @@ MEASURES: dict[str, Measure] = {
             between=lambda target, score, _, confidence: interval.auc(target, score, confidence),
         ),
         _resampled("average_precision", Task.BINARY, average_precision_.average_precision),
-        _mean("log_loss", Task.BINARY, log_loss_.losses),
-        _mean("brier", Task.BINARY, brier_.losses),
+        mean("log_loss", Task.BINARY, log_loss_.losses),
+        mean("brier", Task.BINARY, brier_.losses),
         Measure(
             name="ece",
             higher_is_better=False,
@@ -193,8 +140,8 @@ MEASURES: dict[str, Measure] = {
             compute=f1_.f1,
             between=_f1_between,
         ),
-        _mean("mae", Task.REGRESSION, mae_.losses),
-        _mean("mape", Task.REGRESSION, mape_.losses),
+        mean("mae", Task.REGRESSION, mae_.losses),
+        mean("mape", Task.REGRESSION, mape_.losses),
         *(_pinball(percent) for percent in (10, 50, 90)),
         Measure(
             name="rmse",

@@ -11,11 +11,16 @@ from podium.core import run
 from podium.core.errors import Invalid
 from podium.measures import rows
 from podium.measures.performance import auc as area
-from podium.measures.performance import by_name, interval, student
+from podium.measures.performance import interval, student
+from podium.measures.performance.measure import Measure
+from podium.measures.performance.multiclass import classes
 
 
 class Scored(NamedTuple):
-    """A model's scores of the rows (shape [n]), and the threshold by which it decides, if any."""
+    """A model's scores of the rows, and the threshold by which it decides, if any.
+
+    Shape [n]; of several classes [n, classes].
+    """
 
     score: rows.Numbers
     threshold: float | None = None
@@ -132,7 +137,7 @@ def apart(
 
 
 def compare(
-    measure: by_name.Measure,
+    measure: Measure,
     target: numpy.typing.ArrayLike,
     first: Scored,
     second: Scored,
@@ -142,16 +147,17 @@ def compare(
 ) -> Comparison | None:
     """How much better `second` is than `first` by a measure, on the same rows (shape [n]).
 
-    Means of losses by Student's t on the differences; `rmse` by the same on its linear form; `auc` by DeLong; others
-    by a paired bootstrap (seed 0), for which `anytime_rows` is refused. None where the measure or its interval is not
-    defined; `Invalid` on NaN, unequal lengths or a missing threshold.
+    Means of losses by Student's t on the differences; `rmse`, `macro_f1` and `macro_auc` by the same on their linear
+    form; `auc` by DeLong; others by a paired bootstrap (seed 0), for which `anytime_rows` is refused. None where the
+    measure or its interval is not defined; `Invalid` on NaN, unequal lengths or a missing threshold.
 
+    >>> from podium.measures.performance import by_name
     >>> found = compare(by_name.find("brier"), [0, 1, 1], Scored([0.5, 0.5, 0.5]), Scored([0.2, 0.9, 0.9]))
     >>> round(found.improvement.value, 2), found.better()
     (0.23, True)
     """
-    truth, before = rows.pair(target, first.score)
-    _, after = rows.pair(target, second.score)
+    truth, before = _pair(target, first.score)
+    _, after = _pair(target, second.score)
     values = [measure.value(truth, before, first.threshold), measure.value(truth, after, second.threshold)]
     if values[0] is None or values[1] is None:
         return None
@@ -167,6 +173,8 @@ def compare(
             if measure.name == "rmse"
             else _means(pairs, confidence, anytime_rows)
         )
+    elif measure.influence is not None:
+        found = _pulls(measure, truth, (before, after), confidence, anytime_rows)
     else:
         found = _resampled(
             measure, (truth, before, after), (first.threshold, second.threshold), confidence, anytime_rows
@@ -174,6 +182,34 @@ def compare(
     if found is None:
         return None
     return Comparison(measure=measure.name, first=values[0], second=values[1], improvement=found)
+
+
+def _pair(
+    target: numpy.typing.ArrayLike, score: numpy.typing.NDArray[numpy.float64]
+) -> tuple[rows.Numbers, rows.Numbers]:
+    """Targets and scores as finite arrays; of several classes the numbers of classes, and probabilities."""
+    if numpy.ndim(score) < 2:
+        return rows.pair(target, score)
+    truth, guess = classes.classes(target, score)
+    return truth.astype(numpy.float64), guess
+
+
+def _pulls(
+    measure: Measure,
+    target: rows.Numbers,
+    scores: tuple[rows.Numbers, rows.Numbers],
+    confidence: float,
+    anytime_rows: int | None,
+) -> run.Interval | None:
+    """The difference of two smooth measures, by how each row pulls on both."""
+    before, after = (measure.influence(target, each) if measure.influence else None for each in scores)
+    if before is None or after is None:
+        return None
+    found = _around_mean(after[1] - before[1], confidence, anytime_rows)
+    if found is None:
+        return None
+    value, half = after[0] - before[0], (found.high - found.low) / 2
+    return run.Interval(value=value, low=value - half, high=value + half, rows=found.rows)
 
 
 def _around_mean(each: rows.Numbers, confidence: float, anytime_rows: int | None) -> run.Interval | None:
@@ -204,7 +240,7 @@ def _roots(
 
 
 def _resampled(
-    measure: by_name.Measure,
+    measure: Measure,
     arrays: tuple[rows.Numbers, rows.Numbers, rows.Numbers],
     thresholds: tuple[float | None, float | None],
     confidence: float,

@@ -4,7 +4,7 @@ import msgspec
 
 from podium.core import run
 from podium.measures import rows
-from podium.measures.performance import by_name
+from podium.measures.performance.measure import Measure
 from podium.measures.segments import condition
 
 SMALL = 100
@@ -21,7 +21,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def by_slice(
-    measure: by_name.Measure,
+    measure: Measure,
     target: rows.Numbers,
     score: rows.Numbers,
     column: condition.Column,
@@ -33,6 +33,7 @@ def by_slice(
     All of shape [n]; `Invalid` as the measure. In the order of the ranges, or the most frequent category first.
 
     >>> import numpy
+    >>> from podium.measures.performance import by_name
     >>> of = numpy.array(["a", "a", "b"], dtype=object)
     >>> found = by_slice(by_name.find("mae"), numpy.array([1.0, 2.0, 5.0]), numpy.array([1.0, 3.0, 5.0]), of)
     >>> [(each.name, each.value and each.value.value) for each in found]

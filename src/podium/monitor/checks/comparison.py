@@ -138,7 +138,7 @@ def _paired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows) -
     spec = owner.spec
     if first.target.size < max(2, spec.release.shadow.min_rows):
         return _nothing(owner, query, first.target.size)
-    measure = by_name.find(spec.metrics.primary, spec.costs)
+    measure = by_name.find(spec.metrics.primary, spec.costs, spec.model.task)
     often = spec.release.shadow.min_rows if measure.losses is not None or measure.name == "auc" else None
     found = paired.compare(
         measure,
@@ -171,7 +171,7 @@ def _unpaired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows)
     count = min(first.target.size, second.target.size)
     if count < max(2, spec.monitor.min_rows):
         return _nothing(owner, query, count)
-    measure = by_name.find(spec.metrics.primary, spec.costs)
+    measure = by_name.find(spec.metrics.primary, spec.costs, spec.model.task)
     one, two = (
         measure.interval(each.target, each.score, each.threshold, spec.metrics.confidence) for each in (first, second)
     )

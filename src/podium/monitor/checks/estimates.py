@@ -7,6 +7,7 @@ from podium.core.check import CheckKind
 from podium.measures import rows as arrays
 from podium.measures.estimates import cbpe, isotonic, support
 from podium.measures.performance import by_name
+from podium.measures.performance.measure import Measure
 from podium.monitor.checks import evaluate, finding, losses
 from podium.monitor.checks.summary import Summary
 
@@ -26,7 +27,7 @@ def of_scores(
     limits, expected = spec.monitor, before.metrics.get(spec.metrics.primary)
     if limits.estimated_drop <= 0 or before.calibration is None or expected is None:
         return
-    measure = by_name.find(spec.metrics.primary, spec.costs)
+    measure = by_name.find(spec.metrics.primary, spec.costs, spec.model.task)
     supported = not support.outside(summary.numeric, summary.categorical, before)
     found = None
     if scores.size >= limits.min_rows and supported and not (measure.needs_threshold and threshold is None):
@@ -49,7 +50,7 @@ def of_losses(
 
 
 def _finding(
-    measure: by_name.Measure, found: run.Interval | None, expected: float, limits: project.MonitorPart, rows: int
+    measure: Measure, found: run.Interval | None, expected: float, limits: project.MonitorPart, rows: int
 ) -> finding.Finding:
     sign = 1.0 if measure.higher_is_better else -1.0
     limit = expected - sign * limits.estimated_drop * abs(expected)

@@ -32,7 +32,7 @@ def of_outcomes(rows: Labelled, before: reference.Reference, spec: project.Proje
         expected = before.metrics.get(name)
         if limits.performance_drop <= 0 or expected is None:
             continue
-        measure = by_name.find(name, spec.costs)
+        measure = by_name.find(name, spec.costs, spec.model.task)
         found = measure.interval(rows.target, rows.score, rows.threshold, confidence) if enough else None
         found = _widened(found, before, name)
         sign = 1.0 if measure.higher_is_better else -1.0

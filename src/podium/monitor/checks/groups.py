@@ -8,13 +8,19 @@ from podium.core.signature import Task
 from podium.measures import rows as arrays
 from podium.measures.fairness import by_name as fairness
 from podium.measures.performance import by_name, log_loss, mae
+from podium.measures.performance.measure import Measure
+from podium.measures.performance.multiclass import log_loss as several
 from podium.measures.segments import condition, worst
 from podium.monitor.checks import evaluate, finding
 
 SHOWN = 5
 """At most so many segments are told of in a window, the most certain first."""
 _LONGEST = 256
-_LOSS = {Task.BINARY: "log_loss", Task.REGRESSION: "mae"}
+_LOSS = {
+    Task.BINARY: ("log_loss", log_loss.losses),
+    Task.REGRESSION: ("mae", mae.losses),
+    Task.MULTICLASS: ("log_loss", several.losses),
+}
 
 
 def columns(spec: project.Project, before: reference.Reference) -> tuple[str, ...]:
@@ -94,16 +100,18 @@ def of_segments(
         yield _well(measure, rows.target, limits.segment_excess, enough=enough)
 
 
-def losses_of(rows: evaluate.Labelled, spec: project.Project) -> tuple[by_name.Measure, arrays.Numbers]:
+def losses_of(rows: evaluate.Labelled, spec: project.Project) -> tuple[Measure, arrays.Numbers]:
     """The measure by which rows are told apart, and each row's loss by it, shape [n]."""
-    measure = by_name.find(spec.metrics.primary, spec.costs)
-    if measure.losses is not None and not (measure.needs_threshold and rows.threshold is None):
+    task = spec.model.task
+    measure = by_name.find(spec.metrics.primary, spec.costs, task)
+    lacks = measure.needs_threshold and rows.threshold is None
+    if measure.losses is not None and not measure.higher_is_better and not lacks:
         return measure, measure.losses(rows.target, rows.score, measure.decide(rows.threshold))
-    find = log_loss.losses if spec.model.task is Task.BINARY else mae.losses
-    return by_name.find(_LOSS[spec.model.task]), find(rows.target, rows.score)
+    name, find = _LOSS[task]
+    return by_name.find(name, None, task), find(rows.target, rows.score)
 
 
-def _well(measure: by_name.Measure, target: arrays.Numbers, limit: float, *, enough: bool) -> finding.Finding:
+def _well(measure: Measure, target: arrays.Numbers, limit: float, *, enough: bool) -> finding.Finding:
     return finding.Finding(
         kind=CheckKind.SEGMENT,
         measure=measure.name,

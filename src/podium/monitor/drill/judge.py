@@ -5,10 +5,11 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy
+import pyarrow
 
 from podium.bundle import columns
 from podium.bundle.explain import explainer
-from podium.core import project, reference
+from podium.core import project, reference, time, window
 from podium.core.check import CheckState
 from podium.core.signature import Field, FieldType, Signature
 from podium.measures import rows as arrays
@@ -17,7 +18,7 @@ from podium.measures.drift import reconstruction, standard
 from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import contributions, evaluate, finding, inputs, matching, outcomes, samples, whole
+from podium.monitor.checks import contributions, evaluate, feed, finding, inputs, matching, outcomes, samples, whole
 from podium.monitor.checks.against import Against
 from podium.monitor.checks.summary import Summary
 from podium.monitor.drill import traffic
@@ -47,7 +48,7 @@ def reference_of(
                 references.detailed(rows.features[field.name]), trained.numeric.get(field.name)
             )
     known = numpy.isfinite(rows.target)
-    measure = by_name.find(spec.metrics.primary, spec.costs)
+    measure = by_name.find(spec.metrics.primary, spec.costs, spec.model.task)
     found = measure.interval(rows.target[known], rows.score[known], rows.threshold, spec.metrics.confidence)
     act = _acts(rows)
     priced = None if spec.costs is None or act is None else cost.per_row(rows.target[known], act[known], spec.costs)
@@ -164,6 +165,7 @@ def findings(rows: Traffic, before: Known, signature: Signature, spec: project.P
     return [
         *of_features(rows, before, signature, spec),
         *_of_wholes(rows, before, spec),
+        *_of_feed(rows, spec),
         *_of_contributions(rows, before, spec),
         *outcomes.of_target(labelled.target, before.trained, spec.monitor),
         *evaluate.of_outcomes(labelled, before.trained, spec),

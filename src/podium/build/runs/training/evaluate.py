@@ -20,6 +20,7 @@ from podium.measures import rows
 from podium.measures.business import cost, review, threshold
 from podium.measures.drift import dispersion
 from podium.measures.performance import by_name
+from podium.measures.performance.measure import Measure
 
 SLICE_ROWS = 100
 SLICES = 20
@@ -92,7 +93,7 @@ def _positive(estimator: Any) -> int:
 def evaluate(table: tables.Table, scores: rows.Numbers, spec: project.Project) -> Evaluated:
     """Choose the threshold on validation, then measure each part, the test's slices, and costs."""
     cut = _threshold(table, scores, spec)
-    measures = [by_name.find(name, spec.costs) for name in _names(spec)]
+    measures = [by_name.find(name, spec.costs, spec.model.task) for name in _names(spec)]
     confidence = spec.metrics.confidence
     metrics = {}
     for part in split.PARTS:
@@ -113,7 +114,7 @@ def evaluate(table: tables.Table, scores: rows.Numbers, spec: project.Project) -
 
 
 def _dispersions(
-    measures: list[by_name.Measure], table: tables.Table, scores: rows.Numbers, cut: float | None
+    measures: list[Measure], table: tables.Table, scores: rows.Numbers, cut: float | None
 ) -> dict[str, float]:
     """Over all rows, as a quiet window has rows of every part."""
     if table.windows is None:
@@ -149,7 +150,7 @@ def _band(table: tables.Table, scores: rows.Numbers, spec: project.Project) -> B
 
 
 def _measure(
-    measures: list[by_name.Measure], target: rows.Numbers, scores: rows.Numbers, cut: float | None, confidence: float
+    measures: list[Measure], target: rows.Numbers, scores: rows.Numbers, cut: float | None, confidence: float
 ) -> dict[str, Interval]:
     found = {measure.name: measure.interval(target, scores, cut, confidence) for measure in measures}
     return {name: interval for name, interval in found.items() if interval is not None}

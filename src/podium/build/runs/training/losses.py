@@ -25,7 +25,7 @@ _WORDS = 200
 
 def files(table: tables.Table, found: evaluate.Evaluated, spec: project.Project) -> dict[str, bytes]:
     """The file of the models; none where no rule asks for an estimate, or too few rows tell of the loss."""
-    measure = by_name.find(spec.metrics.primary, spec.costs)
+    measure = by_name.find(spec.metrics.primary, spec.costs, spec.model.task)
     if table.signature.task is not Task.REGRESSION or spec.monitor.estimated_drop <= 0 or measure.losses is None:
         return {}
     test = table.places(Part.TEST)

@@ -47,12 +47,13 @@ class Scorer:
             raise Refused("The model file does not say how its inputs are laid out.", field=bundle.MODEL)
         self.layout = msgspec.json.decode(described, type=layout.Layout)
         self._outputs = [layout.SCORE]
+        self._width = self._session.get_outputs()[0].shape[-1]
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
-        """Scores [n] of columns as `podium.bundle.columns` makes them."""
+        """Scores [n], of several classes [n, classes], of columns as `podium.bundle.columns` makes them."""
         rows = columns.count(table)
         if rows == 0:
-            return np.empty(0, dtype=np.float64)
+            return np.empty(0 if self._width == 1 else (0, self._width), dtype=np.float64)
         inputs = layout.feed(self.layout, table)
         step = self.layout.rows_at_once
         if step == 0 or rows <= step:
@@ -64,13 +65,13 @@ class Scorer:
         return np.concatenate(parts)
 
     def predict_grid(self, rows: grid.Grid) -> npt.NDArray[np.float64]:
-        """Scores [n] of a grid in the order of this model file's layout, without work for each feature."""
+        """Scores, as `predict`, of a grid in the order of this model file's layout, without work for each feature."""
         step = self.layout.rows_at_once
         if step and len(rows) > step:
             parts = [grid.take(rows, slice(at, at + step)) for at in range(0, len(rows), step)]
             return np.concatenate([self.predict_grid(part) for part in parts])
         if len(rows) == 0:
-            return np.empty(0, dtype=np.float64)
+            return np.empty(0 if self._width == 1 else (0, self._width), dtype=np.float64)
         inputs: dict[str, Any] = {}
         if self.layout.numbers:
             inputs[layout.NUMBERS] = rows.numbers
@@ -83,7 +84,7 @@ class Scorer:
 
     def _run(self, inputs: dict[str, Any]) -> npt.NDArray[np.float64]:
         score: npt.NDArray[np.float64] = self._session.run(self._outputs, inputs)[0]
-        return score.reshape(-1)
+        return score.reshape(-1) if self._width == 1 else score
 
 
 def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> Scorer:

@@ -22,6 +22,17 @@ def macro_auc(
     >>> found.value
     1.0
     """
+    of = influence(target, score)
+    found = None if of is None else interval.linear(*of, confidence)
+    return None if found is None else interval.rising(found, lambda value: min(1.0, max(0.0, value)))
+
+
+def influence(target: numpy.typing.ArrayLike, score: numpy.typing.ArrayLike) -> tuple[float, rows.Numbers] | None:
+    """Macro AUC, and how each row pulls on it, shape [n]; None when a class is absent.
+
+    >>> influence([0, 1, 2], [[0.8, 0.1, 0.1], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7]])[0]
+    1.0
+    """
     truth, guess = classes.classes(target, score)
     areas, pulls = [], []
     for number in range(guess.shape[1]):
@@ -30,8 +41,7 @@ def macro_auc(
             return None
         areas.append(float(stand.positive.mean()))
         pulls.append(_pulls(truth == number, stand))
-    found = interval.linear(float(numpy.mean(areas)), numpy.mean(pulls, axis=0), confidence)
-    return None if found is None else interval.rising(found, lambda value: min(1.0, max(0.0, value)))
+    return float(numpy.mean(areas)), numpy.asarray(numpy.mean(pulls, axis=0), dtype=numpy.float64)
 
 
 def _pulls(positive: rows.Truths, stand: area.Placements) -> rows.Numbers:

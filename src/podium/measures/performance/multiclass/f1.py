@@ -19,6 +19,20 @@ def macro_f1(
     >>> round(macro_f1([0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]).value, 4)
     0.6667
     """
+    of = influence(target, score)
+    found = None if of is None else interval.linear(*of, confidence)
+    return None if found is None else interval.rising(found, lambda value: min(1.0, max(0.0, value)))
+
+
+def influence(
+    target: numpy.typing.ArrayLike, score: numpy.typing.ArrayLike
+) -> tuple[float, numpy.typing.NDArray[numpy.float64]] | None:
+    """Macro F1, and how each row pulls on it, shape [n]; None without rows.
+
+    >>> value, pulls = influence([0, 1], [[0.9, 0.1], [0.6, 0.4]])
+    >>> round(value, 4), pulls.round(4).tolist()
+    (0.3333, [0.2222, -0.2222])
+    """
     truth, guess = classes.classes(target, score)
     size, act = guess.shape[1], classes.decided(guess)
     is_class, is_act = numpy.eye(size)[truth], numpy.eye(size)[act]
@@ -29,5 +43,4 @@ def macro_f1(
         return None
     each = right.sum(axis=0)[some] / among[some]
     pulls = (right[:, some] - each * either[:, some]) / (among[some] / truth.size)
-    found = interval.linear(float(each.mean()), pulls.mean(axis=1), confidence)
-    return None if found is None else interval.rising(found, lambda value: min(1.0, max(0.0, value)))
+    return float(each.mean()), numpy.asarray(pulls.mean(axis=1), dtype=numpy.float64)
