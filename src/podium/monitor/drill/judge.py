@@ -5,11 +5,10 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy
-import pyarrow
 
 from podium.bundle import columns
 from podium.bundle.explain import explainer
-from podium.core import project, reference, time, window
+from podium.core import project, reference
 from podium.core.check import CheckState
 from podium.core.signature import Field, FieldType, Signature
 from podium.measures import rows as arrays
@@ -18,7 +17,7 @@ from podium.measures.drift import reconstruction, standard
 from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import contributions, evaluate, feed, finding, inputs, matching, outcomes, samples, whole
+from podium.monitor.checks import contributions, evaluate, finding, inputs, matching, outcomes, samples, whole
 from podium.monitor.checks.against import Against
 from podium.monitor.checks.summary import Summary
 from podium.monitor.drill import traffic
@@ -165,7 +164,6 @@ def findings(rows: Traffic, before: Known, signature: Signature, spec: project.P
     return [
         *of_features(rows, before, signature, spec),
         *_of_wholes(rows, before, spec),
-        *_of_feed(rows, spec),
         *_of_contributions(rows, before, spec),
         *outcomes.of_target(labelled.target, before.trained, spec.monitor),
         *evaluate.of_outcomes(labelled, before.trained, spec),
