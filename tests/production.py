@@ -20,7 +20,7 @@ from podium.deploy.endpoints import actions as endpoint_actions
 from podium.deploy.endpoints import store as endpoint_rows
 from podium.manage.registry import actions as versions
 from podium.manage.registry import store as registry
-from podium.measures.drift import reconstruction
+from podium.measures.drift import reconstruction, told_apart
 from podium.measures.drift import reference as references
 from podium.measures.performance import log_loss
 from podium.monitor.intake import actions as intake
@@ -79,20 +79,22 @@ def bundle_files(bias: float = -1.0) -> dict[str, bytes]:
     score = session.Scorer(files[bundle.MODEL]).predict(seen)
     late = (np.random.default_rng(2).random(20_000) < truth(seen)).astype(np.float64)
     act = score >= THRESHOLD
+    backwards = tuple(reversed(list(seen)))  # a project file's order is not that in which a reference is stored
     known = reference.Reference(
         rows=20_000,
         numeric={name: references.detailed(column) for name, column in seen.items()},
         categorical={},
         score=references.detailed(score),
         target=references.detailed(late),
-        pattern=reconstruction.pattern(tuple(seen), np.column_stack(list(seen.values()))),
+        pattern=reconstruction.pattern(backwards, np.column_stack([seen[name] for name in backwards])),
+        apart=told_apart.keep(backwards, np.column_stack([seen[name] for name in backwards])),
         metrics={"log_loss": log_loss.log_loss(late, score) or 0.0},
         calibration=reference.Calibration(),
         importance={"distance": 0.7, "hour": 0.3},
         contributions=importance.of(session.Scorer(files[bundle.MODEL]).predict, added, seen).contributions,
         cost_per_row=float(np.where(act, np.where(late == 1, 0.0, 1.0), np.where(late == 1, 4.0, 0.0)).mean()),
     )
-    return files | added | {bundle.REFERENCE: msgspec.json.encode(known)}
+    return files | added | {bundle.REFERENCE: digest.canonical(known)}
 
 
 def truth(seen: columns.Columns) -> npt.NDArray[np.float64]:

@@ -90,6 +90,7 @@ def test_everything_that_training_leaves(tmp_path: Path) -> None:
     kept = msgspec.json.decode((folder / "out" / "reference.json").read_bytes(), type=reference.Reference)
     assert set(kept.numeric) == {"distance", "hour"}
     assert set(kept.categorical) == {"kind", "holiday"}
+    assert kept.apart is None
     assert kept.cost_per_row == result.baseline_cost["model"]
     scorer = session.Scorer((folder / "out" / "model.onnx").read_bytes())
     table, expected = golden.decode(result.signature, (folder / "out" / "golden.arrow").read_bytes())
@@ -124,7 +125,7 @@ def test_a_regression_without_costs(tmp_path: Path) -> None:
         model=msgspec.to_builtins(made.spec().model) | {"task": "regression"},
         data={"source": "x", "key": "id", "time": "at", "target": "delay"},
         metrics={"primary": "rmse", "report": ["mae", "r2"]},
-        monitor={"estimated_drop": 0.1},
+        monitor={"estimated_drop": 0.1, "told_apart": 0.05},
         costs=None,
     )
     assert train(folder, spec) == 0, (folder / "log.txt").read_text()
@@ -138,6 +139,9 @@ def test_a_regression_without_costs(tmp_path: Path) -> None:
     known = msgspec.json.decode((out / bundle.REFERENCE).read_bytes(), type=reference.Reference)
     assert known.pattern is not None
     assert set(known.pattern.columns) == set(known.numeric)
+    assert known.apart is not None
+    assert known.apart.columns == known.pattern.columns
+    assert len(known.apart.rows) == 1_024 * len(known.apart.columns)
     assert known.target is not None
     assert sum(known.target.counts) == result.rows["test"]
     assert known.contributions is not None

@@ -59,7 +59,8 @@ def made(days: int = 28, rows_a_day: int = 300, seed: int = 0) -> traffic.Traffi
         target=(random.random(count) < score).astype(np.float64),
         score=score,
         threshold=0.5,
-        at_us=np.arange(count) // rows_a_day * traffic.DAY_US,
+        at_us=np.arange(count) // rows_a_day * traffic.DAY_US + np.arange(count) % rows_a_day * 60_000_000,
+        keys=np.arange(count),
     )
 
 
@@ -143,9 +144,8 @@ def adding() -> explainer.Native:
 
 
 def test_checks_that_are_asked_for_are_back_tested_each_by_its_own_fault() -> None:
-    asked = setting(
-        contribution_moved=0.05, pattern_moved=0.1, constant=True, outcome_psi=0.003, drift_psi=50.0, score_psi=50.0
-    )
+    off = {"drift_psi": 50.0, "score_psi": 50.0, "performance_drop": 0.0, "cost_rise": 0.0}
+    asked = setting(contribution_moved=0.05, pattern_moved=0.1, constant=True, outcome_psi=0.002, **off)
     found = monitors(asked._replace(native=adding()))
     for column in ("wind", "hour", "origin"):
         still = found["constant", column]
@@ -160,6 +160,38 @@ def test_checks_that_are_asked_for_are_back_tested_each_by_its_own_fault() -> No
     quiet, faulted = run(asked._replace(native=adding()))
     assert quiet.alarms == 0
     assert "wind contribution" in faulted["shift 1σ"].by
+
+
+def test_the_feed_and_rows_as_wholes_are_rehearsed() -> None:
+    """Rows that come twice, a feed that stops, and many small shifts: what finds them, where a rule asks for it."""
+    asked = setting(duplicates=0.05, max_age="2d", told_apart=0.05, drift_psi=50.0, score_psi=50.0, missing_rate=0.0)
+    found = monitors(asked)
+    for measure, fault in (
+        ("duplicates", "rows repeated"),
+        ("age_hours", "feed stops"),
+        ("told_apart", "small shifts"),
+    ):
+        each = found[measure, None]
+        assert (each.fault, each.runs, each.detected, each.delay, each.false_alarms) == (fault, 4, 4, 1.0, 0), measure
+    quiet, faulted = run(asked)
+    assert quiet.alarms == 0
+    assert faulted["rows repeated"].by[0] == "duplicates"
+    assert faulted["feed stops"].by == ("age_hours",)
+    assert "told_apart" in faulted["small shifts"].by
+    assert faulted["small shifts"].what == "every number is 0.25 standard deviations higher"
+    _, blind = run(setting())
+    assert (blind["rows repeated"].detected, blind["feed stops"].detected) == (0, 0)
+    unknown = msgspec.structs.replace(made(), keys=None)
+    assert "rows repeated" not in run(setting()._replace(rows=unknown))[1]
+
+
+def test_a_day_that_is_drawn_twice_repeats_no_row() -> None:
+    seen = made(days=7)
+    drawn = traffic.window(seen, traffic.days(seen), 14, np.random.default_rng(0))
+    assert drawn.keys is not None
+    assert np.unique(drawn.keys).size == drawn.count == 2 * seen.count
+    assert (np.diff(drawn.at_us // traffic.DAY_US) >= 0).all()
+    assert np.unique(drawn.at_us // traffic.DAY_US).size == 14
 
 
 def test_a_check_that_cries_wolf_is_named_with_its_own_figure() -> None:

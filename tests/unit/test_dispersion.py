@@ -1,5 +1,6 @@
 """Windows whose rows belong together: how far they differ is measured, and quiet ones raise no alarm."""
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from podium.build.runs.training import windows
 from podium.core import reference
 from podium.core.errors import Invalid
-from podium.measures.drift import dispersion, psi
+from podium.measures.drift import dispersion, psi, told_apart
 from podium.measures.drift import reference as references
 from tests import production
 
@@ -92,6 +93,12 @@ def test_training_measures_it_window_by_window() -> None:
     assert made == before
     made = windows.disperse(before, {"wind": values}, windows.Given(np.nan_to_num(values), values), found)
     assert made.window_rows == 350.0
+    assert made.apart is None
+    rows = np.nan_to_num(values)[:, None]
+    asked = msgspec.structs.replace(before, apart=told_apart.keep(("wind",), rows))
+    told = windows.disperse(asked, {"wind": values}, windows.Given(np.nan_to_num(values), values), found)
+    assert told.apart is not None
+    assert (told.apart.windows, told.apart.usual > 0.6) == (8, True)
     assert made.numeric["wind"].dispersion > 20
     assert made.numeric["wind"].null_dispersion > 20
 

@@ -19,6 +19,7 @@ LIMITS = (
     "outcome_psi",
     "pattern_moved",
     "segment_excess",
+    "told_apart",
     "vanished",
     "weighted_psi",
 )

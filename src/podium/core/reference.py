@@ -67,6 +67,22 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     """How much more the mean distance varies from window to window than by chance."""
 
 
+class RowsKept(msgspec.Struct, frozen=True, kw_only=True):
+    """Some rows of numeric columns, from which later rows are told apart, and how well those of quiet windows are."""
+
+    columns: tuple[str, ...]
+    middle: tuple[float, ...]
+    width: tuple[float, ...]
+    rows: bytes
+    """Shape [rows, columns], a signed byte each: so many twenty-fifths of the column's width from its middle."""
+    usual: float = 0.5
+    """The area under the curve with which a window's rows are told from the other windows', on average."""
+    between: float = 0.0
+    """The variance of its normal deviate between windows, beyond chance."""
+    windows: int = 0
+    """As many windows were looked at; below 3 nothing is known of how they differ."""
+
+
 class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     """By feature how much it adds to the score of a row, without its sign: over some rows of the test split."""
 
@@ -98,6 +114,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     exact: of how far scores move when its values are dealt out anew); empty in references of older versions."""
     pattern: Pattern | None = None
     """Of the numeric features; None with fewer than two, and in references of older versions."""
+    apart: RowsKept | None = None
+    """Where the project asked for `told_apart` when it was trained."""
     target: NumericReference | None = None
     """Outcomes of the test split; None in references of older versions."""
     contributions: Contributions | None = None

@@ -10,7 +10,13 @@ from podium.core.check import CheckKind
 from podium.measures.quality import duplicates, freshness
 from podium.monitor.checks.finding import Finding
 
+AGE, AGAIN = "age_hours", "duplicates"
 _HOUR_US = 3_600_000_000
+
+
+def oldest_us(limits: project.MonitorPart) -> float:
+    """How old the newest row may be at a window's end; 0: that is not looked at."""
+    return time.parse_duration(limits.max_age, "monitor.max_age").total_seconds() * 1e6
 
 
 def of_rows(scored: pyarrow.Table, span: window.Window, limits: project.MonitorPart) -> Iterator[Finding]:
@@ -19,25 +25,25 @@ def of_rows(scored: pyarrow.Table, span: window.Window, limits: project.MonitorP
     `scored`: the version's rows of the window (`at`, `key`). Without a row its age is that of the window at least: a
     feed that stopped is told, while other checks have not enough data. Nothing here is left to chance.
     """
-    oldest_us = time.parse_duration(limits.max_age, "monitor.max_age").total_seconds() * 1e6
-    if oldest_us > 0:
-        yield _age(scored, span, oldest_us)
+    allowed = oldest_us(limits)
+    if allowed > 0:
+        yield _age(scored, span, allowed)
     if limits.duplicates > 0:
         yield _again(scored, limits)
 
 
-def _age(scored: pyarrow.Table, span: window.Window, oldest_us: float) -> Finding:
+def _age(scored: pyarrow.Table, span: window.Window, allowed: float) -> Finding:
     newest = pyarrow.compute.max(scored.column("at").cast(pyarrow.int64())).as_py()
     age_us = freshness.freshness(span.start_us if newest is None else newest, span.end_us) or 0
     return Finding(
         kind=CheckKind.QUALITY,
-        measure="age_hours",
+        measure=AGE,
         column=None,
         value=age_us / _HOUR_US,
         reference=0.0,
-        limit=oldest_us / _HOUR_US,
+        limit=allowed / _HOUR_US,
         rows=scored.num_rows,
-        over=age_us > oldest_us if newest is not None else age_us >= oldest_us,
+        over=age_us > allowed if newest is not None else age_us >= allowed,
         said="" if newest is not None else "no row came in this window",
     )
 
@@ -49,7 +55,7 @@ def _again(scored: pyarrow.Table, limits: project.MonitorPart) -> Finding:
     share = duplicates.duplicates(len(keys), different) if enough else None
     return Finding(
         kind=CheckKind.QUALITY,
-        measure="duplicates",
+        measure=AGAIN,
         column=None,
         value=share,
         reference=0.0,

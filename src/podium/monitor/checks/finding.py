@@ -9,7 +9,7 @@ FALSE_DISCOVERIES = 0.01
 """At most this share of the columns called broken in a window is so by chance."""
 
 
-_APART = frozenset({"constant", "contribution", "outcome_psi", "pattern"})
+_APART = frozenset({"constant", "contribution", "outcome_psi", "pattern", "told_apart"})
 """Measures whose tests say nothing of whether the others' columns moved."""
 FALSE_DISCOVERIES_APART = 0.001
 """The same for each of those, so that many rules together do not alarm on nothing."""

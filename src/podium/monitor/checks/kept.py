@@ -30,6 +30,14 @@ def alike(found: samples.Rows) -> samples.Rows:
     return samples.Rows(found.numbers[places], found.weights, found.words, found.codes[places])
 
 
+def once(found: samples.Rows) -> samples.Rows:
+    """Fewer rows, each standing for as many as the others and coming once: at steps of the largest weight."""
+    if not found.weights.size or numpy.ptp(found.weights) == 0:
+        return found
+    count = int(found.weights.sum(dtype=numpy.float64) / float(found.weights.max()))
+    return thinned(found, max(1, count))
+
+
 def columns_of(signature: Signature, before: reference.Reference, found: samples.Rows) -> columns.Columns:
     """The rows' features in the order of a signature; `before`: the reference on whose columns they lie."""
     numbers, words = ({name: at for at, name in enumerate(each)} for each in (before.numeric, before.categorical))

@@ -1,46 +1,68 @@
-"""A check of rows as wholes: whether numeric features still move together as they did in training."""
+"""Checks of rows as wholes: whether features still move together, and whether rows can be told from training's."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy
 
 from podium.core import project, reference
 from podium.core.check import CheckKind
-from podium.measures.drift import dispersion, reconstruction, standard
+from podium.measures.drift import dispersion, reconstruction, standard, told_apart
 from podium.monitor.checks import kept, samples
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.summary import Summary
 
-MEASURE = "pattern"
+MEASURE, TOLD = "pattern", "told_apart"
+
+
+class Rows(NamedTuple):
+    """Some of a window's rows by their numeric features, shape [n, columns]."""
+
+    columns: tuple[str, ...]
+    alike: standard.Matrix
+    """Each standing for as many rows as the others; some may come more than once."""
+    once: standard.Matrix
+    """The same, each coming once."""
+
+    def of(self, matrix: standard.Matrix, wanted: tuple[str, ...]) -> standard.Matrix:
+        """The columns in the order in which training had them, which a reference as it is stored has not."""
+        return matrix[:, [self.columns.index(each) for each in wanted]]
 
 
 def of_window(summary: Summary, before: reference.Reference, limits: project.MonitorPart) -> Iterator[Finding]:
     """Of the rows that are kept of a window; see `of_rows`."""
-    if limits.pattern_moved <= 0:
+    if limits.pattern_moved <= 0 and limits.told_apart <= 0:
         return
-    matrix = numpy.empty((0, len(before.numeric)))
+    names = tuple(before.numeric)
+    none = numpy.empty((0, len(names)))
+    found = Rows(names, none, none)
     if summary.sample is not None:
-        found = kept.alike(samples.read(summary.sample)).numbers
-        matrix = found[:, : len(before.numeric)].astype(numpy.float64)
-    yield from of_rows(matrix, before, limits, summary.rows)
+        rows = samples.read(summary.sample)
+        alike, once = (each.numbers[:, : len(names)].astype(float) for each in (kept.alike(rows), kept.once(rows)))
+        found = Rows(names, alike, once)
+    yield from of_rows(found, before, limits, summary.rows)
 
 
-def of_rows(
-    matrix: standard.Matrix, before: reference.Reference, limits: project.MonitorPart, rows: int
-) -> Iterator[Finding]:
-    """How far rows are from the pattern in which features moved together, against training, as `podium check` has it.
+def of_rows(found: Rows, before: reference.Reference, limits: project.MonitorPart, rows: int) -> Iterator[Finding]:
+    """What the rules ask of some of a window's `rows`, by the measures of `podium check`.
 
-    `matrix`: some of the window's `rows`, shape [n, numeric features]. Broken when the mean distance changed by more
-    than the limit, as a share of itself, and surely, by how far quiet windows differ. A reference without a pattern
-    (fewer than two numeric features, or an older version's) says nothing.
+    `pattern`: how far rows are from the pattern in which features moved together in training; broken when the mean
+    distance changed by more than the limit, as a share of itself. `told_apart`: how much better they are told from
+    training's rows than those of quiet windows are. Both broken only surely, by how far quiet windows differ. What a
+    reference lacks (fewer than two numeric features, an older version's, not asked for then) says nothing.
     """
-    if limits.pattern_moved <= 0:
-        return
-    found = None
+    if limits.pattern_moved > 0:
+        yield _pattern(found, before, limits, rows)
+    if limits.told_apart > 0:
+        yield _told(found, before, limits, rows)
+
+
+def _pattern(seen: Rows, before: reference.Reference, limits: project.MonitorPart, rows: int) -> Finding:
+    matrix, found = seen.alike, None
     if before.pattern is not None and rows >= limits.min_rows:
         spread = dispersion.scaled(before.pattern.dispersion, len(matrix), before.window_rows)
-        found = reconstruction.change(before.pattern, matrix, spread)
-    yield Finding(
+        found = reconstruction.change(before.pattern, seen.of(matrix, before.pattern.columns), spread)
+    return Finding(
         kind=CheckKind.DRIFT,
         measure=MEASURE,
         column=None,
@@ -52,4 +74,27 @@ def of_rows(
         p_value=1.0 if found is None else found.p_value,
         enough=found is not None,
         said="" if found is None else f"distance from how features move together {found.value:+.0%}",
+    )
+
+
+def _told(seen: Rows, before: reference.Reference, limits: project.MonitorPart, rows: int) -> Finding:
+    known, matrix, found = before.apart, seen.once, None
+    if known is not None and rows >= limits.min_rows:
+        found = told_apart.told(known, seen.of(matrix, known.columns))
+    usual = 0.5 if known is None else known.usual
+    words = "" if known is not None else "this version's training kept no rows; the next one keeps some"
+    if found is not None:
+        words = f"rows told from training's: AUC {found.auc:.2f}, usually {usual:.2f}; most by {', '.join(found.most)}"
+    return Finding(
+        kind=CheckKind.DRIFT,
+        measure=TOLD,
+        column=None,
+        value=None if found is None else found.auc,
+        reference=usual,
+        limit=usual + limits.told_apart,
+        rows=len(matrix),
+        over=found is not None and found.beyond > limits.told_apart,
+        p_value=1.0 if found is None else found.p_value,
+        enough=found is not None,
+        said=words,
     )

@@ -8,15 +8,23 @@ import numpy
 
 from podium.core import drill, project
 from podium.core.signature import Signature
-from podium.monitor.checks import contributions, finding, outcomes, whole
+from podium.monitor.checks import contributions, feed, finding, outcomes, whole
 from podium.monitor.drill import faults, judge
 from podium.monitor.drill.judge import Broken
 from podium.monitor.drill.traffic import Traffic
 
 FAULTY = 4
 """Windows for which a fault lasts."""
-_SHIFT, _CONCEPT, _FLIP, _SWAPPED = "shift 1σ", "concept drift", "label flip", "columns swapped"
-_BY = {"psi": _SHIFT, contributions.MEASURE: _SHIFT, outcomes.MEASURE: _FLIP, whole.MEASURE: _SWAPPED}
+_SHIFT = "shift 1σ"
+_BY = {
+    "psi": _SHIFT,
+    contributions.MEASURE: _SHIFT,
+    outcomes.MEASURE: faults.FLIP,
+    whole.MEASURE: faults.SWAPPED,
+    whole.TOLD: faults.LITTLE,
+    feed.AGE: faults.STOPPED,
+    feed.AGAIN: faults.REPEATED,
+}
 """By measure of whole rows, or of what features add: the fault by which it is tested; others by concept drift."""
 _MONTH_DAYS = 30
 _MISSING, _CONSTANT = "missing_rate", "constant"
@@ -30,8 +38,14 @@ Delayed: TypeAlias = tuple[str, Sequence[int | None]]
 
 def of_rows(limits: project.MonitorPart) -> frozenset[str]:
     """The faults that are kept for all windows, as checks of whole rows are tested by them."""
-    asked = {_FLIP: limits.outcome_psi > 0, _SWAPPED: limits.pattern_moved > 0}
-    return frozenset({_SHIFT, _CONCEPT, *(name for name, yes in asked.items() if yes)})
+    asked = {
+        faults.FLIP: limits.outcome_psi > 0,
+        faults.SWAPPED: limits.pattern_moved > 0,
+        faults.LITTLE: limits.told_apart > 0,
+        faults.STOPPED: feed.oldest_us(limits) > 0,
+        faults.REPEATED: limits.duplicates > 0,
+    }
+    return frozenset({_SHIFT, faults.CONCEPT, *(name for name, yes in asked.items() if yes)})
 
 
 class BackTest:
@@ -126,7 +140,7 @@ class BackTest:
         return faults.words_for_moved(field) if fault is self._moved else fault.what, self._delays[key]
 
     def _by_rows(self, key: Key, seen: Seen) -> Delayed:
-        name = _BY.get(key[0], _CONCEPT)
+        name = _BY.get(key[0], faults.CONCEPT)
         if name not in seen:
             return "", ()
         return name, [next((at for at, each in enumerate(run, 1) if key in each), None) for run in seen[name]]

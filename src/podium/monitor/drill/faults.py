@@ -8,7 +8,7 @@ import numpy
 
 from podium.bundle import columns
 from podium.core.signature import Field, FieldType, Signature
-from podium.monitor.drill.traffic import Traffic
+from podium.monitor.drill.traffic import DAY_US, Traffic
 
 Predict: TypeAlias = Callable[[columns.Columns], Any]
 _MILE_KM = 1.609344
@@ -17,6 +17,9 @@ _FLIPPED = 0.1
 _MIXED = 0.3
 _NEW = "never seen before"
 _PROBED = 2000
+_LITTLE = 0.25
+LITTLE, SWAPPED, REPEATED, STOPPED = "small shifts", "columns swapped", "rows repeated", "feed stops"
+FLIP, CONCEPT = "label flip", "concept drift"
 
 
 class Fault(NamedTuple):
@@ -49,12 +52,12 @@ def plan(features: Sequence[Field], traffic: Traffic) -> list[Fault]:
     if numbers:
         found += _of_number(numbers[0], traffic)
     if len(numbers) > 1:
-        found.append(_swapped(numbers[0], numbers[1]))
+        found += [_swapped(numbers[0], numbers[1]), _little(numbers, traffic)]
     if texts:
         found.append(_new_category(texts[0]))
     if numpy.isfinite(traffic.target).any():
         found += _of_outcomes(traffic)
-    return found
+    return found + _of_feed(traffic)
 
 
 def everywhere(features: Sequence[Field], traffic: Traffic) -> tuple[Fault, Fault, Fault]:
@@ -149,11 +152,22 @@ def _swapped(one: Field, two: Field) -> Fault:
         return _with(_with(rows, one, second), two, first)
 
     return Fault(
-        "columns swapped",
+        SWAPPED,
         f"{one.name} comes as {two.name}, and {two.name} as {one.name}",
         put,
         frozenset({one.name, two.name}),
     )
+
+
+def _little(numbers: Sequence[Field], traffic: Traffic) -> Fault:
+    spreads = {each.name: float(numpy.nanstd(traffic.features[each.name])) for each in numbers}
+
+    def put(rows: Traffic, _random: numpy.random.Generator) -> Traffic:
+        moved = {name: rows.features[name] + _LITTLE * spread for name, spread in spreads.items()}
+        return msgspec.structs.replace(rows, features={**rows.features, **moved})
+
+    what = f"every number is {_LITTLE:g} standard deviations higher"
+    return Fault(LITTLE, what, put, frozenset(spreads))
 
 
 def _new_category(field: Field) -> Fault:
@@ -178,9 +192,24 @@ def _of_outcomes(traffic: Traffic) -> list[Fault]:
         dealt = rows.target[random.permutation(rows.count)]
         return msgspec.structs.replace(rows, target=numpy.where(random.random(rows.count) < _MIXED, dealt, rows.target))
 
-    found = [Fault("concept drift", f"{_MIXED:.0%} of the outcomes follow no feature any more", mix)]
+    found = [Fault(CONCEPT, f"{_MIXED:.0%} of the outcomes follow no feature any more", mix)]
     if binary:
-        found.insert(0, Fault("label flip", f"{_FLIPPED:.0%} of the outcomes come inverted", flip))
+        found.insert(0, Fault(FLIP, f"{_FLIPPED:.0%} of the outcomes come inverted", flip))
+    return found
+
+
+def _of_feed(traffic: Traffic) -> list[Fault]:
+    def again(rows: Traffic, random: numpy.random.Generator) -> Traffic:
+        chosen = numpy.flatnonzero(random.random(rows.count) < _SHARE)
+        return rows.take(numpy.sort(numpy.concatenate([numpy.arange(rows.count), chosen])))
+
+    def stops(rows: Traffic, _random: numpy.random.Generator) -> Traffic:
+        start_us, end_us = (int(each) // DAY_US * DAY_US for each in (rows.at_us[0], rows.at_us.max() + DAY_US))
+        return rows.take(numpy.flatnonzero(rows.at_us < (start_us + end_us) // 2))
+
+    found = [Fault(STOPPED, "no row comes in the second half of the window", stops)]
+    if traffic.keys is not None and (traffic.keys >= 0).any():
+        found.insert(0, Fault(REPEATED, f"{_SHARE:.0%} of the rows come twice", again))
     return found
 
 

@@ -5,19 +5,20 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy
+import pyarrow
 
 from podium.bundle import columns
 from podium.bundle.explain import explainer
-from podium.core import project, reference
+from podium.core import project, reference, time, window
 from podium.core.check import CheckState
 from podium.core.signature import Field, FieldType, Signature
 from podium.measures import rows as arrays
 from podium.measures.business import cost
-from podium.measures.drift import reconstruction, standard
+from podium.measures.drift import reconstruction, standard, told_apart
 from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import contributions, evaluate, finding, inputs, matching, outcomes, samples, whole
+from podium.monitor.checks import contributions, evaluate, feed, finding, inputs, matching, outcomes, samples, whole
 from podium.monitor.checks.against import Against
 from podium.monitor.checks.summary import Summary
 from podium.monitor.drill import traffic
@@ -60,6 +61,7 @@ def reference_of(
         importance=trained.importance,
         metric_dispersion=trained.metric_dispersion,
         pattern=_pattern(rows, tuple(numeric), trained.pattern),
+        apart=_kept(rows, tuple(numeric), trained.apart) if spec.monitor.told_apart > 0 else None,
         target=None if not known.any() else _target(rows.target[known], trained.target),
         contributions=None if native is None else _contributions(rows, native, trained.contributions),
         metrics={} if found is None else {measure.name: found.value},
@@ -78,6 +80,13 @@ def _pattern(rows: Traffic, names: tuple[str, ...], trained: reference.Pattern |
     if found is None or trained is None:
         return found
     return msgspec.structs.replace(found, dispersion=trained.dispersion)
+
+
+def _kept(rows: Traffic, names: tuple[str, ...], trained: reference.RowsKept | None) -> reference.RowsKept | None:
+    found = told_apart.keep(names, _matrix(rows, names)) if names else None
+    if found is None or trained is None:
+        return found
+    return msgspec.structs.replace(found, usual=trained.usual, between=trained.between, windows=trained.windows)
 
 
 def _matrix(rows: Traffic, names: Iterable[str]) -> standard.Matrix:
@@ -164,6 +173,7 @@ def findings(rows: Traffic, before: Known, signature: Signature, spec: project.P
     return [
         *of_features(rows, before, signature, spec),
         *_of_wholes(rows, before, spec),
+        *_of_feed(rows, spec),
         *_of_contributions(rows, before, spec),
         *outcomes.of_target(labelled.target, before.trained, spec.monitor),
         *evaluate.of_outcomes(labelled, before.trained, spec),
@@ -171,8 +181,19 @@ def findings(rows: Traffic, before: Known, signature: Signature, spec: project.P
 
 
 def _of_wholes(rows: Traffic, before: Known, spec: project.Project) -> Iterator[finding.Finding]:
-    if spec.monitor.pattern_moved > 0 and before.trained.numeric:
-        yield from whole.of_rows(_matrix(rows, before.trained.numeric), before.trained, spec.monitor, rows.count)
+    names, limits = tuple(before.trained.numeric), spec.monitor
+    if names and max(limits.pattern_moved, limits.told_apart) > 0:
+        found = _matrix(rows, names)
+        yield from whole.of_rows(whole.Rows(names, found, found), before.trained, limits, rows.count)
+
+
+def _of_feed(rows: Traffic, spec: project.Project) -> Iterator[finding.Finding]:
+    """Of a window that begins with the first row's day."""
+    start_us = int(rows.at_us[0]) // traffic.DAY_US * traffic.DAY_US
+    days = time.parse_duration(spec.monitor.window, "monitor.window").days or 1
+    keys = numpy.full(rows.count, -1) if rows.keys is None else rows.keys
+    seen = pyarrow.table({"at": pyarrow.array(rows.at_us), "key": pyarrow.array(keys, mask=keys < 0)})
+    yield from feed.of_rows(seen, window.Window(start_us, start_us + days * traffic.DAY_US), spec.monitor)
 
 
 def _of_contributions(rows: Traffic, before: Known, spec: project.Project) -> Iterator[finding.Finding]:

@@ -60,12 +60,13 @@ def run(setting: Setting, wanted: drill.DrillRequest, tell: Callable[[float, str
     tested = backtest.BackTest(setting.signature, setting.rows, numpy.random.default_rng([wanted.seed, 1]))
     quiet: list[Broken] = []
     seen: dict[str, list[list[Broken]]] = {fault.name: [] for fault in plan}
+    own = {fault.name: numpy.random.default_rng([wanted.seed, *fault.name.encode()]) for fault in plan}
     for number in range(wanted.repetitions):
         tell(number / wanted.repetitions, f"repetition {number + 1} of {wanted.repetitions}")
         one = _Repetition(setting, days, random)
         quiet += one.opened(_QUIET)
         for fault in plan:
-            seen[fault.name].append([] if fault.refused else one.under(fault))
+            seen[fault.name].append([] if fault.refused else one.under(fault, own[fault.name]))
         tested.add(one.draw, one.known, setting.spec)
     return Rehearsed(
         Quiet(windows=len(quiet), alarms=sum(bool(each) for each in quiet), by=_names(quiet)),
@@ -100,15 +101,16 @@ class _Repetition:
             yield now - standing
             standing = now
 
-    def under(self, fault: faults.Fault) -> list[Broken]:
+    def under(self, fault: faults.Fault, random: numpy.random.Generator) -> list[Broken]:
         """What alerts that did not before, by faulty window; up to the first with an alert, or for all of them where
-        the fault is one by which checks of whole rows are back-tested."""
+        the fault is one by which checks of whole rows are back-tested. `random`: the fault's own, so that no other
+        fault changes what is drawn."""
         setting, limits = self._setting, self._setting.spec.monitor
-        history = [self._judge(self.draw()) for _ in range(limits.last_windows())]
+        history = [self._judge(self.draw(random)) for _ in range(limits.last_windows())]
         standing = judge.alerting(history, limits)
         found: list[Broken] = []
         for _ in range(backtest.FAULTY):
-            rows = fault.put(self.draw(), self._random)
+            rows = fault.put(self.draw(random), random)
             scored = msgspec.structs.replace(rows, score=setting.predict(rows.features))
             answered = numpy.flatnonzero(numpy.isfinite(scored.score))  # the scorer refuses rows without an answer
             history.append(self._judge(scored.take(answered)))
@@ -117,10 +119,9 @@ class _Repetition:
                 break
         return found
 
-    def draw(self) -> Traffic:
+    def draw(self, random: numpy.random.Generator | None = None) -> Traffic:
         """A window's rows."""
-        rows = self._setting.rows
-        return rows.take(traffic.window(rows, self._days, self._setting.window_days, self._random))
+        return traffic.window(self._setting.rows, self._days, self._setting.window_days, random or self._random)
 
     def _judge(self, rows: Traffic) -> Broken:
         return judge.broken(judge.findings(rows, self.known, self._setting.signature, self._setting.spec))

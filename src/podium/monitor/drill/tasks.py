@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import numpy
+import pyarrow
+import pyarrow.compute
 
 from podium.bundle import columns
 from podium.core import access, drill, event, model, time
@@ -121,4 +123,11 @@ def _traffic(
         score=summaries.numbers(found.column("score")),
         threshold=threshold[-1].as_py() if len(threshold) else None,
         at_us=numpy.asarray(found.column("at").cast("int64"), dtype=numpy.int64),
+        keys=_numbers(found.column("key")),
     )
+
+
+def _numbers(keys: pyarrow.ChunkedArray) -> traffic.Places:
+    """A number for each key, -1 for none."""
+    found = pyarrow.compute.dictionary_encode(keys).combine_chunks()
+    return numpy.asarray(found.indices.fill_null(-1), dtype=numpy.int64)

@@ -24,6 +24,8 @@ class Traffic(msgspec.Struct, frozen=True):
     score: arrays.Numbers
     threshold: float | None
     at_us: Places
+    keys: Places | None = None
+    """A number for each key, -1 where a row has none; None where keys are not known."""
 
     @property
     def count(self) -> int:
@@ -37,6 +39,7 @@ class Traffic(msgspec.Struct, frozen=True):
             self.score[places],
             self.threshold,
             self.at_us[places],
+            None if self.keys is None else self.keys[places],
         )
 
 
@@ -72,15 +75,26 @@ def halves(
     return one, two
 
 
-def window(traffic: Traffic, known: Sequence[Places], length: int, random: numpy.random.Generator) -> Places:
-    """The places of as many days' rows, each drawn among the days of its weekday, with replacement."""
+def window(traffic: Traffic, known: Sequence[Places], length: int, random: numpy.random.Generator) -> Traffic:
+    """As many days' rows, each drawn among the days of its weekday, with replacement, as if they came one by one.
+
+    Where a day is drawn again its keys are other ones: it stands for another day.
+    """
     weekdays = _by_weekday(traffic, known)
     first = int(random.integers(len(weekdays)))
     drawn = []
     for number in range(length):
         same = weekdays[(first + number) % len(weekdays)]
         drawn.append(same[int(random.integers(len(same)))])
-    return numpy.concatenate(drawn)
+    made = traffic.take(numpy.concatenate(drawn))
+    places = numpy.repeat(numpy.arange(length), [each.size for each in drawn])
+    start_us = made.at_us[0] // DAY_US * DAY_US
+    made = msgspec.structs.replace(made, at_us=start_us + places * DAY_US + made.at_us % DAY_US)
+    if made.keys is None:
+        return made
+    before = [sum(other is each for other in drawn[:at]) for at, each in enumerate(drawn)]
+    again = numpy.array(before)[places] * (int(made.keys.max(initial=0)) + 1)
+    return msgspec.structs.replace(made, keys=numpy.where(made.keys < 0, -1, made.keys + again))
 
 
 def _by_weekday(traffic: Traffic, known: Sequence[Places]) -> list[list[Places]]:

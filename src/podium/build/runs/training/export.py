@@ -19,7 +19,7 @@ from podium.core.dataset import Part
 from podium.core.errors import Invalid
 from podium.core.reference import Calibration, Pattern, Reference
 from podium.core.signature import Field, FieldType, Signature, Task
-from podium.measures.drift import reconstruction, reference
+from podium.measures.drift import reconstruction, reference, told_apart
 from podium.measures.estimates import calibration
 
 PARITY_ROWS = 20_000
@@ -135,6 +135,9 @@ def reference_of(
         categorical=categorical,
         score=reference.detailed(found.scores[test]),
         pattern=_pattern(train, tuple(numeric)),
+        apart=told_apart.keep(tuple(numeric), windows.matrix(train, tuple(numeric)))
+        if table.kept and numeric
+        else None,
         target=reference.detailed(table.target[test]),
         metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
         cost_per_row=found.costs.get("model"),

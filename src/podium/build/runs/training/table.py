@@ -28,6 +28,8 @@ class Table(NamedTuple):
     slices: dict[str, list[Any]]
     windows: cuts.Numbers | None = None
     """The window of the monitor's length that each row is in, where the data's time says it."""
+    kept: bool = False
+    """Whether some rows are to be kept with the reference, from which the monitor tells later ones."""
 
     def places(self, part: Part) -> numpy.typing.NDArray[numpy.int64]:
         """Where the rows of a part are."""
@@ -55,6 +57,7 @@ def read(path: Path, spec: project.Project) -> Table:
         windows=cuts.number(_column(source, spec.data.time), spec)
         if spec.data.time in source.schema_arrow.names
         else None,
+        kept=spec.monitor.told_apart > 0,
     )
     _check_parts(table, spec)
     return table

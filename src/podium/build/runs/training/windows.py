@@ -11,7 +11,7 @@ import pyarrow.compute
 from podium.bundle import columns
 from podium.core import project, time
 from podium.core.reference import CategoryReference, NumericReference, Pattern, Reference
-from podium.measures.drift import dispersion, reconstruction, standard
+from podium.measures.drift import dispersion, reconstruction, standard, told_apart
 
 Numbers = numpy.typing.NDArray[numpy.int64]
 _FEWEST = 3
@@ -50,6 +50,9 @@ def disperse(before: Reference, features: columns.Columns, given: Given, windows
         categorical={name: _categorical(known, features[name], windows) for name, known in before.categorical.items()},
         score=_numeric(before.score, given.scores, windows),
         pattern=None if before.pattern is None else _apart(before.pattern, features, windows),
+        apart=None
+        if before.apart is None
+        else told_apart.learn(before.apart, matrix(features, before.apart.columns), windows),
         target=None if before.target is None else _numeric(before.target, given.target, windows),
     )
 
