@@ -248,3 +248,18 @@ def test_a_secret_is_the_same_wherever_it_is_computed(following: Store, caller: 
     other = make(following, caller("engineer"), "webhook", hook.url, name="other")
     assert actions.secret(following, made.channel.id) == actions.secret(following, made.channel.id)
     assert made.secret != other.secret
+
+
+@pytest.mark.parametrize(
+    "trace", [{}, {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=1"}]
+)
+def test_a_hook_is_called_within_the_trace_of_the_alert(
+    following: Store, caller: Make, hook: mailbox.Hook, trace: dict[str, str]
+) -> None:
+    make(following, caller("engineer"), "webhook", hook.url)
+    make(following, caller("engineer"), "slack", hook.url, name="chat")
+    alarm(following, access.system("flights", trace))
+    work(following)
+    assert len(hook.requests) == 2
+    for got in hook.requests:
+        assert {name: got.headers[name] for name in ("traceparent", "tracestate") if name in got.headers} == trace

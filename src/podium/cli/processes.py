@@ -1,5 +1,6 @@
 """The processes of a platform: `server`, `worker`, `scorer`, and `up`, which runs all three and keeps them running."""
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -10,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -20,6 +21,11 @@ from podium.client import credentials
 from podium.core import access, log_lines
 from podium.core.config import Config
 from podium.server import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from podium.core.trace import Export
 
 _FOLLOW_S = 1.0
 _TRIM_S = 2.0
@@ -42,7 +48,8 @@ def server(
     listener = serve.bind(config.host, config.port)
     store = wiring.open_store(config)
     console.err.print(f"Podium serves on http://{config.host}:{listener.getsockname()[1]}")
-    serve.run(app.build(store, routes.ALL), listener, config.log_level)
+    with _spans(config, "podium-server", f"{socket.gethostname()}-{os.getpid()}") as export:
+        serve.run(app.build(store, routes.ALL), listener, config.log_level, export)
 
 
 def worker(
@@ -60,16 +67,19 @@ def worker(
     store = wiring.open_store(config)
     stop = threading.Event()
     _on_signal(stop)
-    made = Worker(
-        store=store,
-        handlers=handlers.of(config),
-        limits=handlers.LIMITS,
-        name=name or f"{socket.gethostname()}-{os.getpid()}",
-        lease_seconds=config.lease_seconds,
-        threads=config.workers,
-    )
-    console.err.print(f"Podium worker {made.name} is ready")
-    made.run(stop)
+    chosen = name or f"{socket.gethostname()}-{os.getpid()}"
+    with _spans(config, "podium-worker", chosen) as export:
+        made = Worker(
+            store=store,
+            handlers=handlers.of(config),
+            limits=handlers.LIMITS,
+            name=chosen,
+            lease_seconds=config.lease_seconds,
+            threads=config.workers,
+            export=export,
+        )
+        console.err.print(f"Podium worker {made.name} is ready")
+        made.run(stop)
     store.database.close()
 
 
@@ -172,6 +182,26 @@ def parts(
             name="scorer", arguments=("scorer", "--project", project), environment=scoring, log=log["scorer"]
         ),
     ]
+
+
+@contextlib.contextmanager
+def _spans(config: Config, service: str, instance: str) -> "Iterator[Export | None]":
+    """Where this process's spans go, while the block lasts; what waits then is sent at its end."""
+    if not config.otlp_url:
+        yield None
+        return
+    from podium.scoring.otlp import spans
+    from podium.store import clock
+
+    export = spans.Spans(config.otlp_url, spans.resource(service, instance), clock.choose(config.clock), _lost)
+    try:
+        yield export
+    finally:
+        export.close()
+
+
+def _lost(count: int) -> None:
+    logging.getLogger("podium.spans").warning("%d spans are dropped", count)
 
 
 def _changed(config: Config, **values: object) -> Config:

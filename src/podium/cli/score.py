@@ -36,14 +36,14 @@ def score(
 
     if out is not None and out.suffix not in (".csv", ".json"):
         raise Invalid("Scores are written as .csv or .json.", field="--out", fix="For example --out scores.csv.")
-    config = settings.load()
-    table = files.read(data)
+    config, table = settings.load(), files.read(data)
+    asked = scorer_client.ScorerClient(url or f"http://{config.host}:{config.scorer_port}", settings.trace())
     if explain:
-        with scorer_client.ScorerClient(url or f"http://{config.host}:{config.scorer_port}") as scorer:
+        with asked as scorer:
             why.show(scorer.explain(endpoint, table, batch=min(batch, why.MOST_ROWS)), out)
         return
     with (
-        scorer_client.ScorerClient(url or f"http://{config.host}:{config.scorer_port}") as scorer,
+        asked as scorer,
         console.progress(f"Scoring {table.num_rows:,} rows") as bar,
     ):
         found = scorer.score(endpoint, table, batch=batch, on_progress=bar.at)

@@ -1,7 +1,7 @@
 """Talks to a scorer by the Open Inference Protocol: what an endpoint takes, and scores in batches."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -45,11 +45,11 @@ class _Answer(msgspec.Struct):
 
 
 class ScorerClient:
-    """A connection to one scorer."""
+    """A connection to one scorer. `trace`: the headers of the trace to which what is asked belongs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, trace: Mapping[str, str] | None = None) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT)
+        self._http = httpx.Client(base_url=self.url, timeout=_TIMEOUT, headers=trace)
 
     def __enter__(self) -> Self:
         return self

@@ -51,15 +51,16 @@ def running(config: Config, project: str) -> "Client | None":
     """
     from podium.client import credentials
     from podium.client.connect import connect
+    from podium.server import settings
 
     if config.url:
         if not config.token:
             raise Invalid("There is an address but no token.", field="token", fix="Set PODIUM_TOKEN.")
-        return connect(config.url, config.token, project)
+        return connect(config.url, config.token, project, trace=settings.trace())
     left = credentials.load(Path(config.home))
     if left is None:
         return None
-    client = connect(left.url, config.token or left.token, project, patience=_PATIENCE_S)
+    client = connect(left.url, config.token or left.token, project, patience=_PATIENCE_S, trace=settings.trace())
     try:
         client.health()
     except Unavailable:
@@ -74,12 +75,18 @@ def _open(config: Config, project: str) -> "Client":
         return found
     from podium.client.client import Client
     from podium.client.transport import Transport
-    from podium.server import inprocess
+    from podium.server import inprocess, settings
 
     _say_if_new(config)
     started = inprocess.Running(config, LOCAL_USER)
     return Client(
-        Transport(started.url, config.token or started.secret, patience=inprocess.STOP_S, on_close=started.close),
+        Transport(
+            started.url,
+            config.token or started.secret,
+            patience=inprocess.STOP_S,
+            on_close=started.close,
+            trace=settings.trace(),
+        ),
         project,
     )
 

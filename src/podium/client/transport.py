@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -27,16 +27,26 @@ class _Problem(msgspec.Struct):
 
 
 class Transport:
-    """One connection to a control plane. `patience` is for how many seconds an unreachable one is tried again."""
+    """One connection to a control plane. `patience` is for how many seconds an unreachable one is tried again;
+    `trace`: the headers of the trace (W3C) to which all that is asked belongs.
+    """
 
     def __init__(
-        self, url: str, token: str, *, patience: float = 5.0, on_close: Callable[[], None] | None = None
+        self,
+        url: str,
+        token: str,
+        *,
+        patience: float = 5.0,
+        on_close: Callable[[], None] | None = None,
+        trace: Mapping[str, str] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._patience = patience
         self._on_close = on_close
         self._http = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=httpx.Timeout(120, connect=5)
+            base_url=self.url,
+            headers={**(trace or {}), "Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(120, connect=5),
         )
 
     def close(self) -> None:

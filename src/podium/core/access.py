@@ -65,6 +65,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     project: str
     idempotency_key: str | None = None
     request_digest: str | None = None
+    trace: dict[str, str] = {}
+    """The headers by which what is done for this call belongs to its trace (W3C); empty: to none."""
 
     def may(self, permission: Permission) -> bool:
         return any(permission in GRANTS[role] for role in self.roles)
@@ -75,9 +77,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return min(granting, key=lambda role: (len(GRANTS[role]), role))
 
 
-def system(project: str, process: str = "podium") -> Caller:
-    """The caller of jobs that Podium runs by itself."""
-    return Caller(name=process, roles=frozenset({Role.SYSTEM}), project=project)
+def system(project: str, trace: dict[str, str] | None = None) -> Caller:
+    """The caller of jobs that Podium runs by itself; `trace`: the headers of the trace in which it does so."""
+    return Caller(name="podium", roles=frozenset({Role.SYSTEM}), project=project, trace=trace or {})
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

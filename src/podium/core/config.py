@@ -57,5 +57,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     access_log: float = 0.0
     """The share of requests to the scorer that are logged: 0 none, 0.01 each hundredth, 1 all."""
     otlp_url: str = ""
-    """Where the scorer sends the spans of sampled traces: an OTLP/HTTP receiver, as `http://localhost:4318`; empty:
-    nowhere."""
+    """Where server, worker and scorer send the spans of sampled traces: an OTLP/HTTP receiver, as
+    `http://localhost:4318`; empty: nowhere."""

@@ -37,6 +37,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     cancel_requested: bool = False
     unique_key: str | None = None
+    trace: dict[str, str] | None = None
+    """The headers of the trace (W3C) in which it was asked for."""
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """One attempt at a job: run its handler, and settle what came of it."""
 
+import enum
 import logging
 import traceback
 from collections.abc import Callable, Mapping
@@ -39,28 +40,45 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
         return timedelta(seconds=min(doubled, self.longest_seconds) * (0.5 + random / 2))
 
 
-def run(context: JobContext, handler: Handler, wait: timedelta) -> None:
+class Ending(enum.StrEnum):
+    """How an attempt ended."""
+
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    AGAIN = "again"
+    RELEASED = "released"
+    LOST = "lost"
+
+
+def run(context: JobContext, handler: Handler, wait: timedelta) -> Ending:
     """Run a handler to one of: done, cancelled, failed, queued again after `wait`, released, or lost (then nothing)."""
     store, job = context.store, context.job
     try:
         _do(context, handler)
     except queue.LeaseLost:
         _LOG.warning("%s (%s) was taken over by another worker", job.id, job.kind)
+        return Ending.LOST
     except queue.Cancelled:
         _settle(context, JobState.CANCELLED, None)
+        return Ending.CANCELLED
     except Released:
         _requeue(context, lambda connection: queue.release(connection, job))
+        return Ending.RELEASED
     except FINAL as problem:
         _settle(context, JobState.FAILED, str(problem))
+        return Ending.FAILED
     except (Exception, SystemExit) as problem:  # noqa: BLE001 - a handler may raise anything; this is the edge
         _LOG.warning("Attempt %s of %s (%s) failed", job.attempt, job.id, job.kind, exc_info=problem)
         if context.finished:
-            return
+            return Ending.DONE
         if job.attempt >= job.max_attempts:
             _settle(context, JobState.FAILED, _words(problem))
-        else:
-            error, retry_us = _words(problem), time.to_us(store.lease_clock() + wait)
-            _requeue(context, lambda connection: queue.retry(connection, job, error, retry_us))
+            return Ending.FAILED
+        error, retry_us = _words(problem), time.to_us(store.lease_clock() + wait)
+        _requeue(context, lambda connection: queue.retry(connection, job, error, retry_us))
+        return Ending.AGAIN
+    return Ending.DONE
 
 
 def _do(context: JobContext, handler: Handler) -> None:
@@ -96,7 +114,7 @@ def _settle(context: JobContext, state: JobState, error: str | None) -> None:
 
 def end(store: Store, job: Job, state: JobState, error: str | None, seized_at: queue.Now | None = None) -> None:
     """Bring a job to `failed` or `cancelled` with its event. Raises `queue.LeaseLost`."""
-    with store.write(access.system(job.project)) as tx:
+    with store.write(access.system(job.project, job.trace)) as tx:
         if seized_at is not None:
             queue.seize(tx.connection, job, seized_at)
         queue.end(tx.connection, job, state, tx.now_us, error=error)

@@ -24,12 +24,19 @@ class Released(Exception):
 
 
 class JobContext:
-    """One attempt at a job. `caller` is Podium itself, in the job's project."""
+    """One attempt at a job. `caller` is Podium itself, in the job's project and in the trace of these headers."""
 
-    def __init__(self, store: Store, leased: job.Job, lease_seconds: float, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        store: Store,
+        leased: job.Job,
+        lease_seconds: float,
+        stopping: threading.Event,
+        trace: dict[str, str] | None = None,
+    ) -> None:
         self.store = store
         self.job = leased
-        self.caller = access.system(leased.project)
+        self.caller = access.system(leased.project, trace)
         self.finished = False
         self._lease = timedelta(seconds=lease_seconds)
         self._stopping = stopping

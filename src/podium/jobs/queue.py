@@ -83,6 +83,7 @@ def enqueue(  # noqa: PLR0913 - a job has that many sides, and all but three hav
         "unique_key": unique_key,
         "lease_us": 0,
         "retry_us": 0,
+        "trace": tx.caller.trace or None,
     }
     dialect = postgresql if tx.connection.dialect.name == "postgresql" else sqlite
     tx.connection.execute(dialect.insert(jobs).values(values).on_conflict_do_nothing(index_elements=_KEY))

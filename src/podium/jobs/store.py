@@ -52,6 +52,7 @@ jobs = Table(
     # These two are instants of the lease clock, which is always the system's; all others are business time.
     Column("lease_us", schema.Instant, nullable=False),
     Column("retry_us", schema.Instant, nullable=False),
+    Column("trace", schema.Struct(dict[str, str])),
     Index("jobs_by_key", "project", "unique_key", unique=True),
     Index("jobs_by_state", "state", "due_us"),
     Index("jobs_by_project", "project", "id"),

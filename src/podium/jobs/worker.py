@@ -1,6 +1,7 @@
 """A worker: threads that lease jobs and run them, one thread that keeps the leases, and the upkeep of the queue."""
 
 import logging
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -8,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from podium.core import time
+from podium.core import time, trace
 from podium.core.errors import PodiumError
 from podium.core.job import JobState
-from podium.jobs import attempt, queue, schedule
+from podium.jobs import attempt, queue, schedule, spans
 from podium.jobs import store as rows
 from podium.jobs.context import JobContext
 from podium.store.store import Store
@@ -25,6 +26,7 @@ class Worker:
     """Runs the jobs whose kinds have a handler. `limits`: how many of a kind may run at once, over all workers.
 
     `poll_seconds`: how soon a new job is seen; an idle worker slows down to four times that. `random` gives [0, 1).
+    `export`: where the spans of jobs go that were asked for in a sampled trace.
     """
 
     store: Store
@@ -36,6 +38,8 @@ class Worker:
     threads: int = 1
     backoff: attempt.Backoff = field(default_factory=attempt.Backoff)
     random: Callable[[], float] = field(default_factory=lambda: random.SystemRandom().random)
+    random_bytes: Callable[[int], bytes] = os.urandom
+    export: trace.Export | None = None
 
     def __post_init__(self) -> None:
         self._kinds = frozenset(self.handlers)
@@ -107,11 +111,14 @@ class Worker:
             job = queue.lease(connection, self._kinds, self.limits, now, worker=self.name, until_us=until_us)
         if job is None:
             return False
-        context = JobContext(self.store, job, self.lease_seconds, self._stopping)
+        part = trace.take_part(job.trace or {}, self.random_bytes(trace.RANDOM_BYTES), self.export)
+        context = JobContext(self.store, job, self.lease_seconds, self._stopping, part.onward)
         with self._lock:
             self._held[f"{job.id}/{job.fence}"] = context
         try:
-            attempt.run(context, self.handlers[job.kind], self.backoff.wait(job.attempt, self.random()))
+            with spans.of(job, part.span, self.export) as span:
+                wait = self.backoff.wait(job.attempt, self.random())
+                span.ending = attempt.run(context, self.handlers[job.kind], wait)
         except queue.LeaseLost:
             _LOG.warning("%s (%s) was taken over by another worker", job.id, job.kind)
         finally:

@@ -26,13 +26,12 @@ from podium.scoring.http import connection, limits, listen, writing
 from podium.scoring.log import recover
 from podium.scoring.log.places import MOST_WAITING, Limits
 from podium.scoring.log.writer import Writer
-from podium.scoring.otlp.spans import Spans
+from podium.scoring.otlp import spans
 from podium.scoring.poll import Poller
 from podium.scoring.shadow import Shadows
 from podium.scoring.ship import Shipper
 from podium.scoring.source import ControlPlane, Folder
 from podium.scoring.watch import Watch
-from podium.version import VERSION
 
 _LOG = logging.getLogger("podium.scorer")
 _SWITCH_SECONDS = 0.0005
@@ -185,9 +184,9 @@ def _watch(settings: Settings, scorer: str, counts: metrics.Metrics) -> Watch:
         return Watch(settings.access_log)
     dropped = functools.partial(counts.count, "podium_spans_dropped_total")
     dropped(0)
-    about = {"service.name": "podium-scorer", "service.instance.id": scorer, "service.version": VERSION}
-    spans = Spans(settings.otlp_url, about | {"podium.project": settings.project}, settings.clock, dropped)
-    return Watch(settings.access_log, export=spans)
+    about = spans.resource("podium-scorer", scorer) | {"podium.project": settings.project}
+    export = spans.Spans(settings.otlp_url, about, settings.clock, dropped)
+    return Watch(settings.access_log, export=export)
 
 
 def _board(settings: Settings, kept: cache.Cache, counts: metrics.Metrics) -> Board:

@@ -3,18 +3,17 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
 
 from podium.core import log_lines, trace
-from podium.core.trace import Trace
+from podium.core.trace import Export, Trace
 from podium.scoring.call import Answer
 
 _LOG = logging.getLogger("podium.access")
 _FAULT, _NOWHERE = 500, 404
-_SAMPLED = 0x01
 _FAULTS = ("UNAVAILABLE", "INTERNAL", "UNKNOWN")
 
 
@@ -26,18 +25,6 @@ class Exchange(Protocol):
 
     def text(self, number: int, text: str) -> None:
         """A good answer in JSON."""
-
-
-class Export(Protocol):
-    """Where spans of sampled traces go: `otlp.spans.Spans`."""
-
-    def tell(
-        self, found: Trace, name: str, seconds: float, attributes: Mapping[str, str | int], *, failed: bool
-    ) -> None:
-        """A request was answered just now."""
-
-    def close(self) -> None:
-        """No request comes any more."""
 
 
 class _Named(msgspec.Struct):
@@ -120,7 +107,7 @@ class Watch:
             self._export.close()
 
     def _of(self, found: Trace) -> Export | None:
-        return self._export if found.flags & _SAMPLED else None
+        return self._export if found.sampled else None
 
 
 class Followed:

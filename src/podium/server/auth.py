@@ -5,6 +5,7 @@ import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException
@@ -13,6 +14,7 @@ from litestar.handlers import BaseRouteHandler
 from podium.core import access, digest
 from podium.core.errors import Refused
 from podium.manage.access import actions as people
+from podium.server import traced
 from podium.store import answers
 from podium.store.store import Store
 
@@ -38,7 +40,8 @@ def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHand
             f"{caller.name} ({roles} in this project) may not do this: it needs the permission {permission!s}.",
             fix=f"The role {named} grants it; administrators give roles." if named else "Nobody may.",
         )
-    connection.state.caller = caller
+    onward = connection.scope.get(traced.SCOPE)
+    connection.state.caller = msgspec.structs.replace(caller, trace=onward) if onward else caller
 
 
 def secret_of(connection: ASGIConnection[Any, Any, Any, Any], *, form: bool = False) -> str:
@@ -105,13 +108,7 @@ async def replay_answer(request: Request[Any, Any, Any]) -> Response[Any] | None
         return None
     body = await request.body()
     target = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
-    caller = access.Caller(
-        name=caller.name,
-        roles=caller.roles,
-        project=caller.project,
-        idempotency_key=key,
-        request_digest=digest.of_bytes(target + body),
-    )
+    caller = msgspec.structs.replace(caller, idempotency_key=key, request_digest=digest.of_bytes(target + body))
     request.state.caller = caller
     store: Store = request.app.state.store
     with store.read() as connection:

@@ -1,11 +1,14 @@
 """Run the control plane until it is told to stop."""
 
+import random
 import socket
 
 import uvicorn
 from litestar import Litestar
 
 from podium.core.errors import Unavailable
+from podium.core.trace import Export
+from podium.server import traced
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -25,14 +28,19 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(app: Litestar, listener: socket.socket, log_level: str) -> None:
-    """Serve on a socket until SIGTERM or SIGINT; running requests are finished."""
-    server(app, log_level).run(sockets=[listener])
+def run(app: Litestar, listener: socket.socket, log_level: str, export: Export | None = None) -> None:
+    """Serve on a socket until SIGTERM or SIGINT; running requests are finished. `export`: where spans go."""
+    server(app, log_level, export).run(sockets=[listener])
 
 
-def server(app: Litestar, log_level: str) -> uvicorn.Server:
+def server(app: Litestar, log_level: str, export: Export | None = None) -> uvicorn.Server:
     """The HTTP server, not yet running."""
     config = uvicorn.Config(
-        app, log_level=log_level, access_log=False, timeout_graceful_shutdown=10, lifespan="on", server_header=False
+        traced.Traced(app, export, random.randbytes),
+        log_level=log_level,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        lifespan="on",
+        server_header=False,
     )
     return uvicorn.Server(config)

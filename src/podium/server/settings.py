@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from podium.core import name
+from podium.core import trace as traces
 from podium.core.config import Config
 from podium.core.errors import Invalid
 
@@ -65,6 +66,16 @@ def object_store_options(environment: Mapping[str, str] | None = None) -> dict[s
     if options.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         options["AWS_ALLOW_HTTP"] = "true"
     return options
+
+
+def trace(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The headers of the trace in which this process was started, as OpenTelemetry's programs hand it to a child.
+
+    https://opentelemetry.io/docs/specs/otel/context/env-carriers/
+    """
+    given = dict(os.environ if environment is None else environment)  # noqa: TID251 - the one home of the environment
+    headers = {name: given[name.upper()] for name in (traces.TRACEPARENT, traces.TRACESTATE) if name.upper() in given}
+    return traces.begin(headers, bytes(traces.RANDOM_BYTES)).passed_on()
 
 
 def as_environment(config: Config) -> dict[str, str]:

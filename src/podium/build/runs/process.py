@@ -7,7 +7,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,11 +35,17 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """What it had of the network, as `core.run.Environment` says it."""
 
 
-def run(folder: Path, tell: Callable[[Progress], None], asked: Callable[[int], request.Request]) -> Ended:
+def run(
+    folder: Path,
+    tell: Callable[[Progress], None],
+    asked: Callable[[int], request.Request],
+    trace: Mapping[str, str] | None = None,
+) -> Ended:
     """Train in the work folder, without network unless the project file declares it.
 
     `tell` gets the newest progress several times a second; when it raises, the process and all its children end, and
-    the error passes on. `asked` makes the request from the descriptor for progress. Raises `Unavailable` when the
+    the error passes on. `asked` makes the request from the descriptor for progress. `trace`: the headers of the trace
+    in which this happens, for the process where OpenTelemetry's programs look for it. Raises `Unavailable` when the
     packages for training are not installed.
     """
     for package in _NEEDED:
@@ -53,7 +59,7 @@ def run(folder: Path, tell: Callable[[Progress], None], asked: Callable[[int], r
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", launch.__file__, str(say.fileno()), "0", _network(wanted), *own],
                 cwd=folder / request.SOURCE,
-                env=environment(folder),
+                env=environment(folder) | {name.upper(): value for name, value in (trace or {}).items()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -60,7 +60,7 @@ def _train(context: JobContext, item: Run, folder: Path, seconds: float) -> None
         )
 
     watched = watching.Watch(context, item, folder / request.LOG, seconds)
-    ended = process.run(folder, watched.tell, asked)
+    ended = process.run(folder, watched.tell, asked, context.caller.trace)
     answer = _answer(folder, ended.code)
     environment = msgspec.structs.replace(answer.environment, network=ended.network)
     context.progress(0.99, "Keeping the artifacts")

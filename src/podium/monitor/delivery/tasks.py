@@ -10,7 +10,6 @@ from podium.core.errors import PodiumError, Refused
 from podium.jobs.context import JobContext
 from podium.monitor.delivery import actions, address, hook, mail, message
 from podium.monitor.delivery import store as rows
-from podium.store.store import Store
 
 _JSON = "application/json"
 _CLOUD_EVENT = "application/cloudevents+json; charset=utf-8"
@@ -33,7 +32,7 @@ def deliver(outside: Outside, context: JobContext) -> dict[str, Any] | None:
     if wanted.delivery.state is not DeliveryState.WAITING:
         return {"state": wanted.delivery.state.value}
     try:
-        _send(store, outside, wanted)
+        _send(context, outside, wanted)
     except PodiumError as problem:
         with store.plumbing() as connection:
             rows.tried(connection, wanted.delivery.id, str(problem))
@@ -55,7 +54,7 @@ def deliver(outside: Outside, context: JobContext) -> dict[str, Any] | None:
     return None
 
 
-def _send(store: Store, outside: Outside, wanted: rows.Outgoing) -> None:
+def _send(context: JobContext, outside: Outside, wanted: rows.Outgoing) -> None:
     if wanted.removed:
         raise Refused("The channel was removed.", field="channel")
     said, identifier = wanted.message, wanted.delivery.id
@@ -64,11 +63,11 @@ def _send(store: Store, outside: Outside, wanted: rows.Outgoing) -> None:
         subject, text = message.title(said), message.plain(said) + "\n"
         mail.send(outside.mail_server, outside.mail_from, to, subject, text, identifier)
         return
-    allowed = address.allowed(outside.hook_hosts)
+    allowed, trace = address.allowed(outside.hook_hosts), context.caller.trace
     if wanted.kind is ChannelKind.SLACK:
-        hook.post(wanted.address, message.chat(said), {"Content-Type": _JSON}, allowed)
+        hook.post(wanted.address, message.chat(said), {"Content-Type": _JSON, **trace}, allowed)
         return
     body = message.cloud_event(said, identifier)
-    at_s = time.to_us(store.lease_clock()) // 1_000_000
-    signed = hook.signed_headers(actions.secret(store, wanted.channel_id), identifier, at_s, body)
-    hook.post(wanted.address, body, {"Content-Type": _CLOUD_EVENT, **signed}, allowed)
+    at_s = time.to_us(context.store.lease_clock()) // 1_000_000
+    signed = hook.signed_headers(actions.secret(context.store, wanted.channel_id), identifier, at_s, body)
+    hook.post(wanted.address, body, {"Content-Type": _CLOUD_EVENT, **signed, **trace}, allowed)

@@ -9,17 +9,17 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from podium.core.trace import Trace
+from podium.core.trace import Kind, Trace
 
 Values = Mapping[str, str | int]
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_SERVER, _ERROR = 2, 2
+_ERROR = 2
 _HAS_REMOTE, _IS_REMOTE = 0x100, 0x200
 """Bits of `flags`: that the parent is in another process is known, and so."""
 
 
 class Span(NamedTuple):
-    """One request of a trace, as it was answered."""
+    """One part of a trace, as it ended."""
 
     trace: Trace
     name: str
@@ -27,6 +27,7 @@ class Span(NamedTuple):
     end_ns: int
     attributes: Values
     failed: bool
+    kind: Kind
 
 
 def request(resource: Values, scope: tuple[str, str], spans: Iterable[Span]) -> bytes:
@@ -44,7 +45,7 @@ def _span(item: Span) -> bytes:
         _text(3, found.state),
         _field(4, bytes.fromhex(found.parent_id)) if found.parent_id else b"",
         _text(5, item.name),
-        _number(6, _SERVER),
+        _number(6, item.kind),
         _key(7, _FIXED64) + struct.pack("<Q", item.start_ns),
         _key(8, _FIXED64) + struct.pack("<Q", item.end_ns),
         _attributes(9, item.attributes),

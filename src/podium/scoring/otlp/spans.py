@@ -9,13 +9,13 @@ from itertools import islice
 import httpx
 
 from podium.core import time
-from podium.core.trace import Trace
+from podium.core.trace import Kind, Trace
 from podium.scoring.otlp import message
 from podium.version import VERSION
 
 MOST_WAITING = 4096
 """Spans; beyond that the newest are dropped."""
-_LOG = logging.getLogger("podium.scorer")
+_LOG = logging.getLogger("podium.spans")
 _AT_ONCE = 512
 _EACH_SECONDS = 1.0
 _LONGEST_SECONDS = 30.0
@@ -24,7 +24,12 @@ _AGAIN = frozenset({408, 429, 502, 503, 504})
 """Answers after which the protocol wants the same to be sent again."""
 _PATH = "/v1/traces"
 _MEDIA = {"Content-Type": "application/x-protobuf"}
-_SCOPE = ("podium.scorer", VERSION)
+_SCOPE = ("podium", VERSION)
+
+
+def resource(service: str, instance: str) -> dict[str, str | int]:
+    """Who makes the spans, by OpenTelemetry's conventions."""
+    return {"service.name": service, "service.instance.id": instance, "service.version": VERSION}
 
 
 class Spans:
@@ -41,13 +46,23 @@ class Spans:
         self._thread = threading.Thread(target=self._run, name="podium-spans", daemon=True)
         self._thread.start()
 
-    def tell(self, found: Trace, name: str, seconds: float, attributes: message.Values, *, failed: bool) -> None:
-        """A request of a sampled trace was answered just now, after so many seconds."""
+    def tell(
+        self,
+        found: Trace,
+        name: str,
+        seconds: float,
+        attributes: message.Values,
+        *,
+        failed: bool,
+        kind: Kind = Kind.SERVER,
+    ) -> None:
+        """A part of a sampled trace ended just now, after so many seconds."""
         if len(self._waiting) >= MOST_WAITING:
             self._dropped(1)
             return
         end_ns = time.to_us(self._clock()) * 1000
-        self._waiting.append(message.Span(found, name, end_ns - round(seconds * 1e9), end_ns, attributes, failed))
+        begun_ns = end_ns - round(seconds * 1e9)
+        self._waiting.append(message.Span(found, name, begun_ns, end_ns, attributes, failed, kind))
 
     def close(self) -> None:
         """Send what waits, and stop."""
