@@ -7,12 +7,13 @@ import msgspec
 import pytest
 
 from podium.core import access, bundle, digest, errors, event, project
+from podium.core.signature import Task
 from podium.core.version import VersionState
 from podium.manage.registry import actions, dependencies
 from podium.manage.registry import store as rows
 from podium.store import events
 from podium.store.store import Store
-from tests import registered
+from tests import class_project, registered
 
 Caller = Callable[..., access.Caller]
 
@@ -59,6 +60,18 @@ def test_a_required_approval_is_not_taken_away_by_a_scientist(store: Store, call
     registered.apply(store, caller("owner"), approvals=fewer)
     with store.read() as connection:
         assert rows.model(connection, "flights", "delay").spec.approvals.required == ("owner",)
+
+
+def test_the_classes_of_a_model_are_its_own_for_good(store: Store) -> None:
+    model = class_project.spec().model
+    registered.apply(store, model=model, costs=None)
+    registered.apply(store, model=model, costs=None, seed=9)
+    turned = msgspec.structs.replace(model, classes=model.classes[::-1])
+    binary = msgspec.structs.replace(model, classes=(), task=Task.BINARY)
+    for other in (turned, binary):
+        with pytest.raises(errors.Refused, match="for good") as refused:
+            registered.apply(store, model=other, costs=None)
+        assert refused.value.field == "model.classes"
 
 
 def test_versions_are_numbered_per_model_and_one_per_bundle(store: Store) -> None:

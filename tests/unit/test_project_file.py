@@ -2,7 +2,7 @@
 
 import pytest
 
-from podium.core import project, project_file, project_rules, toml_lines
+from podium.core import class_rules, project, project_file, project_rules, toml_lines
 from podium.core.errors import Invalid
 from podium.core.signature import Task
 
@@ -287,6 +287,8 @@ def test_lines_follow_strings_comments_and_arrays_of_tables() -> None:
 
 def test_the_metrics_that_may_be_named_are_those_that_are_measured() -> None:
     from podium.measures.performance import by_name  # noqa: PLC0415
+    from podium.measures.performance.multiclass import named  # noqa: PLC0415
 
     known = {*project_rules.BINARY_METRICS, *project_rules.REGRESSION_METRICS}
     assert known == set(by_name.MEASURES)
+    assert set(class_rules.METRICS) == set(named.MEASURES)

@@ -29,7 +29,8 @@ class Runtime:
         return self.model.predict(grid.split(self.order, rows))
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
-        """Scores [n] (binary: probability of the positive class; regression: the value).
+        """Scores [n] (binary: probability of the positive class; regression: the value; of several classes the
+        probability of each [n, classes]).
 
         `Unavailable` when the model cannot be asked now. Where `blocking` is true it waits for another process or
         machine, up to the time limit that the bundle names: call it off an event loop.

@@ -14,7 +14,8 @@ owner = "Who answers for it"
 decision = "What is done when the score is at or above the threshold."
 risk_tier = "low"              # low, medium or high
 kpi = "The number of the business that this should move."
-task = "binary"                # binary: the probability of target = 1; regression: a number
+task = "binary"                # binary: the probability of target = 1; regression: a number; multiclass: see below
+# classes = ["low", "mid", "high"]  # of a multiclass model: the target's values, at least three
 
 [data]
 source = "data.csv"            # csv, parquet, feather or jsonl: file, folder, glob or URL; or a database URL and query

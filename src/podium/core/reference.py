@@ -96,6 +96,20 @@ class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a window on average, at which the dispersions hold."""
 
 
+class ClassReference(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a model of several classes, over the test split."""
+
+    labels: tuple[str, ...]
+    predicted: CategoryReference
+    """How often each class was the most probable one."""
+    outcomes: CategoryReference
+    """How often each class was the row's."""
+    probabilities: dict[str, NumericReference]
+    """By class."""
+    calibrations: tuple[Calibration, ...]
+    """By class, in the order of the labels: how often it was the row's at each of its probabilities."""
+
+
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """The reference of a version: features from the training split, scores and metrics from the test split."""
 
@@ -120,5 +134,12 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """Outcomes of the test split; None in references of older versions."""
     contributions: Contributions | None = None
     """None where the bundle has no exact contributions, and in references of older versions."""
+    classes: ClassReference | msgspec.UnsetType = msgspec.UNSET
+    """Of a model of several classes only; its `score` is the probability of the most probable class."""
     calibration: Calibration | None = None
     """Of a binary model: what performance is estimated from while outcomes are not known."""
+
+    @property
+    def of_classes(self) -> ClassReference | None:
+        """What is kept of several classes, if there are some."""
+        return None if isinstance(self.classes, msgspec.UnsetType) else self.classes

@@ -3,6 +3,7 @@
 from podium.bundle import losses, read
 from podium.core import bundle, digest, engine, project, run
 from podium.core.errors import Invalid, NotFound, Refused
+from podium.core.signature import Task
 from podium.store.store import Store
 
 _MOST_FILES = 1000
@@ -22,6 +23,12 @@ def check(store: Store, asked: run.RunRequest) -> None:
             )
         return
     check_allowed(asked.spec, imported.engine)
+    if asked.spec.model.task is Task.MULTICLASS:
+        raise Refused(
+            "A model of several classes is trained here, not taken over from elsewhere.",
+            field="model.task",
+            fix="Name a training function in train, which may load the model that it returns.",
+        )
     _check_files(store, imported)
     if digest.of_value(imported) != asked.code.source_digest:
         raise Invalid("The source of an import is the list of its files.", field="code.source_digest")

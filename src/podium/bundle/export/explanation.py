@@ -49,6 +49,8 @@ def write(estimator: Any, signature: Signature, training: columns.Columns, rows:
     Where the estimator is of a kind that does not add up exactly, there are no files: answers are then explained by an
     estimate, which says so.
     """
+    if signature.task is Task.MULTICLASS:
+        return Written({}, "contributions are told of one score, not of several classes")
     try:
         return Written(_files(estimator, signature, training, rows))
     except Unsupported as problem:

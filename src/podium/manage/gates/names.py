@@ -22,6 +22,8 @@ METRICS = (
     "ece",
     "f1",
     "log_loss",
+    "macro_auc",
+    "macro_f1",
     "mae",
     "mape",
     "pinball_10",

@@ -8,6 +8,7 @@ from podium.core import version as versions
 from podium.core.access import Permission
 from podium.core.errors import Conflict, Invalid, Refused
 from podium.core.model import Model
+from podium.core.signature import Task
 from podium.core.version import Version, VersionState
 from podium.manage.gates import expression
 from podium.manage.registry import store as rows
@@ -38,6 +39,7 @@ def apply(store: Store, caller: access.Caller, spec: project.Project, source_dig
         known = rows.find_model(tx.connection, caller.project, spec.model.name, lock=True)
         if known is not None:
             _check_approvals(caller, known.spec, spec)
+            _check_classes(known.spec.model, spec.model)
         rows.add_spec(tx.connection, caller.project, spec_digest, spec, now_us=tx.now_us, by=caller.name)
         item = Model(
             id=tx.new_id("model") if known is None else known.id,
@@ -74,6 +76,17 @@ def _check_approvals(caller: access.Caller, before: project.Project, after: proj
             field="approvals.required",
             fix="Keep it, or ask an owner to apply the file.",
         )
+
+
+def _check_classes(before: project.ModelPart, after: project.ModelPart) -> None:
+    """Predictions and outcomes are kept by class: a model whose classes changed would be compared with another."""
+    if Task.MULTICLASS not in (before.task, after.task) or (before.task, before.classes) == (after.task, after.classes):
+        return
+    raise Refused(
+        "The classes of a model are its own for good, and their order too.",
+        field="model.classes",
+        fix="Leave task and classes as they are, or give the model another name.",
+    )
 
 
 def _record_model(tx: Transaction, kind: str, item: Model, before: Model | None) -> None:

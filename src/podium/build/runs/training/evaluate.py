@@ -6,7 +6,7 @@ import numpy
 import numpy.typing
 import pandas
 
-from podium.build.runs.training import fairness
+from podium.build.runs.training import classes, fairness
 from podium.build.runs.training import table as tables
 from podium.bundle import columns
 from podium.bundle.export import frame
@@ -33,7 +33,7 @@ class Evaluated(NamedTuple):
     """Everything measured of the original model."""
 
     scores: rows.Numbers
-    """Of all rows, shape [n]."""
+    """Of all rows, shape [n]; of several classes their probabilities [n, classes]."""
     threshold: float | None
     metrics: dict[str, dict[str, Interval]]
     slices: dict[str, dict[str, dict[str, Interval]]]
@@ -51,13 +51,16 @@ class Evaluated(NamedTuple):
 
 
 def score(estimator: Any, signature: Signature, features: columns.Columns) -> rows.Numbers:
-    """What the original answers, float64 [n]: the probability of target = 1, or the predicted number.
+    """What the original answers, float64 [n]: the probability of target = 1, or the predicted number; of several
+    classes the probability of each [n, classes].
 
     Raises `Invalid` when it gives no probabilities, or anything that is not finite.
     """
     count, task = columns.count(features), signature.task
     blocks = [slice(start, start + _BLOCK_ROWS) for start in range(0, count, _BLOCK_ROWS)] or [slice(0, 0)]
     answer = numpy.concatenate([_score_block(estimator, signature, columns.take(features, at)) for at in blocks])
+    if task is Task.MULTICLASS:
+        return classes.check_chances(answer, count, len(signature.labels))
     if answer.shape != (count,) or not numpy.isfinite(answer).all():
         raise Invalid("The model does not give one finite number for each row.", field="train")
     if task is Task.BINARY and answer.size and (answer.min() < -_ALLOWANCE or answer.max() > 1 + _ALLOWANCE):
@@ -68,17 +71,19 @@ def score(estimator: Any, signature: Signature, features: columns.Columns) -> ro
 def _score_block(estimator: Any, signature: Signature, features: columns.Columns) -> rows.Numbers:
     made = frame.frame(signature, features)
     return _answer(
-        estimator, made[[str(name) for name in getattr(estimator, "feature_names_in_", made.columns)]], signature.task
+        estimator, made[[str(name) for name in getattr(estimator, "feature_names_in_", made.columns)]], signature
     )
 
 
-def _answer(estimator: Any, block: pandas.DataFrame, task: Task) -> rows.Numbers:
-    if task is Task.REGRESSION:
+def _answer(estimator: Any, block: pandas.DataFrame, signature: Signature) -> rows.Numbers:
+    if signature.task is Task.REGRESSION:
         return numpy.asarray(estimator.predict(block), dtype=numpy.float64).reshape(-1)
     if not hasattr(estimator, "predict_proba"):
         raise Invalid(
             f"{type(estimator).__name__} gives no probabilities.", field="train", fix="Use one with predict_proba."
         )
+    if signature.task is Task.MULTICLASS:
+        return classes.answer(estimator, block, signature.labels)
     answer: rows.Numbers = numpy.asarray(estimator.predict_proba(block), dtype=numpy.float64)[:, _positive(estimator)]
     return answer
 
@@ -108,9 +113,10 @@ def evaluate(table: tables.Table, scores: rows.Numbers, spec: project.Project) -
     paid = _costs(table.target[test], scores[test], cut, spec) | _looked(
         table.target[test], scores[test], cut, band, spec
     )
+    share = review.share(scores[test], band) if band is not None else 0.0
     unlike = fairness.gaps(table, scores, cut, band, spec)
     spread = _dispersions(measures, table, scores, cut)
-    return Evaluated(scores, cut, metrics, slices, paid, band, review.share(scores[test], band), unlike, spread)
+    return Evaluated(scores, cut, metrics, slices, paid, band, share, unlike, spread)
 
 
 def _dispersions(

@@ -9,7 +9,7 @@ import msgspec
 import numpy
 import numpy.typing
 
-from podium.build.runs.training import evaluate, importance, windows
+from podium.build.runs.training import classes, evaluate, importance, windows
 from podium.build.runs.training import table as tables
 from podium.bundle import columns, golden
 from podium.bundle.engines.onnx import session
@@ -120,6 +120,9 @@ def reference_of(
     """
     train = table.take(Part.TRAIN)
     test = table.places(Part.TEST)
+    labels = table.signature.labels
+    scores = classes.top(found.scores) if labels else found.scores
+    several = classes.reference_of(found.scores[test], table.target[test], labels) if labels else None
     numeric, categorical = {}, {}
     for field in table.signature.features:
         values = train[field.name]
@@ -133,12 +136,12 @@ def reference_of(
         rows=int(table.places(Part.TRAIN).size),
         numeric=numeric,
         categorical=categorical,
-        score=reference.detailed(found.scores[test]),
+        score=reference.detailed(scores[test]),
         pattern=_pattern(train, tuple(numeric)),
         apart=told_apart.keep(tuple(numeric), windows.matrix(train, tuple(numeric)))
         if table.kept and numeric
         else None,
-        target=reference.detailed(table.target[test]),
+        target=None if labels else reference.detailed(table.target[test]),
         metrics={name: interval.value for name, interval in found.metrics[Part.TEST.value].items()},
         cost_per_row=found.costs.get("model"),
         metric_dispersion=found.metric_dispersion,
@@ -146,8 +149,11 @@ def reference_of(
         contributions=matters.contributions
         and importance.disperse(matters.contributions, files, table.features, table.windows),
         calibration=_calibration(table, found),
+        classes=msgspec.UNSET
+        if several is None
+        else classes.disperse(several, found.scores, table.target, table.windows),
     )
-    return windows.disperse(made, table.features, windows.Given(found.scores, table.target), table.windows)
+    return windows.disperse(made, table.features, windows.Given(scores, table.target), table.windows)
 
 
 def _pattern(train: columns.Columns, names: tuple[str, ...]) -> Pattern | None:

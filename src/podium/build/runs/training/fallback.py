@@ -14,7 +14,7 @@ from podium.build.runs.training import table as tables
 from podium.bundle import columns, golden, layout
 from podium.bundle.engines import place, registry
 from podium.bundle.engines.python import model as python
-from podium.bundle.export import locked, onnx
+from podium.bundle.export import classes, locked, onnx
 from podium.bundle.export.graph import Unsupported
 from podium.core import bundle, digest, engine, project
 from podium.core.dataset import Part
@@ -74,6 +74,8 @@ def export_any(trained: Trained, spec: project.Project) -> export.Exported:
 def _treelite(trained: Trained) -> _Files:
     ensembles = importlib.import_module("podium.bundle.export.ensembles")  # an extra that training does without
     signature = trained.table.signature
+    if signature.labels and classes.places(trained.estimator, signature.labels) != list(range(len(signature.labels))):
+        raise Unsupported("classes in another order than the project file's")
     form = ensembles.build(
         trained.estimator, layout.of(signature), trained.names(), binary=signature.task is Task.BINARY
     )
@@ -110,7 +112,7 @@ def _prove(trained: Trained, kind: bundle.Engine, files: _Files, tried: list[str
         model, files = _settled(Path(name), trained, kind, files, real)
         try:
             answers = score(model, real)
-            error = numpy.abs(answers - expected)
+            error = onnx.largest(answers - expected)
             worst = float(numpy.where(numpy.isnan(error), numpy.inf, error).max())
             if not worst <= allowed:
                 raise Unsupported(f"it: a row differs by {worst:.3g}, allowed {allowed:.3g}")
@@ -156,7 +158,7 @@ def _load(folder: Path, trained: Trained, kind: bundle.Engine, files: _Files) ->
 
 
 def score(model: registry.Model, table: columns.Columns) -> rows.Numbers:
-    """Scores [n], asked for in blocks, as a call has a time limit."""
+    """Scores, asked for in blocks, as a call has a time limit."""
     count = columns.count(table)
     blocks = [slice(start, start + _BLOCK_ROWS) for start in range(0, count, _BLOCK_ROWS)]
     return numpy.concatenate([model.predict(columns.take(table, at)) for at in blocks])

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy
 import numpy.typing
 import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 
+from podium.build.runs.training import classes
 from podium.build.runs.training import windows as cuts
 from podium.bundle import columns
 from podium.core import name, project, split
@@ -24,6 +26,7 @@ class Table(NamedTuple):
     signature: Signature
     features: columns.Columns
     target: numpy.typing.NDArray[numpy.float64]
+    """Of several classes: the class's place in the project file."""
     codes: split.Codes
     slices: dict[str, list[Any]]
     windows: cuts.Numbers | None = None
@@ -73,7 +76,8 @@ def sign(spec: project.Project) -> Signature:
         (part.boolean, FieldType.BOOLEAN),
     )
     fields = tuple(Field(name=column, type=kind) for names, kind in kinds for column in names)
-    return Signature(features=fields, task=spec.model.task, key=spec.data.key, target=spec.data.target)
+    labels = spec.model.classes if spec.model.task is Task.MULTICLASS else msgspec.UNSET
+    return Signature(features=fields, task=spec.model.task, key=spec.data.key, target=spec.data.target, classes=labels)
 
 
 def _open(path: Path, spec: project.Project) -> pyarrow.parquet.ParquetFile:
@@ -140,6 +144,10 @@ def _target(column: pyarrow.ChunkedArray, spec: project.Project) -> numpy.typing
         raise Invalid(
             f"The target is null in {column.null_count} rows.", field=field, fix="Leave out rows without an outcome."
         )
+    if pyarrow.types.is_dictionary(column.type):
+        column = pyarrow.compute.cast(column, column.type.value_type)
+    if spec.model.task is Task.MULTICLASS:
+        return classes.target(column, spec)
     kind = column.type
     if pyarrow.types.is_boolean(kind):
         column, kind = pyarrow.compute.cast(column, pyarrow.int8()), pyarrow.int8()
@@ -168,6 +176,8 @@ def _check_parts(table: Table, spec: project.Project) -> None:
             raise Invalid(f"The split leaves no rows for {part}.", field="split", fix=_more(part))
     if spec.model.task is Task.BINARY and _constant(table.target[table.places(Part.TRAIN)]):
         raise Invalid("The training rows hold one class only.", field=spec.data.target, fix="Add rows of the other.")
+    if spec.model.task is Task.MULTICLASS:
+        classes.check_train(table.target[table.places(Part.TRAIN)], spec)
 
 
 def _constant(values: numpy.typing.NDArray[numpy.float64]) -> bool:

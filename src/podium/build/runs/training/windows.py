@@ -46,14 +46,14 @@ def disperse(before: Reference, features: columns.Columns, given: Given, windows
     return msgspec.structs.replace(
         before,
         window_rows=float(len(windows) / (windows.max() + 1)),
-        numeric={name: _numeric(known, features[name], windows) for name, known in before.numeric.items()},
-        categorical={name: _categorical(known, features[name], windows) for name, known in before.categorical.items()},
-        score=_numeric(before.score, given.scores, windows),
+        numeric={name: numeric(known, features[name], windows) for name, known in before.numeric.items()},
+        categorical={name: categorical(known, features[name], windows) for name, known in before.categorical.items()},
+        score=numeric(before.score, given.scores, windows),
         pattern=None if before.pattern is None else _apart(before.pattern, features, windows),
         apart=None
         if before.apart is None
         else told_apart.learn(before.apart, matrix(features, before.apart.columns), windows),
-        target=None if before.target is None else _numeric(before.target, given.target, windows),
+        target=None if before.target is None else numeric(before.target, given.target, windows),
     )
 
 
@@ -67,9 +67,8 @@ def _apart(known: Pattern, features: columns.Columns, windows: Numbers) -> Patte
     return msgspec.structs.replace(known, dispersion=dispersion.of_means(distances, windows))
 
 
-def _numeric(
-    known: NumericReference, values: numpy.typing.NDArray[numpy.float64], windows: Numbers
-) -> NumericReference:
+def numeric(known: NumericReference, values: numpy.typing.NDArray[numpy.float64], windows: Numbers) -> NumericReference:
+    """A numeric column's reference with how far the windows of its values [n] differ."""
     null = numpy.isnan(values)
     cells = numpy.searchsorted(numpy.asarray(known.edges), values[~null], side="left")
     return msgspec.structs.replace(
@@ -85,7 +84,8 @@ def _whole(found: float, null: numpy.typing.NDArray[numpy.bool_]) -> float:
     return dispersion.scaled(found, null.size, known) if known else 1.0
 
 
-def _categorical(known: CategoryReference, values: numpy.typing.NDArray[Any], windows: Numbers) -> CategoryReference:
+def categorical(known: CategoryReference, values: numpy.typing.NDArray[Any], windows: Numbers) -> CategoryReference:
+    """A category column's reference with how far the windows of its values [n] differ."""
     words = values if values.dtype == object else _booleans(values)
     null = words == columns.NULL_TEXT
     places = {word: place for place, word in enumerate(known.counts)}

@@ -112,9 +112,24 @@ def function_of(said: dict[str, Any], model: Any) -> Callable[[Any], Any]:
 
     if said["task"] == "regression":
         return lambda rows: model.predict(ordered(rows))
+    if said["task"] == "multiclass":
+        order = places(list(model.classes_), said["classes"])
+        return lambda rows: [[row[at] for at in order] for row in model.predict_proba(ordered(rows))]
     classes = [float(known) for known in getattr(model, "classes_", (0.0, 1.0))]
     place = classes.index(1.0)
     return lambda rows: [row[place] for row in model.predict_proba(ordered(rows))]
+
+
+def places(known: list[Any], labels: list[str]) -> list[int]:
+    """Where each class stands among a model's, which was fitted on their numbers or on their labels."""
+    if not any(isinstance(each, str) for each in known) and sorted(float(each) for each in known) == list(
+        range(len(labels))
+    ):
+        return [[float(each) for each in known].index(at) for at in range(len(labels))]
+    words = [str(each) for each in known]
+    if sorted(words) != sorted(labels):
+        raise ValueError("the model does not know exactly the classes of the project file")
+    return [words.index(label) for label in labels]
 
 
 def opened(said: dict[str, Any]) -> Callable[[Any], Any]:
@@ -125,16 +140,19 @@ def opened(said: dict[str, Any]) -> Callable[[Any], Any]:
 
 
 def scores(function: Callable[[Any], Any], said: dict[str, Any], rows: Rows) -> array[float]:
-    """A float64 for each row."""
+    """A float64 for each row, of several classes one for each of them."""
     found = array("d")
+    width = max(1, len(said["classes"]))
     step = said["rows_at_once"] or rows.count
     for start in range(0, rows.count, max(step, 1)):
         part = rows.part(start, min(start + step, rows.count))
         answer = function(SHAPES[said["rows"]](part))
         answer = answer.reshape(-1) if hasattr(answer, "reshape") else answer
         values = answer.tolist() if hasattr(answer, "tolist") else answer
+        if width > 1:
+            values = [value for row in values for value in (row if hasattr(row, "__len__") else [row])]
         flat = array("d", [float(value) for value in values])
-        if len(flat) != part.count:
+        if len(flat) != part.count * width:
             raise ValueError(f"{len(flat)} scores for {part.count} rows")
         found.extend(flat)
     return found
@@ -170,7 +188,7 @@ def answer_to(body: bytes, function: Callable[[Any], Any], said: dict[str, Any])
         return b"M" + number + b"not enough memory"
     except Exception as problem:  # noqa: BLE001 - the model's code may raise anything
         return b"E" + number + words(problem)
-    return b"S" + number + struct.pack("<I", len(found)) + found.tobytes()
+    return b"S" + number + struct.pack("<I", len(found) // max(1, len(said["classes"]))) + found.tobytes()
 
 
 def main(ask: int, answer: int, path: str) -> int:

@@ -58,6 +58,7 @@ def describe(folder: Path, signature: Signature, spec: engine.Python) -> dict[st
         "open": "",
         "features": [[field.name, field.type.value] for field in signature.features],
         "task": signature.task.value,
+        "classes": list(signature.labels),
         "model": spec.model,
         "format": spec.format,
         "call": spec.call,

@@ -31,6 +31,7 @@ class Model:
         self._trees = trees
         self._prepare = prepare
         self._layout = layout.of(signature)
+        self._classes = len(signature.labels)
         self._type = np.float32 if trees.input_type == "float32" else np.float64
         width = len(self._layout.numbers) if prepare is None else None
         if prepare is None and (self._layout.texts or width != trees.num_feature):
@@ -39,16 +40,21 @@ class Model:
             )
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
-        """Scores [n] of canonical columns."""
+        """Scores [n], of several classes [n, classes], of canonical columns."""
         rows = columns.count(table)
         if rows == 0:
-            return np.empty(0, dtype=np.float64)
+            return np.empty((0, self._classes) if self._classes else 0, dtype=np.float64)
         inputs = layout.feed(self._layout, table)
         matrix = inputs[layout.NUMBERS] if self._prepare is None else self._prepare.run(inputs)
         if matrix.shape != (rows, self._trees.num_feature):
             raise Refused("The preprocessing does not make what the trees take.", field="engine")
         found = gtil.predict(self._trees, np.ascontiguousarray(matrix, dtype=self._type), nthread=1)
-        return np.asarray(found, dtype=np.float64).reshape(rows, -1)[:, -1]
+        scores = np.asarray(found, dtype=np.float64).reshape(rows, -1)
+        if not self._classes:
+            return scores[:, -1]
+        if scores.shape[1] != self._classes:
+            raise Refused("The trees do not know exactly the classes of the signature.", field="engine")
+        return scores
 
     def close(self) -> None:
         """Nothing to end: the trees go with their last reference."""

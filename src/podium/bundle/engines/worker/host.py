@@ -33,6 +33,7 @@ class Host:
 
     def __init__(self, manifest: bundle.Manifest, limits: engine.Limits, prepare: Prepare) -> None:
         self._signature = manifest.signature
+        self._classes = len(manifest.signature.labels)
         self._limits = limits
         self._scratch = tempfile.TemporaryDirectory(prefix="podium-model-")
         self._start = prepare(Path(self._scratch.name))
@@ -69,10 +70,13 @@ class Host:
             raise problem
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
-        """Scores [n]; `Unavailable` when the process cannot answer now, `Invalid` when the model fails on the rows."""
+        """Scores [n], of several classes [n, classes].
+
+        `Unavailable` when the process cannot answer now, `Invalid` when the model fails on the rows.
+        """
         rows = columns.count(table)
         if rows == 0:
-            return np.empty(0, dtype=np.float64)
+            return np.empty((0, self._classes) if self._classes else 0, dtype=np.float64)
         deadline = time.monotonic() + self._limits.seconds
         if not self._calls.acquire(timeout=self._limits.seconds):
             raise Unavailable("The model is busy with other rows.", field="model", fix="Send the rows again later.")
@@ -99,8 +103,8 @@ class Host:
         self._asked_at = time.monotonic()
         question = wire.question(self._number, self._signature, table)
         try:
-            body = running.ask(question, rows, deadline - time.monotonic())
-            scores = wire.scores(body, self._number, rows) if body[:1] == b"S" else None
+            body = running.ask(question, rows * max(1, self._classes), deadline - time.monotonic())
+            scores = wire.scores(body, self._number, rows, self._classes) if body[:1] == b"S" else None
             said = wire.failure(body, self._number) if body[:1] in (b"E", b"M") else None
             if scores is None and said is None:
                 raise process.Broken("gave an answer that is none")

@@ -6,8 +6,8 @@ A frame is a big-endian 32-bit length and that many bytes; the first of them is 
   boolean as rows × float64 (null is NaN, a boolean 0 or 1); a text as rows × i32 byte lengths (−1: null), then all
   bytes in UTF-8. Everything in it is little-endian.
 - from the process, `I`: what is enforced on it, in JSON (the launcher says so, first); `R`: the model is loaded;
-  `S`: call number u32, rows u32, rows × float64; `E`: call number u32, then UTF-8 text: what failed; `M`: the same,
-  for want of memory.
+  `S`: call number u32, rows u32, rows × float64 (of several classes row by row one for each); `E`: call number u32,
+  then UTF-8 text: what failed; `M`: the same, for want of memory.
 
 Arrow would need a package in every environment and in R; this needs none.
 """
@@ -44,15 +44,17 @@ def question(number: int, signature: Signature, table: columns.Columns) -> bytes
 
 
 def largest_answer(rows: int) -> int:
-    """Bytes that an answer for so many rows may have."""
+    """Bytes that an answer of so many numbers may have."""
     return max(1 + CALL.size + 8 * rows, LARGEST_TEXT)
 
 
-def scores(body: bytes, number: int, rows: int) -> npt.NDArray[np.float64] | None:
-    """The scores [rows] in an `S` frame's body; None when it is not the answer to that call."""
-    if len(body) != 1 + CALL.size + 8 * rows or CALL.unpack_from(body, 1) != (number, rows):
+def scores(body: bytes, number: int, rows: int, classes: int = 0) -> npt.NDArray[np.float64] | None:
+    """The scores [rows], of several classes [rows, classes], in an `S` frame's body; None when it is not the answer to
+    that call."""
+    if len(body) != 1 + CALL.size + 8 * rows * max(1, classes) or CALL.unpack_from(body, 1) != (number, rows):
         return None
-    return np.frombuffer(body, dtype="<f8", offset=1 + CALL.size).astype(np.float64)
+    found = np.frombuffer(body, dtype="<f8", offset=1 + CALL.size).astype(np.float64)
+    return found.reshape(rows, classes) if classes else found
 
 
 def failure(body: bytes, number: int) -> str | None:
