@@ -10,6 +10,7 @@ MEANING: Mapping[str, str] = {
     "alert.resolved": "The alert was closed, by a person or because its checks hold again.",
     "alert.snoozed": "A person lets the alert sleep for a time.",
     "alert.updated": "An open alert has new causes.",
+    "approval.planned": "The end of a yes that an older Podium had recorded is waited for from now on.",
     "approval.expired": "A yes has ended by itself; what decides by it is withdrawn.",
     "approval.expiring": "A yes ends soon, and nobody else's lasts longer.",
     "approval.given": "A person said yes to a version, in a role, for an environment.",

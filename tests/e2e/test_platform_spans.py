@@ -171,3 +171,18 @@ def test_the_training_code_knows_its_job_as_its_parent(seen: tuple[list[dict[str
     spans, printed = seen
     job = by_name(spans, "podium-worker", "build.train")
     assert f"trained in 00-{TRACE}-{job['span']}-01" in printed
+
+
+def test_every_line_of_the_servers_log_is_json_where_nobody_reads_along(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, "")
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([PODIUM, "server"], cwd=tmp_path, env=shell.environment, stdout=log, stderr=log)
+        try:
+            shell.until(lambda: answers(shell.urls[0]), "the server does not answer")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+    first, *lines = (tmp_path / "log").read_text().splitlines()
+    assert first.startswith("Podium serves on http://127.0.0.1:")
+    assert len(lines) > 1
+    assert {json.loads(line)["logger"] for line in lines} == {"uvicorn.error"}

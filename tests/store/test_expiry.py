@@ -5,14 +5,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import delete
 
 from podium.core import access, channel, event
 from podium.core.approval import Approval
 from podium.core.release import Stage
 from podium.core.rollout import Rollout
 from podium.deploy.endpoints import store as endpoints
+from podium.jobs.store import jobs
 from podium.manage.approvals import actions as approvals
-from podium.manage.approvals import pending
+from podium.manage.approvals import expiry, pending
 from podium.monitor.delivery import actions as delivery
 from podium.monitor.delivery import store as deliveries
 from podium.server.hooks import FOLLOW
@@ -113,6 +115,27 @@ def test_a_yes_said_again_in_time_goes_to_the_scorers_and_nothing_stops(
     assert [(item.subject.id, item.detail["lacks"]) for item in ended] == [(item.id, []) for item in given]
     assert len(in_force(store).routes) == 1
     assert {item.id for item in in_force(store).routes[0].approvals} >= {item.id for item in again}
+
+
+def test_a_yes_from_before_there_were_such_jobs_ends_as_well(
+    store: Store, caller: CallerOf, clock: Any, given: list[Approval]
+) -> None:
+    assert expiry.plan_missing(store) == 0
+    void = approvals.Withdrawal(why="The data was wrong.")
+    approvals.withdraw(store, caller("owner", "olaf"), "delay", 1, role=access.Role.OWNER, withdrawal=void)
+    with store.plumbing() as connection:
+        ends = jobs.c.kind.in_([expiry.REMIND, expiry.EXPIRE])
+        assert connection.execute(delete(jobs).where(ends)).rowcount == 4
+    assert expiry.plan_missing(store) == 1
+    assert expiry.plan_missing(store) == 0
+    assert [item.subject.id for item in told(store, "approval.planned")] == [given[0].id]
+    clock.advance(days=91)
+    cycle.work(store)
+    assert told(store, "approval.expired") == []
+    clock.advance(days=10)
+    cycle.work(store)
+    assert [item.detail["as"] for item in told(store, "approval.expired")] == ["validator"]
+    assert in_force(store).routes == ()
 
 
 def test_who_outlasts_is_not_reminded(store: Store, caller: CallerOf, clock: Any, given: list[Approval]) -> None:

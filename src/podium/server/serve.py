@@ -37,6 +37,7 @@ def server(app: Litestar, log_level: str, export: Export | None = None) -> uvico
     """The HTTP server, not yet running."""
     config = uvicorn.Config(
         traced.Traced(app, export, random.randbytes),
+        log_config=None,
         log_level=log_level,
         access_log=False,
         timeout_graceful_shutdown=10,

@@ -7,6 +7,7 @@ from pathlib import Path
 from podium.bundle import signing
 from podium.core import ids
 from podium.core.config import Config
+from podium.manage.approvals import expiry
 from podium.server import hooks, settings
 from podium.store import clock as clocks
 from podium.store import migrate
@@ -23,7 +24,7 @@ def open_store(config: Config) -> Store:
     key = signing.load_or_make(home / "keys" / "control-plane.key")
     unversioned(home)
     system = clocks.system()
-    return Store(
+    store = Store(
         database=database,
         blobs=Blobs(config.blobs or str(home / "blobs"), settings.object_store_options()),
         clock=clocks.choose(config.clock),
@@ -34,6 +35,8 @@ def open_store(config: Config) -> Store:
         key_id=signing.key_id(signing.public(key)),
         hooks=hooks.FOLLOW,
     )
+    expiry.plan_missing(store)
+    return store
 
 
 def unversioned(home: Path) -> None:

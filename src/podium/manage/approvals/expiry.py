@@ -1,6 +1,6 @@
 """A yes ends by itself: people are told before, and its end is an event like any other."""
 
-from podium.core import event, time
+from podium.core import access, event, time
 from podium.core.access import Permission
 from podium.core.approval import Approval
 from podium.core.version import Version, VersionState
@@ -8,6 +8,7 @@ from podium.jobs import queue
 from podium.manage.approvals import rules
 from podium.manage.approvals import store as rows
 from podium.manage.registry import store as versions
+from podium.store.store import Store
 from podium.store.transaction import Transaction
 
 REMIND, EXPIRE = "manage.remind", "manage.expire"
@@ -16,7 +17,21 @@ _IN_USE = (VersionState.VALIDATED, VersionState.APPROVED)
 
 def plan(tx: Transaction, made: event.Event) -> None:
     """Follows `approval.given`: the jobs that tell of its end, due before it and at it."""
-    item = rows.get(tx.connection, made.project, made.subject.id)
+    _plan(tx, rows.get(tx.connection, made.project, made.subject.id))
+
+
+def plan_missing(store: Store) -> int:
+    """The same for every yes that was given before there were such jobs; how many there were."""
+    with store.read() as connection:
+        found = rows.without_job(connection, EXPIRE)
+    for item in found:
+        with store.write(access.system(item.project)) as tx:
+            _plan(tx, item)
+            tx.record("approval.planned", event.Subject("approval", item.id), permission=Permission.APPROVE)
+    return len(found)
+
+
+def _plan(tx: Transaction, item: Approval) -> None:
     part = versions.model(tx.connection, item.project, item.model).spec.approvals
     for kind, due_us in ((REMIND, rules.reminder_us(item, part)), (EXPIRE, item.expires_us)):
         due = time.from_us(due_us)

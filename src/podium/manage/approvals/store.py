@@ -11,12 +11,15 @@ from sqlalchemy import (
     Table,
     Text,
     insert,
+    literal,
+    not_,
     select,
     update,
 )
 
-from podium.core.approval import Approval
+from podium.core.approval import Approval, Decision
 from podium.core.errors import NotFound
+from podium.jobs.store import jobs
 from podium.manage.policies import store as policies
 from podium.store import schema
 
@@ -67,6 +70,17 @@ def list_all(
     if model is not None:
         query = query.where(approvals.c.model == model)
     return [schema.to_struct(row, Approval) for row in connection.execute(query.order_by(approvals.c.id).limit(limit))]
+
+
+def without_job(connection: Connection, kind: str) -> list[Approval]:
+    """The yeses of all projects that are not void and have no job of that kind, by its key: kind and id."""
+    planned = select(jobs.c.id).where(
+        jobs.c.project == approvals.c.project, jobs.c.unique_key == literal(f"{kind}:") + approvals.c.id
+    )
+    query = select(approvals).where(
+        approvals.c.decision == Decision.YES.value, approvals.c.void.is_(None), not_(planned.exists())
+    )
+    return [schema.to_struct(row, Approval) for row in connection.execute(query.order_by(approvals.c.id))]
 
 
 def holding(connection: Connection, *, project: str, digest: str, environment: str, now_us: int) -> list[Approval]:
