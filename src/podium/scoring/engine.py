@@ -15,7 +15,7 @@ from podium.core import bundle, digest, rollout
 from podium.core.errors import Invalid, Refused, Unavailable
 from podium.core.rollout import RouteRole
 from podium.core.signature import Signature
-from podium.scoring import proof, router, trust
+from podium.scoring import proof, router, several, trust
 from podium.scoring.log import rows
 from podium.scoring.protocols.reader import Reader
 
@@ -56,6 +56,8 @@ class Outcome(NamedTuple):
     parts: list[rows.Rows]
     referred: list[bool] | None = None
     """Which rows a person decides; None where no version refers any."""
+    classed: several.Classed | None = None
+    """Of several classes: the probability of each."""
 
 
 class Deciding(NamedTuple):
@@ -91,6 +93,8 @@ class Loaded:
         self._until: dict[str, int] = {}
         self.referring = frozenset(each.route.version for each in self.live if each.route.review is not None)
         """Versions that refer some scores to people."""
+        self.labels = () if self.champion is None else self.champion.runtime.manifest.signature.labels
+        """Of several classes: theirs, which all versions share."""
         self.readers: dict[str, Reader] = {}
         """Compiled readers of the champion's rows, by family."""
         self.templates: dict[Any, dict[Any, Any]] = {}
@@ -125,6 +129,8 @@ class Loaded:
     def score(self, batch: Batch, deciding: Deciding) -> Outcome:
         """Score rows, each by the version that decides it, each version once. Raises `NoAnswer`, or as `predict`."""
         champion, canary = deciding
+        if self.labels:
+            return self._score_classes(batch, deciding)
         if canary is None:
             scores = _predict(champion, batch.grid)
             _check(scores)
@@ -149,6 +155,32 @@ class Loaded:
         chosen = rows.decisions(found.tolist(), [source.threshold for source in sources])
         made = Outcome(found, chosen, [source.version for source in sources], parts)
         return _referring(made, sources) if self.referring else made
+
+    def _score_classes(self, batch: Batch, deciding: Deciding) -> Outcome:
+        """As `score`, where a row has a probability for each of several classes, and nothing is acted on by one."""
+        champion, canary = deciding
+        count = len(batch.keys)
+        mask = np.zeros(count, dtype=np.bool_)
+        if canary is not None:
+            mask = router.to_canary(self.document.salt, canary.route.weight, batch.keys, batch.prediction_ids)
+        found = np.empty((count, len(self.labels)), dtype=np.float64)
+        versions = np.empty(count, dtype=np.int64)
+        parts = []
+        for live, flag in ((champion, False), (canary, True)):
+            index = np.flatnonzero(mask == flag)
+            if live is None or not len(index):
+                continue
+            taken = grid.take(
+                batch.seen_by(champion.runtime.manifest.signature, live.runtime.manifest.signature), index
+            )
+            found[index] = _predict(live, taken)
+            versions[index] = live.route.version
+            parts.append(_rows(live, _pick(batch, index), found[index], taken))
+        wrong = np.asarray(~np.isfinite(found).all(axis=1))
+        if wrong.any():
+            raise NoAnswer(wrong)
+        none: list[bool | None] = [None] * count
+        return Outcome(several.top(found), none, versions.tolist(), parts, None, several.Classed(self.labels, found))
 
     def shadow(self, live: Live, batches: Sequence[Batch]) -> list[rows.Rows]:
         """What a shadow says to the same rows in one call, under the same prediction ids, batch by batch."""
@@ -197,6 +229,8 @@ def _pick(batch: Batch, index: npt.NDArray[np.int64]) -> Batch:
 
 
 def _rows(live: Live, batch: Batch, scores: npt.NDArray[np.float64], seen: Grid) -> rows.Rows:
+    if scores.ndim > 1:
+        seen, scores = several.widened(seen, scores), several.top(scores)
     return rows.Rows(
         source=live.source,
         at_us=batch.at_us,
@@ -224,6 +258,8 @@ def load(
             runtimes[route.digest] = _runtime(document, folder, route.digest, limits, proofs)
         _check_band(route, runtimes[route.digest].manifest)
         live.append(Live(route, runtimes[route.digest], _source(document, route, runtimes)))
+    if len({each.runtime.manifest.signature.labels for each in live}) > 1:
+        raise Refused("The versions of this rollout do not tell the same classes in the same order.", field="classes")
     return Loaded(document, live, keys)
 
 

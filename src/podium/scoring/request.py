@@ -10,6 +10,7 @@ from podium.bundle.columns import Columns
 from podium.bundle.grid import Grid
 from podium.core.errors import Invalid
 from podium.core.signature import Signature
+from podium.scoring import several
 
 LONGEST_ID = 128
 LONGEST_KEY = 512
@@ -52,6 +53,8 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """As the rows said."""
     referred: list[bool] | None = None
     """Which rows a person decides (their decision is None); None where no version refers any."""
+    classed: several.Classed | None = None
+    """Of a model of several classes: the probability of each; the scores are those of the most probable ones."""
 
 
 def check_id(value: Any, field: str = "id") -> str:

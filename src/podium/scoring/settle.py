@@ -176,4 +176,5 @@ def _scored(entry: Entry, batch: engine.Batch, outcome: engine.Outcome, at: int)
         versions=outcome.versions[at:end],
         wanted=entry.wanted,
         referred=None if outcome.referred is None else outcome.referred[at:end],
+        classed=None if outcome.classed is None else outcome.classed.part(at, end),
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pyarrow
 import pyarrow.compute
 
-from podium.core import name, prediction
+from podium.core import class_rules, name, prediction
 from podium.core.errors import Invalid
 
 LARGEST = 256 * 1024 * 1024
@@ -32,6 +32,7 @@ CORE = pyarrow.schema(
 )
 REFERRED = pyarrow.field("referred", pyarrow.bool_())
 """Of the log, not of segments: a person decides the row, as its score lies in the version's band."""
+_PREFIXES = (prediction.FEATURE_PREFIX, class_rules.PROBABILITY)
 _NULLABLE = frozenset({"threshold", "decision", "request_id"})
 _KINDS = {_TEXT: "text", _INTEGER: "64-bit integers", _NUMBER: "64-bit floats", AT: "timestamps in microseconds, UTC"}
 FEATURE_TYPES = {"text": _TEXT, "number": _NUMBER, "boolean": pyarrow.bool_()}
@@ -87,12 +88,13 @@ def check_instants(first_us: int, last_us: int) -> None:
 
 
 def kinds(table: pyarrow.Table) -> dict[str, str]:
-    """The types of a parsed segment's features, without those that hold nulls only."""
+    """The types of a parsed segment's features (and of its classes' probabilities), without those that hold nulls
+    only."""
     found = {field.name: _FEATURE_KINDS.get(field.type) for field in table.schema}
     return {
         column: kind
         for column, kind in found.items()
-        if kind is not None and column.startswith(prediction.FEATURE_PREFIX)
+        if kind is not None and column.startswith(_PREFIXES)
     }
 
 
@@ -159,8 +161,8 @@ def _core(table: pyarrow.Table, field: pyarrow.Field) -> pyarrow.ChunkedArray:
 
 def _features(table: pyarrow.Table) -> list[pyarrow.Field]:
     others = [field for field in table.schema if field.name not in prediction.COLUMNS]
-    if not all(field.name.startswith(prediction.FEATURE_PREFIX) and len(field.name) > 2 for field in others):
-        raise Invalid("The segment has a column that is neither a prediction's nor a feature's.")
+    if not all(field.name.startswith(_PREFIXES) and len(field.name) > 2 for field in others):
+        raise Invalid("The segment has a column that is neither a prediction's, a feature's nor a class's.")
     return others
 
 

@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from podium.core.signature import Signature
+from podium.scoring import several
 from podium.scoring.log import rows
 from podium.scoring.log.message import Encoder
 from podium.scoring.log.segment import Segment
@@ -139,7 +140,7 @@ class Places:
             schema = rows.schema(source.endpoint, source.signature)
             with self._lock:
                 like = (place for _, place in self._known.values() if place.schema.equals(schema, check_metadata=True))
-                known = (source.signature, next(like, None) or Place(schema, source.signature))
+                known = (source.signature, next(like, None) or Place(schema, several.logged(source.signature)))
                 self._known[source.endpoint, id(source.signature)] = known
         return known[1]
 

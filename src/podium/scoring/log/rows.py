@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from podium.bundle import columns, grid
+from podium.core import class_rules
 from podium.core.review import Band
 from podium.core.signature import Signature
 
@@ -58,6 +59,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     keys: Sequence[str]
     scores: npt.NDArray[np.float64]
     grid: grid.Grid
+    """With the probabilities of several classes behind the features' numbers."""
 
     def __len__(self) -> int:
         return len(self.prediction_ids)
@@ -82,9 +84,11 @@ def pieces(part: Rows, most: int) -> Iterator[Rows]:
 
 
 def schema(endpoint: str, signature: Signature) -> pa.Schema:
-    """The columns of a segment: `core.prediction.COLUMNS`, then the features in the signature's order."""
+    """The columns of a segment: `core.prediction.COLUMNS`, then the features in the signature's order, then of several
+    classes the probability of each."""
     features = columns.arrow_schema(signature)
-    return pa.schema([*CORE, *features], metadata={"podium.endpoint": endpoint})
+    chances = [pa.field(class_rules.PROBABILITY + label, _REAL) for label in signature.labels]
+    return pa.schema([*CORE, *features, *chances], metadata={"podium.endpoint": endpoint})
 
 
 def in_band(scores: npt.NDArray[np.float64], sources: Sequence[Source], counts: Sequence[int]) -> npt.NDArray[np.bool_]:

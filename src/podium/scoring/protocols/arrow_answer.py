@@ -10,11 +10,12 @@ import itertools
 import struct
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from podium.scoring import request
+from podium.scoring import request, several
 from podium.scoring.protocols import ipc_frames
 
 REQUEST_ID, ENDPOINT = "podium.request_id", "podium.endpoint"
@@ -55,16 +56,26 @@ def _template() -> _Template:
 
 def write(scored: request.Scored, endpoint: str) -> bytes:
     """The stream: a schema that says the request's id and the endpoint, and one batch."""
-    if scored.referred is not None:
-        return _referring(scored, endpoint)
+    if scored.referred is not None or scored.classed is not None:
+        return _more(scored, endpoint)
     schema = SCHEMA.with_metadata({REQUEST_ID: scored.request_id, ENDPOINT: endpoint}).serialize().to_pybytes()
     return b"".join((schema, *_batch(scored), _END))
 
 
-def _referring(scored: request.Scored, endpoint: str) -> bytes:
-    """With a column more: which rows a person decides. By the library's writer, as few endpoints have it."""
-    schema = SCHEMA.append(pa.field("referred", pa.bool_(), nullable=False))
-    columns = (scored.prediction_ids, scored.scores, scored.decisions, scored.versions, scored.referred)
+def _more(scored: request.Scored, endpoint: str) -> bytes:
+    """With more columns: which rows a person decides, or the classes. By the library's writer, as few endpoints have
+    them."""
+    schema = SCHEMA
+    columns: list[Sequence[Any]] = [scored.prediction_ids, scored.scores, scored.decisions, scored.versions]
+    if scored.referred is not None:
+        schema = schema.append(pa.field("referred", pa.bool_(), nullable=False))
+        columns.append(scored.referred)
+    if scored.classed is not None:
+        schema = schema.append(pa.field(several.PREDICTED, pa.string(), nullable=False))
+        columns.append(scored.classed.predicted())
+        for name, values in scored.classed.columns():
+            schema = schema.append(pa.field(name, pa.float64(), nullable=False))
+            columns.append(values)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     said = schema.with_metadata({REQUEST_ID: scored.request_id, ENDPOINT: endpoint})
     sink = pa.BufferOutputStream()

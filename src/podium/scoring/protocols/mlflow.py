@@ -158,6 +158,9 @@ def write(scored: request.Scored) -> bytes:
     """The answer to an invocation: a record for each row."""
     scores = scored.scores
     referred = scored.referred
+    classed = scored.classed
+    predicted = [] if classed is None else classed.predicted()
+    chances = [] if classed is None else classed.chances.tolist()
     return msgspec.json.encode(
         {
             "predictions": [
@@ -167,6 +170,14 @@ def write(scored: request.Scored) -> bytes:
                     "prediction_id": scored.prediction_ids[row],
                     "version": scored.versions[row],
                     **({} if referred is None else {"referred": referred[row]}),
+                    **(
+                        {}
+                        if classed is None
+                        else {
+                            "class": predicted[row],
+                            "probabilities": dict(zip(classed.labels, chances[row], strict=True)),
+                        }
+                    ),
                 }
                 for row in range(len(scores))
             ]

@@ -102,7 +102,9 @@ def model(
         "versions": [str(version) for version in versions],
         "platform": f"podium_{of.engine}",
         "inputs": [_metadata(*each) for each in (*inputs, (signature.key, tensors.BYTES))],
-        "outputs": [_metadata(*each) for each in outputs.described(decides=decides, refers=refers)],
+        "outputs": [
+            _metadata(*each) for each in outputs.described(decides=decides, refers=refers, labels=signature.labels)
+        ],
     }
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from podium.core.errors import Invalid
-from podium.scoring import request
+from podium.scoring import request, several
 from podium.scoring.protocols import tensors
 
 NAMES = ("score", "decision", "prediction_id", "version", "referred")
+_OF_CLASSES = f"{several.PREDICTED} or {several.PROBABILITY}<class>"
 _REFUSED = ("classification", "shared_memory_region")
 
 
@@ -62,10 +63,9 @@ def wanted(body: Mapping[str, Any]) -> Wanted:
 def check(names: Sequence[str], binary: Sequence[bool]) -> tuple[tuple[str, bool], ...]:
     """Names and forms together, once each is known to exist and to come once."""
     for position, name in enumerate(names):
-        if name not in NAMES:
-            raise Invalid(
-                "There is no such output.", field=f"outputs[{position}].name", fix=f"Ask for {', '.join(NAMES)}."
-            )
+        if name not in NAMES and name != several.PREDICTED and not name.startswith(several.PROBABILITY):
+            fix = f"Ask for {', '.join(NAMES)}; of several classes also for {_OF_CLASSES}."
+            raise Invalid("There is no such output.", field=f"outputs[{position}].name", fix=fix)
         if name in names[:position]:
             raise Invalid("An output is asked for twice.", field=f"outputs[{position}].name")
     return tuple(zip(names, binary, strict=True))
@@ -96,11 +96,17 @@ def _flag(parameters: Mapping[str, Any], name: str, where: str) -> bool:
     return given
 
 
-def described(*, decides: bool, refers: bool = False) -> list[tuple[str, str]]:
-    """Name and datatype of each output of a model, which `decides` or only scores, and `refers` some rows to people."""
+def described(*, decides: bool, refers: bool = False, labels: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Name and datatype of each output of a model, which `decides` or only scores, and `refers` some rows to people.
+
+    Of several classes: the most probable one, and the probability of each of the `labels`.
+    """
     kinds = dict(zip(NAMES, ("FP64", "BOOL", tensors.BYTES, "INT64", "BOOL"), strict=True))
     given = {"decision": decides, "referred": refers}
-    return [(name, kind) for name, kind in kinds.items() if given.get(name, True)]
+    found = [(name, kind) for name, kind in kinds.items() if given.get(name, True)]
+    if labels:
+        found += [(several.PREDICTED, tensors.BYTES), *((several.PROBABILITY + label, "FP64") for label in labels)]
+    return found
 
 
 def of(scored: request.Scored) -> list[Output]:
@@ -114,7 +120,13 @@ def of(scored: request.Scored) -> list[Output]:
         Output("prediction_id", tensors.BYTES, scored.prediction_ids),
         Output("version", "INT64", scored.versions),
         *referred,
+        *([] if scored.classed is None else _of_classes(scored.classed)),
     ]
+
+
+def _of_classes(classed: several.Classed) -> list[Output]:
+    chances = [Output(name, "FP64", values) for name, values in classed.columns()]
+    return [Output(several.PREDICTED, tensors.BYTES, classed.predicted()), *chances]
 
 
 def chosen(scored: request.Scored, asked: Wanted) -> list[tuple[Output, bool]]:
