@@ -393,9 +393,25 @@ def test_wrong_names_are_told_with_what_there_is(serving: Shell) -> None:
     assert "must be a whole number" in serving.refused("models", "list", PODIUM_PORT="many")
 
 
-def test_a_run_is_found_in_the_list_and_a_job_says_when_it_is_due(serving: Shell) -> None:
-    identifier = serving.ask("runs", "list")[0]["id"]
-    assert identifier in serving.run("runs", "list").stdout
+def test_runs_and_data_are_called_by_name_and_number_or_as_lists_show_them(serving: Shell) -> None:
+    last = serving.ask("runs", "list")[0]
+    assert last["id"] in serving.run("runs", "list").stdout
+    for called in (last["id"], f"churn/{last['number']}"):
+        assert serving.ask("runs", "show", called)["id"] == last["id"]
+    digest = serving.ask("data", "list")[-1]["digest"]
+    listed = serving.run("data", "list").stdout.splitlines()[-1].split()[-2]
+    for called in ("churn/1", listed, digest, digest.removeprefix("sha256:")):
+        assert serving.ask("data", "show", called)["digest"] == digest
+    told = serving.run("runs", "compare", "churn/1", last["id"]).stdout
+    assert "churn run 1" in told.splitlines()[0]
+    assert "{" not in told
+    assert "no dataset of that name" in serving.refused("data", "show", "nothing/1")
+    for wrong in ("churn/99", "0000"):
+        assert "no such" in serving.refused("data", "show", wrong)
+    assert "no such run" in serving.refused("runs", "show", "churn/99")
+
+
+def test_a_job_says_when_it_is_due(serving: Shell) -> None:
     waits = [line for line in serving.run("jobs", "list").stdout.splitlines() if "manage.expire" in line]
     assert waits
     assert all(" due 20" in line for line in waits)

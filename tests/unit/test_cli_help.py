@@ -55,6 +55,13 @@ def test_an_option_says_what_it_is(name: str) -> None:
     assert [option.opts[0] for option in options if not option.help] == []
 
 
+@pytest.mark.parametrize("name", LEAVES)
+def test_an_argument_says_what_it_is_and_stands_in_capitals(name: str) -> None:
+    arguments = [parameter for parameter in LEAVES[name].params if parameter.param_type_name == "argument"]
+    assert [argument.name for argument in arguments if not (argument.metavar or "").isupper()] == []
+    assert [argument.name for argument in arguments if not argument.help] == []
+
+
 def test_no_two_panels_hold_the_same_command() -> None:
     groups = [name for name in ALL if " " not in name]
     assert len(groups) == len(set(groups))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from podium.cli import build, console
+from podium.cli import build, console, runs
 from podium.cli.options import Json, Project
 from podium.cli.session import session
 from podium.core import bundle, digest, engine, engine_file, run
@@ -48,7 +48,7 @@ def add(
         finished = client.runs.get(asked.id)
     if finished.error is not None:
         raise Refused(finished.error, field=f"run {finished.number}", fix="Read what it printed: podium runs log.")
-    build.show_run(finished)
+    runs.show(finished)
 
 
 def read(folder: Path) -> tuple[bundle.Engine, dict[str, bytes]]:

@@ -19,6 +19,7 @@ from podium.cli import (
     processes,
     provenance,
     reviews,
+    runs,
     score,
     status,
     value,
@@ -56,7 +57,7 @@ app.command(rich_help_panel=_START)(doctor.doctor)
 
 app.add_typer(build.data, name="data", rich_help_panel=_BUILD)
 app.command(rich_help_panel=_BUILD)(build.train)
-app.add_typer(build.runs, name="runs", rich_help_panel=_BUILD)
+app.add_typer(runs.app, name="runs", rich_help_panel=_BUILD)
 
 app.add_typer(manage.models, name="models", rich_help_panel=_MANAGE)
 manage.versions.command("add")(adopt.add)

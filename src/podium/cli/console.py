@@ -38,10 +38,10 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
-def say(text: str) -> None:
-    """A line for people: nothing with `--json`."""
+def say(text: str | Text) -> None:
+    """A line for people, as it is: nothing with `--json`. What wants colour gives a `Text`."""
     if not is_json():
-        out.print(text)
+        out.print(text, markup=False)
 
 
 def table(
@@ -59,7 +59,7 @@ def table(
         count += 1
         made.add_row(*(_cell(cell) for cell in row))
     if count == 0:
-        out.print(empty or "Nothing here yet.", style="dim")
+        out.print(Text(empty or "Nothing here yet.", style="dim"))
         return
     out.print(made)
 

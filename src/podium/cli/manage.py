@@ -196,7 +196,7 @@ def gates_check(
     if json:
         console.print_json({"valid": True, "expression": expression})
     else:
-        console.say("[green]✓[/green] This is a gate.")
+        console.say(Text.assemble(("✓", "green"), " This is a gate."))
 
 
 def _spec_here() -> Any:

@@ -41,7 +41,9 @@ def maturity(endpoint: Endpoint, project: Project = "", json: Json = False) -> N
         (_age(item.age_hours), f"{item.share:.1%}", f"[{item.low:.1%}, {item.high:.1%}]", f"{item.rows:,}")
         for item in found
     ]
-    console.table(found, ("age", "with an outcome", "interval", "older, without"), rows, empty="No predictions yet.")
+    console.table(
+        found, ("age", "with an outcome", "interval", "older, without"), rows, empty="No prediction is an hour old yet."
+    )
 
 
 def _age(hours: int) -> str:

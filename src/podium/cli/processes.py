@@ -127,7 +127,9 @@ def up(
         serve.bind(config.host, port).close()
     chosen = project or project_here() or "default"
     token = prepare(config)
-    supervisor = supervise.Supervisor(parts(config, chosen, token), say=lambda text: console.err.print(f"! {text}"))
+    supervisor = supervise.Supervisor(
+        parts(config, chosen, token), say=lambda text: console.err.print(f"! {text}", markup=False)
+    )
     stop = threading.Event()
     _on_signal(stop)
     supervisor.start()

@@ -8,19 +8,19 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from podium.cli import console
+from podium.cli import address, console
 from podium.cli.options import Json, Project
 from podium.cli.session import session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from podium.client.client import Client
     from podium.core import event
     from podium.core import lineage as graph
 
 audit = typer.Typer(help="Who did what, and the proof that nothing was changed since.", no_args_is_help=True)
-_NOUNS = "dataset or version (by digest), run, release or approval (by id), model or endpoint (by name)"
+_NOUNS = "dataset, version or run (by NAME/NUMBER), release or approval (by id), model or endpoint (by name)"
+_FOUND = {"dataset": address.dataset, "version": address.version, "run": address.run}
 
 
 class Direction(enum.StrEnum):
@@ -33,7 +33,7 @@ class Direction(enum.StrEnum):
 
 def lineage(
     noun: Annotated[str, typer.Argument(metavar="NOUN", help=f"What it is: {_NOUNS}.")],
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Its digest, id or name; a version also as MODEL/N.")],
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Its NAME/NUMBER, digest, id or name.")],
     direction: Annotated[Direction, typer.Option(help="What it came from, what came of it, or both.")] = Direction.BOTH,
     depth: Annotated[int, typer.Option(min=1, max=50, help="How many steps.")] = 10,
     project: Project = "",
@@ -44,7 +44,7 @@ def lineage(
     Example: podium lineage version churn/3 --direction up
     """
     with session(project) as client:
-        subject = _address(client, noun, identifier)
+        subject = _FOUND[noun](client, identifier) if noun in _FOUND else identifier
         found = client.lineage.trace(noun, subject, direction=direction, depth=depth)
     if json:
         console.print_json(found)
@@ -56,14 +56,7 @@ def lineage(
     if direction is not Direction.UP and found.edges:
         console.out.print(_tree(found, (noun, subject), "led to", up=False))
     if not found.complete:
-        console.say("[dim]More was left out: ask from nearer, or with a larger --depth.[/dim]")
-
-
-def _address(client: "Client", noun: str, identifier: str) -> str:
-    model, _, number = identifier.rpartition("/")
-    if noun == "version" and model and number.isdigit():
-        return client.versions.get(model, int(number)).digest
-    return identifier
+        console.say(Text("More was left out: ask from nearer, or with a larger --depth.", style="dim"))
 
 
 def _tree(found: "graph.Lineage", start: tuple[str, str], words: str, *, up: bool) -> Tree:
@@ -130,9 +123,10 @@ def audit_verify(project: Project = "", json: Json = False) -> None:
     if json:
         console.print_json(found)
     elif found.broken_at is None:
-        console.say(f"[green]✓[/green] {found.events:,} events hold, up to {found.head}")
+        console.say(Text.assemble(("✓", "green"), f" {found.events:,} events hold, up to {found.head}"))
     else:
-        console.say(f"[red]✗[/red] Broken at event {found.broken_at} of {found.events:,}: {found.problem}")
+        broken = f" Broken at event {found.broken_at} of {found.events:,}: {found.problem}"
+        console.say(Text.assemble(("✗", "red"), broken))
     if found.broken_at is not None:
         raise typer.Exit(1)
 

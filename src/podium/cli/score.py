@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from podium.cli import console
 from podium.cli.options import Json, Project
@@ -56,7 +57,7 @@ def score(
     heads = tuple(found[0]) if found else ()
     console.table(found, heads, [tuple(row.values()) for row in found[:_SHOWN]], empty="No rows.")
     if len(found) > _SHOWN:
-        console.say(f"[dim]… {len(found) - _SHOWN:,} more; --out FILE writes all of them.[/dim]")
+        console.say(Text(f"… {len(found) - _SHOWN:,} more; --out FILE writes all of them.", style="dim"))
 
 
 def outcomes(

@@ -97,4 +97,5 @@ def _say_if_new(config: Config) -> None:
 
     if not config.database and not console.is_json() and not (Path(config.home) / "podium.db").exists():
         where = Path(config.home).resolve()
-        console.err.print(f"A new, empty platform is made in {where}; PODIUM_HOME names another.", soft_wrap=True)
+        made = f"A new, empty platform is made in {where}; PODIUM_HOME names another."
+        console.err.print(made, soft_wrap=True, markup=False)

@@ -156,7 +156,8 @@ def _place(client: "Client", item: endpoint.Endpoint) -> Place:
 def _next(pending: Sequence[approval.Pending], held: Sequence[version.Version], places: Sequence[Place]) -> str:
     if pending:
         item = pending[0]
-        return f"a {item.next} decides about {item.model} {item.version}: {approve.command(item)}"
+        who = f"an {item.next}" if item.next[0] in "aeiou" else f"a {item.next}"
+        return f"{who} decides about {item.model} {item.version}: {approve.command(item)}"
     broken = next((place.status.endpoint.name for place in places if place.alerts), None)
     if broken is not None:
         return f"look at the checks: podium checks {broken}"

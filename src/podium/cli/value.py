@@ -31,9 +31,8 @@ def value(
         found = client.checks.value(endpoint, limit=windows)
     rows = [row for item in found for row in _rows(item)]
     if found and not console.is_json():
-        console.say(
-            f"{endpoint}: value in {found[0].unit}, {found[0].kpi}; 95 % intervals, rows of one {_group(found[0])}"
-        )
+        moves, group = found[0].kpi.rstrip("."), _group(found[0])
+        console.say(f"{endpoint}: value in {found[0].unit}, {moves}; 95 % intervals, rows of one {group}")
     console.table(
         found, _HEADS, rows, empty=f"No window with a value was closed. It takes [costs]; podium close {endpoint}"
     )
@@ -79,7 +78,8 @@ def _notes(item: "core.WindowValue") -> list[str]:
     if item.expected is not None:
         said.append(f"On the test split of training a decision was worth {item.expected:.4g}.")
     if item.waiting:
-        said.append(f"{item.waiting:,} rows wait for their outcome, or for a person, and are not in it.")
+        waiting = "1 row waits" if item.waiting == 1 else f"{item.waiting:,} rows wait"
+        said.append(f"Not in it: {waiting} for an outcome, or for a person.")
     if item.lacking:
         said.append(f"No comparison: {item.lacking}")
     return said

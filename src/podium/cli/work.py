@@ -12,6 +12,10 @@ from podium.core import access, job
 jobs = typer.Typer(help="Background work: look, cancel, try again.", no_args_is_help=True)
 users = typer.Typer(help="People and processes, and their roles.", no_args_is_help=True)
 tokens = typer.Typer(help="Secrets that stand for a user.", no_args_is_help=True)
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
+_ROLES = ", ".join(access.Role)
+RoleName = Annotated[str, typer.Argument(metavar="ROLE", help=f"One of {_ROLES}.")]
 
 
 @jobs.command("list")
@@ -48,7 +52,7 @@ def _what(item: job.Job) -> str:
 
 
 @jobs.command("show")
-def jobs_show(identifier: str, project: Project = "", json: Json = False) -> None:
+def jobs_show(identifier: JobId, project: Project = "", json: Json = False) -> None:
     """Show one job.
 
     Example: podium jobs show job-018f…
@@ -69,7 +73,7 @@ def jobs_show(identifier: str, project: Project = "", json: Json = False) -> Non
 
 
 @jobs.command("cancel")
-def jobs_cancel(identifier: str, project: Project = "", json: Json = False) -> None:
+def jobs_cancel(identifier: JobId, project: Project = "", json: Json = False) -> None:
     """Ask a job to stop; `podium jobs retry` undoes it.
 
     Example: podium jobs cancel job-018f…
@@ -80,7 +84,7 @@ def jobs_cancel(identifier: str, project: Project = "", json: Json = False) -> N
 
 
 @jobs.command("retry")
-def jobs_retry(identifier: str, project: Project = "", json: Json = False) -> None:
+def jobs_retry(identifier: JobId, project: Project = "", json: Json = False) -> None:
     """Queue a failed or cancelled job again.
 
     Example: podium jobs retry job-018f…
@@ -113,8 +117,8 @@ def users_list(json: Json = False) -> None:
 
 @users.command("add")
 def users_add(
-    name: str,
-    role: Annotated[list[str], typer.Option(help=f"A role: {', '.join(role for role in access.Role)}.")],
+    name: UserName,
+    role: Annotated[list[str], typer.Option(help=f"A role: {_ROLES}.")],
     full_name: Annotated[str, typer.Option(help="The person's name.")] = "",
     project: Annotated[str, typer.Option("--project", "-p", help="Where the roles hold; everywhere by default.")] = "*",
     json: Json = False,
@@ -135,8 +139,8 @@ def users_add(
 
 @users.command("grant")
 def users_grant(
-    name: str,
-    role: str,
+    name: UserName,
+    role: RoleName,
     project: Annotated[str, typer.Option("--project", "-p", help="Where the role holds.")] = "*",
     json: Json = False,
 ) -> None:
@@ -151,8 +155,8 @@ def users_grant(
 
 @users.command("ungrant")
 def users_ungrant(
-    name: str,
-    role: str,
+    name: UserName,
+    role: RoleName,
     project: Annotated[str, typer.Option("--project", "-p", help="Where the role held.")] = "*",
     json: Json = False,
 ) -> None:
@@ -166,7 +170,7 @@ def users_ungrant(
 
 
 @users.command("deactivate")
-def users_deactivate(name: str, json: Json = False) -> None:
+def users_deactivate(name: UserName, json: Json = False) -> None:
     """Keep a user out, with all tokens; `podium users activate` undoes it.
 
     Example: podium users deactivate vera
@@ -177,7 +181,7 @@ def users_deactivate(name: str, json: Json = False) -> None:
 
 
 @users.command("activate")
-def users_activate(name: str, json: Json = False) -> None:
+def users_activate(name: UserName, json: Json = False) -> None:
     """Let a user in again.
 
     Example: podium users activate vera
@@ -226,7 +230,10 @@ def tokens_create(
 
 
 @tokens.command("revoke")
-def tokens_revoke(identifier: str, json: Json = False) -> None:
+def tokens_revoke(
+    identifier: Annotated[str, typer.Argument(metavar="TOKEN", help="The token's id, not its secret.")],
+    json: Json = False,
+) -> None:
     """Make a token useless, at once.
 
     Example: podium tokens revoke token-018f…

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+from rich.text import Text
 
 from podium.bundle import read
 from podium.bundle.runtime import Runtime
@@ -235,14 +236,18 @@ def show(made: Report, folder: Path) -> None:
     totals = made.totals
     console.say("")
     console.say(
-        f"Cost {totals.cost_loop:,.0f} against {totals.cost_static:,.0f}: [bold]{totals.saved_share:.1%} saved[/bold]. "
-        f"{totals.runs} trainings, {totals.releases} releases, {totals.champions} champions, "
-        f"{totals.approvals} approvals, {totals.alerts} alerts."
+        Text.assemble(
+            f"Cost {totals.cost_loop:,.0f} against {totals.cost_static:,.0f}: ",
+            (f"{totals.saved_share:.1%} saved", "bold"),
+            f". {totals.runs} trainings, {totals.releases} releases, {totals.champions} champions, "
+            f"{totals.approvals} approvals, {totals.alerts} alerts.",
+        )
     )
     console.say(made.honest)
     console.say("")
     for name, passed, text in _proofs(made.proofs):
-        console.say(f"{'[green]✓[/green]' if passed else '[red]✗[/red]'} {name}: [dim]{text}[/dim]")
+        mark = ("✓", "green") if passed else ("✗", "red")
+        console.say(Text.assemble(mark, f" {name}: ", (text, "dim")))
     console.say("")
     console.say(
         f"{totals.predictions:,} predictions over HTTP at {made.rate_scored_per_s:,.0f}/s, "
