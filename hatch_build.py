@@ -34,7 +34,7 @@ def _compile(source: Path) -> Path | None:
         [str(source)],
         py_limited_api=True,
         define_macros=[("Py_LIMITED_API", _STABLE), ("NDEBUG", "1")],
-        extra_compile_args=["-std=c11", "-O2", "-g0"] if sys.platform != "win32" else [],
+        extra_compile_args=["-std=c11", "-O3", "-ffp-contract=off", "-g0"] if sys.platform != "win32" else [],
         optional=True,
     )
     command = Distribution({"ext_modules": [extension], "package_dir": {"": "src"}}).get_command_obj("build_ext")

@@ -23,6 +23,8 @@ from onnx import TensorProto, helper, numpy_helper
 from treelite import model_builder
 
 from podium.bundle import columns, golden, layout, write
+from podium.bundle.export import trees
+from podium.bundle.export.graph import Graph, finish
 from podium.core import bundle, digest, engine, reference
 from podium.core.signature import Field, FieldType, Signature, Task
 from tests import scoring_kit as kit
@@ -251,6 +253,30 @@ def onnx_files() -> dict[str, bytes]:
     return {bundle.MODEL: bytes(model.SerializeToString())}
 
 
+_TREES = ((0, 500.0, 0.1), (1, 12.0, 0.3), (2, 0.5, 0.05), (3, 0.5, 0.15), (0, MILLIARD, math.nan))
+"""Feature, from where on, and what is added then."""
+
+
+def fused_files() -> dict[str, bytes]:
+    """Trees of a step each, in a graph that runs fused."""
+    described = layout.of(SIGNATURE)
+    graph = Graph(described)
+    numbers = layout.NUMBERS
+    filled = graph.add("Where", graph.add("IsNaN", numbers), graph.constant(numpy.zeros((1, 3))), numbers)
+    known = graph.add("Equal", layout.TEXTS, graph.constant(numpy.array(["prop"], dtype=object)))
+    source = graph.add("Concat", filled, graph.number(known), axis=1)
+    grown = [
+        [
+            trees.Node(left=1, right=2, feature=feature, threshold=math.nextafter(edge, -math.inf)),
+            trees.Node(value=0.0),
+            trees.Node(value=weight),
+        ]
+        for feature, edge, weight in _TREES
+    ]
+    total = graph.add("Add", trees.add(graph, grown, source), graph.constant(numpy.array([0.2])))
+    return {bundle.MODEL: finish(graph.model(total), msgspec.structs.replace(described, fused=True))}
+
+
 def treelite_files() -> dict[str, bytes]:
     """Trees of a step each, behind preprocessing in ONNX."""
     nodes = [
@@ -286,7 +312,6 @@ def treelite_files() -> dict[str, bytes]:
 
 
 def _trees() -> Any:
-    steps = ((0, 500.0, 0.1), (1, 12.0, 0.3), (2, 0.5, 0.05), (3, 0.5, 0.15), (0, MILLIARD, math.nan))
     builder = model_builder.ModelBuilder(
         threshold_type="float64",
         leaf_output_type="float64",
@@ -298,11 +323,11 @@ def _trees() -> Any:
             num_class=[1],
             leaf_vector_shape=(1, 1),
         ),
-        tree_annotation=model_builder.TreeAnnotation(num_tree=len(steps), target_id=[0] * 5, class_id=[0] * 5),
+        tree_annotation=model_builder.TreeAnnotation(num_tree=len(_TREES), target_id=[0] * 5, class_id=[0] * 5),
         postprocessor=model_builder.PostProcessorFunc(name="identity"),
         base_scores=[0.2],
     )
-    for feature, edge, weight in steps:
+    for feature, edge, weight in _TREES:
         builder.start_tree()
         builder.start_node(0)
         builder.numerical_test(feature, edge, default_left=True, opname="<", left_child_key=1, right_child_key=2)
@@ -364,6 +389,7 @@ def kinds(vendor: str) -> dict[str, Callable[[], Kind]]:
     """Every kind by name; `vendor`: the address of a server that speaks for somebody else."""
     return {
         "onnx": lambda: Kind(bundle.Engine.ONNX, onnx_files()),
+        "fused": lambda: Kind(bundle.Engine.ONNX, fused_files()),
         "treelite": lambda: Kind(bundle.Engine.TREELITE, treelite_files()),
         "python": lambda: Kind(bundle.Engine.PYTHON, python_files()),
         "pickle": lambda: Kind(bundle.Engine.PYTHON, pickle_files()),

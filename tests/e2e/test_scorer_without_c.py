@@ -19,6 +19,7 @@ HIDE = """
 import sys
 sys.modules["podium.scoring.protocols._values"] = None
 sys.modules["podium.scoring.log._message"] = None
+sys.modules["podium.bundle.engines.onnx._fused"] = None
 """
 WHICH = """
 from podium.scoring.log import message

@@ -26,6 +26,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     texts: tuple[str, ...]
     rows_at_once: int = 0
     """Rows a call: 0 any number, 1 one at a time (where the engine's sums would depend on the batch)."""
+    fused: bool = False
+    """Whether the fused form of the model gave ONNX Runtime's bits on all rows of the export, and on odd ones."""
 
 
 def of(signature: Signature) -> Layout:

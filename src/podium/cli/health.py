@@ -21,10 +21,10 @@ import sqlalchemy
 
 from podium import version
 from podium.client import credentials
+from podium.core import native
 from podium.core.config import Config
 from podium.core.errors import PodiumError
 from podium.core.name import nearest
-from podium.scoring import native
 from podium.server import settings
 from podium.store import clock, migrate
 from podium.store.blobs import Blobs

@@ -12,7 +12,7 @@ from podium.bundle.engines import place
 from podium.core import bundle, signature
 
 MODULES = {
-    bundle.Engine.ONNX: "podium.bundle.engines.onnx.session",
+    bundle.Engine.ONNX: "podium.bundle.engines.onnx.model",
     bundle.Engine.TREELITE: "podium.bundle.engines.treelite.model",
     bundle.Engine.PYTHON: "podium.bundle.engines.python.model",
     bundle.Engine.R: "podium.bundle.engines.r.model",

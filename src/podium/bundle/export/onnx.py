@@ -10,7 +10,7 @@ import pandas as pd
 
 from podium.bundle import columns, layout
 from podium.bundle.engines.onnx import session
-from podium.bundle.export import classes, exact, frame, general, graph, several
+from podium.bundle.export import alike, classes, exact, frame, general, graph, several
 from podium.core import bundle
 from podium.core.errors import Invalid, Refused
 from podium.core.signature import Signature, Task
@@ -93,7 +93,8 @@ def largest(difference: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _settled(model: Any, signature: Signature, table: columns.Columns) -> tuple[bytes, npt.NDArray[np.float64]]:
-    """The model's bytes and scores, set to one row a call if its sums depend on the batch."""
+    """The model's bytes and scores: set to one row a call if its sums depend on the batch, else fused where that is
+    proven to give the same bits."""
     described = layout.of(signature)
     data = graph.finish(model, described)
     try:
@@ -104,6 +105,8 @@ def _settled(model: Any, signature: Signature, table: columns.Columns) -> tuple[
     if not _same_in_any_batch(scorer, table):
         data = graph.finish(model, msgspec.structs.replace(described, rows_at_once=1))
         found = session.Scorer(data).predict(table)
+    elif alike.is_alike(data, scorer, table, found):
+        data = graph.finish(model, msgspec.structs.replace(described, fused=True))
     return data, found
 
 

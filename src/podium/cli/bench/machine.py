@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from podium.cli.bench import process
-from podium.scoring import native
+from podium.core import native
 from podium.version import VERSION
 
 _PACKAGES = ("onnxruntime", "uvloop", "httptools", "msgspec", "numpy", "pyarrow", "scikit-learn", "grpcio")

@@ -12,7 +12,8 @@ import numpy as np
 
 from podium.bundle.columns import NULL_TEXT
 from podium.bundle.grid import Grid
-from podium.scoring import native, request
+from podium.core import native
+from podium.scoring import request
 from podium.scoring.protocols import powers
 from podium.scoring.protocols.plan import Block, Plan, Singles
 from podium.scoring.protocols.skeleton import Hole, Kind, Skeleton

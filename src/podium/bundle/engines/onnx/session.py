@@ -1,6 +1,5 @@
 """ONNX Runtime: one thread, and a row's score never depends on the rows beside it."""
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from podium.bundle import columns, grid, layout
-from podium.bundle.engines import place
 from podium.core import bundle, errors
 from podium.core.errors import Refused
 
@@ -85,8 +83,3 @@ class Scorer:
     def _run(self, inputs: dict[str, Any]) -> npt.NDArray[np.float64]:
         score: npt.NDArray[np.float64] = self._session.run(self._outputs, inputs)[0]
         return score.reshape(-1) if self._width == 1 else score
-
-
-def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> Scorer:
-    """The model of a verified bundle."""
-    return Scorer((folder / bundle.MODEL).read_bytes())

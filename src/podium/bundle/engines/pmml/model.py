@@ -41,6 +41,7 @@ def load(folder: Path, manifest: bundle.Manifest, where: place.Place) -> host.Mo
         "features": [[field.name, field.type.value] for field in manifest.signature.features],
         "names": [field.name for field in manifest.signature.features],
         "task": manifest.signature.task.value,
+        "classes": list(manifest.signature.labels),
         "code": str(HERE),
         "open": "evaluate:open_model",
         "model": read.check_path(spec.model),

@@ -1,4 +1,4 @@
-"""The parts of the scorer that are written in C: there where a compiler was at hand when Podium was installed."""
+"""The parts of Podium that are written in C: there where a compiler was at hand when Podium was installed."""
 
 import importlib
 import importlib.util
@@ -6,6 +6,7 @@ from typing import Any
 
 VALUES = "podium.scoring.protocols._values"
 MESSAGE = "podium.scoring.log._message"
+FUSED = "podium.bundle.engines.onnx._fused"
 
 
 def part(name: str) -> Any:
@@ -17,5 +18,5 @@ def part(name: str) -> Any:
 
 
 def missing() -> list[str]:
-    """Those that are not there; Python does their work, slower."""
-    return [name for name in (VALUES, MESSAGE) if importlib.util.find_spec(name) is None]
+    """Those that are not there; Python, and ONNX Runtime, do their work, slower."""
+    return [name for name in (VALUES, MESSAGE, FUSED) if importlib.util.find_spec(name) is None]
