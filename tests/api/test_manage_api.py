@@ -152,3 +152,12 @@ def test_the_trail_is_read_verified_and_exported(client: Client, store: Store, h
     assert client.get("/api/v1/audit/events?kind=token.made", headers=headers("admin")).json()
     lineage = client.get(f"{P}/lineage/version/{made.digest}?direction=up", headers=headers("viewer")).json()
     assert {"run", "dataset", "model"} <= {node["noun"] for node in lineage["nodes"]}
+
+
+@pytest.mark.parametrize("sent", ["king", "<b>king</b>", "a b", "k" * 200])
+def test_what_was_sent_comes_back_only_where_it_is_a_name(client: Client, headers: Headers, sent: str) -> None:
+    for body in ({"role": sent}, {"role": "owner", sent: 1}):
+        answer = client.post("/api/v1/users/ana/grants", headers=headers("admin"), content=msgspec.json.encode(body))
+        assert answer.status_code in (400, 422)
+        assert ("enum value" in answer.json()["detail"]) or ("unknown field" in answer.json()["detail"])
+        assert (sent in answer.text) == (sent == "king")

@@ -32,12 +32,12 @@ def add(
 
     Example: podium versions add bought --rows scored.parquet
     """
-    from podium.build.datasets import sources
+    from podium.cli import rows as tables
     from podium.cli import submit
 
     kind, content = read(files)
     given = submit.read(folder)
-    table = sources.read(rows) if rows else None
+    table = tables.read(rows, "--rows") if rows else None
     with session(project or given.spec.project) as client:
         with console.progress("Sending files and rows") as bar:
             applied = client.models.apply(given.spec, given.source)

@@ -30,8 +30,8 @@ Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The version's num
 
 
 def approve(
-    model: Annotated[str, typer.Argument(metavar="[MODEL]", help="Without it: what waits, and for whom.")] = "",
-    number: Annotated[int, typer.Argument(metavar="[NUMBER]", help="The version's number.")] = 0,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Without it: what waits, and for whom.")] = "",
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="The version's number.")] = 0,
     comment: Comment = "",
     no: No = False,
     role: As = Role.OWNER,

@@ -85,7 +85,7 @@ def models_restore(model: Model, project: Project = "", json: Json = False) -> N
 
 @versions.command("list")
 def versions_list(
-    model: Annotated[str, typer.Argument(metavar="[MODEL]", help="Only this model's.")] = "",
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Only this model's.")] = "",
     project: Project = "",
     json: Json = False,
 ) -> None:

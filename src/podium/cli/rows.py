@@ -10,13 +10,13 @@ import msgspec
 import pyarrow
 
 from podium.core import name, outcome, split, time
-from podium.core.errors import Invalid
+from podium.core.errors import Invalid, PodiumError
 
 BATCH = 5000
 _JSON_STARTS = ("[", "{")
 
 
-def read(given: str) -> pyarrow.Table:
+def read(given: str, field: str = "--data") -> pyarrow.Table:
     """The rows of a file, or of JSON: one object, or a list of objects. Raises `Invalid` or `NotFound`."""
     text = given.strip()
     if text.startswith(_JSON_STARTS):
@@ -26,7 +26,10 @@ def read(given: str) -> pyarrow.Table:
         return _from_json(path.read_bytes())
     from podium.build.datasets import sources
 
-    return sources.read(given)
+    try:
+        return sources.read(given)
+    except PodiumError as problem:
+        raise type(problem)(problem.message, field=field, fix=problem.fix) from None
 
 
 def _from_json(data: bytes) -> pyarrow.Table:

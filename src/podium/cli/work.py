@@ -14,8 +14,8 @@ users = typer.Typer(help="People and processes, and their roles.", no_args_is_he
 tokens = typer.Typer(help="Secrets that stand for a user.", no_args_is_help=True)
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
-_ROLES = ", ".join(access.Role)
-RoleName = Annotated[str, typer.Argument(metavar="ROLE", help=f"One of {_ROLES}.")]
+_ROLES = ", ".join(role for role in access.Role if role is not access.Role.SYSTEM)
+RoleName = Annotated[access.Role, typer.Argument(metavar="ROLE", help=f"One of {_ROLES}.")]
 
 
 @jobs.command("list")
@@ -118,7 +118,7 @@ def users_list(json: Json = False) -> None:
 @users.command("add")
 def users_add(
     name: UserName,
-    role: Annotated[list[str], typer.Option(help=f"A role: {_ROLES}.")],
+    role: Annotated[list[access.Role], typer.Option(metavar="ROLE", help=f"One of {_ROLES}; again for another.")],
     full_name: Annotated[str, typer.Option(help="The person's name.")] = "",
     project: Annotated[str, typer.Option("--project", "-p", help="Where the roles hold; everywhere by default.")] = "*",
     json: Json = False,

@@ -1,6 +1,7 @@
 """The only place that knows status codes: Podium's errors as RFC 9457 problem details."""
 
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ STATUS: dict[type[errors.PodiumError], int] = {
     errors.Invalid: 422,
     errors.Unavailable: 503,
 }
+_ECHO = re.compile(r"(?P<what>unknown field|enum value) [`'](?P<sent>[^;]*)[`']", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 TITLES = {
     400: "Bad request",
     401: "Not signed in",
@@ -74,10 +77,15 @@ def from_http(_request: Request[Any, Any, Any], error: HTTPException) -> Respons
         parts = [
             f"{part.get('key', 'body')}: {part.get('message', '')}" for part in error.extra if isinstance(part, dict)
         ]
-        detail = "; ".join(parts) or detail
+        detail = _ECHO.sub(_named, "; ".join(parts)) or detail
     return respond(
         Problem(type=f"urn:podium:http-{status}", title=TITLES.get(status, "Error"), status=status, detail=detail)
     )
+
+
+def _named(found: re.Match[str]) -> str:
+    """What was sent is told only where it is a name."""
+    return found[0] if _NAME.fullmatch(found["sent"]) else found["what"]
 
 
 def from_defect(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
