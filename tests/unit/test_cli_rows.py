@@ -31,6 +31,12 @@ def test_outcomes_are_made_of_columns_and_rows_without_truth_are_left_out() -> N
     assert made == [outcome.Outcome(value=1.0, at_us=first, key="7"), outcome.Outcome(value=0.0, at_us=last, key="9")]
 
 
+def test_a_truth_may_be_the_label_of_a_class() -> None:
+    table = pyarrow.table({"id": ["a", "b"], "fate": ["late", "007"]})
+    made = rows.outcomes(table, key="id", prediction_id="", value="fate", at="", now_us=NOW)
+    assert [each.value for each in made] == ["late", "007"]
+
+
 def test_outcomes_without_an_instant_are_known_now() -> None:
     table = pyarrow.table({"prediction": ["req-1/0"], "cost": [2.5]})
     made = rows.outcomes(table, key="", prediction_id="prediction", value="cost", at="", now_us=NOW)
@@ -42,12 +48,12 @@ def test_outcomes_without_an_instant_are_known_now() -> None:
     [
         ("idd", "late", "", "'id'"),
         ("id", "lat", "", "'late'"),
-        ("id", "word", "", "0 and 1"),
+        ("id", "list", "", "0 and 1"),
         ("id", "late", "gap", "ISO"),
     ],
 )
 def test_wrong_columns_are_told(key: str, value: str, at: str, hint: str) -> None:
-    table = pyarrow.table({"id": ["a"], "late": [1], "word": ["no"], "gap": pyarrow.nulls(1)})
+    table = pyarrow.table({"id": ["a"], "late": [1], "list": [[1]], "gap": pyarrow.nulls(1)})
     with pytest.raises(Invalid) as problem:
         rows.outcomes(table, key=key, prediction_id="", value=value, at=at, now_us=NOW)
     assert hint in str(problem.value)

@@ -84,8 +84,8 @@ def _rows(found: "core.Mistakes") -> None:
         (
             each.prediction_id,
             console.when(each.at_us),
-            f"{each.score:.4g}",
-            f"{each.outcome:g}",
+            f"{each.score:.4g}" if each.label is None else f"{each.label} {each.score:.2f}",
+            each.outcome if isinstance(each.outcome, str) else f"{each.outcome:g}",
             f"{each.loss:.4g}",
             _said(each),
         )

@@ -58,7 +58,7 @@ def outcomes(
         if truth is None:
             continue
         identity = {"key": split.text_of(who)} if key else {"prediction_id": str(who)}
-        made.append(outcome.Outcome(value=_number(truth), at_us=_instant_us(instant), **identity))
+        made.append(outcome.Outcome(value=_truth(truth), at_us=_instant_us(instant), **identity))
     if not made:
         raise Invalid("No row has a truth.", field="--value")
     return made
@@ -71,11 +71,16 @@ def _column(table: pyarrow.Table, wanted: str, option: str) -> list[Any]:
     return values
 
 
-def _number(truth: Any) -> float:
+def _truth(truth: Any) -> float | str:
+    """A number, or a text: which of them is right, the platform knows."""
+    if isinstance(truth, str):
+        return truth
     try:
         return float(truth)
     except (TypeError, ValueError):
-        raise Invalid("A truth is not a number.", field="--value", fix="Write 0 and 1, or a number.") from None
+        raise Invalid(
+            "A truth is neither a number nor a text.", field="--value", fix="Write 0 and 1, or a number."
+        ) from None
 
 
 def _instant_us(value: Any) -> int:

@@ -140,7 +140,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     mean_score: float | None
     positive_rate: float | None
     losses: dict[str, float]
-    """log_loss, brier and cost_per_row, or mae and mean_squared_error."""
+    """log_loss, brier and cost_per_row, or mae and mean_squared_error; of several classes accuracy, too."""
     auc: float | None
     missing: dict[str, int]
     """Nulls by feature, of those that have any."""

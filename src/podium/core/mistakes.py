@@ -13,10 +13,13 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     score: float
     decision: bool | None
-    outcome: float
+    outcome: float | str
+    """Of several classes: the label."""
     loss: float
     features: dict[str, bool | float | str | None] | None = None
     """As they were sent; None for callers who may read but hold no part in the model's life."""
+    label: str | None = None
+    """Of several classes: the most probable one."""
 
 
 class Teller(msgspec.Struct, frozen=True, kw_only=True):

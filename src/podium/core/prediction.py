@@ -20,7 +20,9 @@ COLUMNS = (
 """The columns of a log segment before the features, which follow under the prefix below, in the signature's order.
 
 Types: prediction_id, request_id, endpoint, model, digest, role, key: string; at: timestamp[us, UTC]; version, rollout:
-int64; score, threshold: float64; decision: bool (null without threshold, and where a person is to decide).
+int64; score, threshold: float64; decision: bool (null without threshold, and where a person is to decide). Of several
+classes the score is that of the most probable one; behind the features comes the probability of each, float64, under
+`class_rules.PROBABILITY` and its label.
 """
 FEATURE_PREFIX = "f."
 
@@ -42,9 +44,14 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     decision: bool | None
     features: dict[str, bool | int | float | str | None]
-    outcome: float | None = None
+    outcome: float | str | None = None
+    """Of several classes: the label."""
     referred: bool = False
     """Whether a person decides it, as the score lies in the version's band."""
+    label: str | None = None
+    """Of several classes: the most probable one, whose probability the score is."""
+    probabilities: dict[str, float] = {}
+    """Of several classes: each one's."""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):

@@ -197,12 +197,12 @@ def cbpe(
         return None
     spread = float((found.pulls**2 * chance * (1.0 - chance)).sum())
     if made is not None:
-        spread += _of_line(made, guess, found.pulls)
+        spread += of_line(made, guess, found.pulls)
     half = student.normal(confidence) * math.sqrt(spread)
     return run.Interval(value=found.value, low=found.value - half, high=found.value + half, rows=guess.size)
 
 
-def _of_line(made: isotonic.Line, guess: rows.Numbers, pulls: rows.Numbers) -> float:
+def of_line(made: isotonic.Line, guess: rows.Numbers, pulls: rows.Numbers) -> float:
     """The variance that the line adds: the rows at one level of it err together."""
     levels, first = numpy.unique(numpy.array(made.rates), return_index=True)
     place = numpy.clip(numpy.searchsorted(levels, isotonic.apply(made, guess), side="left"), 0, levels.size - 1)

@@ -9,6 +9,7 @@ import numpy.typing
 
 from podium.core import project
 from podium.core.errors import Invalid
+from podium.core.signature import Task
 from podium.measures import rows
 from podium.measures.fairness import disparity
 from podium.measures.guardrails.change import Matrix
@@ -43,7 +44,13 @@ class Pulls(NamedTuple):
         return one, two
 
 
-def pulls(name: str, first: Scored, second: Scored, costs: project.CostsPart | None = None) -> Pulls | None:
+def pulls(
+    name: str,
+    first: Scored,
+    second: Scored,
+    costs: project.CostsPart | None = None,
+    task: Task = Task.BINARY,
+) -> Pulls | None:
     """The pulls on a figure by name, of two models; None where there are too few rows to have it.
 
     A metric that is a mean over rows; `calibration`: the expected calibration error on five bins, cut at the quintiles
@@ -60,7 +67,7 @@ def pulls(name: str, first: Scored, second: Scored, costs: project.CostsPart | N
         return _fairness(name, first, second)
     if name == CALIBRATION:
         return _calibration(first, second)
-    measure = by_name.find(name, costs)
+    measure = by_name.find(name, costs, task)
     if measure.losses is None or name == "rmse":
         raise Invalid(f"The metric {name!r} is no mean over rows.", field="metric")
     one, two = (

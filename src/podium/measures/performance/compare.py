@@ -184,6 +184,16 @@ def compare(
     return Comparison(measure=measure.name, first=values[0], second=values[1], improvement=found)
 
 
+def anytime(measure: Measure) -> bool:
+    """Whether a comparison by it may be looked at again and again.
+
+    >>> from podium.measures.performance import by_name
+    >>> anytime(by_name.find("auc")), anytime(by_name.find("f1"))
+    (True, False)
+    """
+    return measure.losses is not None or measure.influence is not None or measure.name == "auc"
+
+
 def _pair(
     target: numpy.typing.ArrayLike, score: numpy.typing.NDArray[numpy.float64]
 ) -> tuple[rows.Numbers, rows.Numbers]:

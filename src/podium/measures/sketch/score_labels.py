@@ -9,6 +9,9 @@ from podium.core.signature import Task
 from podium.measures import rows
 from podium.measures.business import cost
 from podium.measures.performance import brier, log_loss, mae, rmse
+from podium.measures.performance.multiclass import brier as multiclass_brier
+from podium.measures.performance.multiclass import log_loss as multiclass_log_loss
+from podium.measures.performance.multiclass import named
 
 BINS = 1024
 
@@ -25,7 +28,7 @@ class ScoreLabels(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: int
     sums: dict[str, Sum]
-    """By measure: log_loss, brier and cost_per_row, or mae and mean_squared_error."""
+    """By measure: log_loss, brier and cost_per_row, or mae and mean_squared_error; of several classes accuracy, too."""
     positive: tuple[tuple[int, int], ...] = ()
     negative: tuple[tuple[int, int], ...] = ()
 
@@ -74,6 +77,21 @@ def summarise(
         positive=_bins(place[truth == 1.0]),
         negative=_bins(place[truth == 0.0]),
     )
+
+
+def summarise_classes(target: rows.Numbers, chances: rows.Numbers) -> ScoreLabels:
+    """The same of several classes: `target` their numbers [n], `chances` a probability for each [n, classes].
+
+    >>> made = summarise_classes(numpy.array([1.0]), numpy.array([[0.25, 0.5, 0.25]]))
+    >>> made.mean("accuracy"), made.mean("brier")
+    (1.0, 0.375)
+    """
+    losses = {
+        "log_loss": multiclass_log_loss.losses(target, chances),
+        "brier": multiclass_brier.losses(target, chances),
+        "accuracy": 1.0 - named.wrong(target, chances),
+    }
+    return ScoreLabels(rows=target.size, sums=_sums(losses))
 
 
 def merge(one: ScoreLabels, two: ScoreLabels) -> ScoreLabels:

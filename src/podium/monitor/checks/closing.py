@@ -140,7 +140,7 @@ def _of_scores(
     finite = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
     thresholds = finite.column("threshold").drop_null()
     threshold = thresholds[-1].as_py() if len(thresholds) else None
-    scores = summaries.numbers(finite.column("score"))
+    scores = summaries.scores(finite, spec.model.classes)
     yield from estimates.of_scores(scores, threshold, summary, subject.reference, spec)
 
 

@@ -1,6 +1,6 @@
 """The rows that a window's checks of outcomes look at: those old enough for their outcome to be complete."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import pyarrow
@@ -9,6 +9,7 @@ import pyarrow.compute
 from podium.core import prediction, window
 from podium.measures.segments import condition
 from podium.monitor.checks import evaluate, groups, hours, labels, summaries
+from podium.monitor.intake import chances
 from podium.monitor.intake import window as log
 from podium.monitor.reviews import decisions
 from podium.store.store import Store
@@ -38,7 +39,11 @@ def read(
         to_us=span.end_us,
         as_of_us=as_of_us,
         versions=(subject.version,),
-        columns=(*_NARROW, *(prediction.FEATURE_PREFIX + name for name in features)),
+        columns=(
+            *_NARROW,
+            *chances.columns(subject.model.spec.model.classes),
+            *(prediction.FEATURE_PREFIX + name for name in features),
+        ),
     )
     return decisions.fill(store, subject.project, log.read_window(store, subject.project, query), as_of_us)
 
@@ -53,16 +58,16 @@ def of_window(store: Store, subject: summaries.Subject, span: window.Window, sco
         hours.renew(store, subject, earlier, scored, span.end_us)
     scored = scored.filter(pyarrow.compute.is_finite(scored.column("score")))
     known = summaries.usable(scored)
-    return Cohort(scored, of_table(known), columns(known, features, subject), earlier)
+    return Cohort(scored, of_table(known, spec.model.classes), columns(known, features, subject), earlier)
 
 
-def of_table(known: pyarrow.Table) -> evaluate.Labelled:
-    """Rows of the log whose outcome is known, as arrays."""
+def of_table(known: pyarrow.Table, classes: Sequence[str] = ()) -> evaluate.Labelled:
+    """Rows of the log whose outcome is known, as arrays; `classes`: the model's, if it has several."""
     decision, threshold = known.column("decision"), known.column("threshold").drop_null()
     decided = decision.is_valid().to_numpy()
     return evaluate.Labelled(
         target=summaries.numbers(known.column("outcome")),
-        score=summaries.numbers(known.column("score")),
+        score=summaries.scores(known, classes),
         act=summaries.numbers(decision) == 1.0 if decided.any() else None,
         decided=None if decided.all() else decided,
         threshold=threshold[-1].as_py() if len(threshold) else None,

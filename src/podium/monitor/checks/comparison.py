@@ -16,6 +16,7 @@ from podium.measures.performance import by_name, interval
 from podium.measures.performance import compare as paired
 from podium.measures.value import champion
 from podium.monitor.checks import guardrails, summaries, timing
+from podium.monitor.intake import chances
 from podium.monitor.intake import window as log
 from podium.monitor.reviews import decisions
 from podium.store.store import Store
@@ -32,7 +33,7 @@ class _Rows(msgspec.Struct, frozen=True, kw_only=True):
 
 def compare(store: Store, project: str, owner: model.Model, item: release.Release, end_us: int) -> release.Comparison:
     """What all matured rows since the challenger began to listen (in canary: to decide) say at an instant."""
-    canary = item.stage is Stage.CANARY
+    canary, classes = item.stage is Stage.CANARY, owner.spec.model.classes
     query = log.Query(
         model=owner.name,
         endpoint=item.endpoint,
@@ -40,7 +41,11 @@ def compare(store: Store, project: str, owner: model.Model, item: release.Releas
         to_us=end_us,
         as_of_us=end_us,
         matured=True,
-        columns=(*_NARROW, *(prediction.FEATURE_PREFIX + each for each in _groups(owner))),
+        columns=(
+            *_NARROW,
+            *chances.columns(owner.spec.model.classes),
+            *(prediction.FEATURE_PREFIX + each for each in _groups(owner)),
+        ),
     )
     if query.from_us >= query.to_us:
         return _nothing(owner, query)
@@ -54,10 +59,16 @@ def compare(store: Store, project: str, owner: model.Model, item: release.Releas
     )
     if canary:
         mine = mine.filter(pyarrow.compute.not_equal(mine.column("role"), "shadow"))
-        found, least = _unpaired(owner, query, _rows(theirs), _rows(mine)), owner.spec.monitor.min_rows
+        found, least = (
+            _unpaired(owner, query, *(_rows(each, classes) for each in (theirs, mine))),
+            owner.spec.monitor.min_rows,
+        )
     else:
         theirs, mine = _pairs(theirs, mine)
-        found, least = _paired(owner, query, _rows(theirs), _rows(mine)), owner.spec.release.shadow.min_rows
+        found, least = (
+            _paired(owner, query, *(_rows(each, classes) for each in (theirs, mine))),
+            owner.spec.release.shadow.min_rows,
+        )
     if not owner.spec.release.guardrails:
         return found
     enough = min(theirs.num_rows, mine.num_rows) >= least
@@ -73,7 +84,8 @@ def _groups(owner: model.Model) -> list[str]:
 
 def _sides(owner: model.Model, theirs: pyarrow.Table, mine: pyarrow.Table, *, canary: bool) -> guardrails.Sides:
     first, second = (
-        figure.Scored(each.target, each.score, each.act, each.threshold) for each in (_rows(theirs), _rows(mine))
+        figure.Scored(each.target, each.score, each.act, each.threshold)
+        for each in (_rows(one, owner.spec.model.classes) for one in (theirs, mine))
     )
     columns = [(by, prediction.FEATURE_PREFIX + by) for by in _groups(owner)]
     return guardrails.Sides(
@@ -123,12 +135,12 @@ def _pairs(theirs: pyarrow.Table, mine: pyarrow.Table) -> tuple[pyarrow.Table, p
     return one, two
 
 
-def _rows(table: pyarrow.Table) -> _Rows:
+def _rows(table: pyarrow.Table, classes: tuple[str, ...]) -> _Rows:
     decision, threshold = table.column("decision"), table.column("threshold").drop_null()
     decided = not decision.null_count
     return _Rows(
         target=summaries.numbers(table.column("outcome")),
-        score=summaries.numbers(table.column("score")),
+        score=summaries.scores(table, classes),
         act=decision.to_numpy().astype(numpy.bool_) if decided else None,
         threshold=threshold[-1].as_py() if len(threshold) else None,
     )
@@ -139,7 +151,7 @@ def _paired(owner: model.Model, query: log.Query, first: _Rows, second: _Rows) -
     if first.target.size < max(2, spec.release.shadow.min_rows):
         return _nothing(owner, query, first.target.size)
     measure = by_name.find(spec.metrics.primary, spec.costs, spec.model.task)
-    often = spec.release.shadow.min_rows if measure.losses is not None or measure.name == "auc" else None
+    often = spec.release.shadow.min_rows if paired.anytime(measure) else None
     found = paired.compare(
         measure,
         first.target,

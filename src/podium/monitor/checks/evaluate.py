@@ -14,7 +14,10 @@ from podium.monitor.checks.finding import Finding
 
 
 class Labelled(msgspec.Struct, frozen=True, kw_only=True):
-    """The window's rows whose outcome is known: float64 [n] each; `act` (bool [n]) is None without decisions."""
+    """The window's rows whose outcome is known: float64 [n] each; `act` (bool [n]) is None without decisions.
+
+    Of several classes the target is a class's place, and the score a probability for each [n, classes].
+    """
 
     target: arrays.Numbers
     score: arrays.Numbers

@@ -71,7 +71,7 @@ def _judged(
         first, second = first._replace(group=groups[0]), second._replace(group=groups[1])
     rows = min(first.target.size, second.target.size)
     try:
-        pulls = figure.pulls(part.metric, first, second, owner.spec.costs)
+        pulls = figure.pulls(part.metric, first, second, owner.spec.costs, owner.spec.model.task)
     except Invalid:  # a version without a threshold, or rows that nobody has decided yet
         return _nothing(part, rows, confidence)
     if pulls is None:

@@ -14,7 +14,7 @@ from podium.measures.drift import reference as references
 from podium.measures.quality import constant
 from podium.measures.sketch import histogram
 from podium.monitor.checks import against as compared
-from podium.monitor.checks import quality
+from podium.monitor.checks import outputs, quality
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.summary import Summary
 
@@ -64,6 +64,8 @@ def _of_columns(
     wanders = known_of.cells.get(compared.SCORE)
     spread = compared.spread(before.score.dispersion, sum(scores[1]), before.window_rows, wanders)
     yield from _drift(CheckKind.SCORE_DRIFT, None, scores, limits.score_psi, spread, enough)
+    for each in outputs.cells(summary, known_of):
+        yield from _drift(CheckKind.SCORE_DRIFT, each.column, each.counts, limits.score_psi, each.spread, enough)
 
 
 def _looking(column: str, limits: project.MonitorPart, known: compared.Against, enough: bool) -> quality.Look:  # noqa: FBT001

@@ -11,9 +11,10 @@ from podium.core import prediction, reference, season, window
 from podium.measures.drift import wander
 from podium.measures.drift.wander import Wander
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import summaries
+from podium.monitor.checks import outputs, summaries
 from podium.monitor.checks.against import SCORE, Against
 from podium.monitor.checks.summary import Summary
+from podium.monitor.intake import chances
 from podium.monitor.intake import window as log
 from podium.store.store import Store
 
@@ -61,6 +62,10 @@ def merge(windows: Sequence[Summary], trained: reference.Reference, min_rows: in
         },
         score=_numeric(trained.score, scores, (cells.get(SCORE), None)),
     )
+    if trained.of_classes is not None:
+        told = [each.outputs for each in seen if each.outputs and sum(each.score.counts) >= min_rows]
+        classes, wanders = outputs.merged(told if len(told) >= season.FEWEST else [], trained.of_classes)
+        made, cells = msgspec.structs.replace(made, classes=classes), cells | dict(wanders)
     return Against(made, cells, nulls)
 
 
@@ -138,7 +143,12 @@ def _read(store: Store, subject: summaries.Subject, span: window.Window) -> Summ
         from_us=span.start_us,
         to_us=span.end_us,
         as_of_us=span.end_us,
-        columns=("version", "score", *(prediction.FEATURE_PREFIX + each for each in _features(before))),
+        columns=(
+            "version",
+            "score",
+            *chances.columns(subject.model.spec.model.classes),
+            *(prediction.FEATURE_PREFIX + each for each in _features(before)),
+        ),
     )
     found = log.read_rows(store, subject.project, query)
     decided = found.filter(pyarrow.compute.is_in(found.column("role"), pyarrow.array(_DECIDED)))
@@ -157,6 +167,7 @@ def _read(store: Store, subject: summaries.Subject, span: window.Window) -> Summ
         score=histogram.numeric(summaries.numbers(mine.column("score")), before.score),
         labels=score_labels.ScoreLabels(rows=0, sums={}),
         as_of_us=span.end_us,
+        outputs=outputs.of_rows(mine, before),
     )
 
 

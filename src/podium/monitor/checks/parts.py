@@ -8,7 +8,7 @@ import numpy
 from podium.core import reference
 from podium.core.errors import Invalid
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import flat, samples
+from podium.monitor.checks import flat, outputs, samples
 from podium.monitor.checks.summary import Summary
 
 Whole = numpy.typing.NDArray[numpy.int64]
@@ -63,10 +63,16 @@ def decode(data: bytes) -> Part:
 
 def pack(summary: Summary, before: reference.Reference | None = None) -> Part:
     """A summary as a part. Without the reference, categories keep their number of rows but not their cells."""
-    numbers = [*summary.numeric.values(), summary.score]
+    numeric, categorical = outputs.beside(summary)
+    numbers = [*numeric.values(), summary.score]
     words = [
-        ([each.counts.get(word, 0) for word in before.categorical[name].counts] if before else [_known(each)], each)
-        for name, each in summary.categorical.items()
+        (
+            [each.counts.get(word, 0) for word in outputs.words(before, name).counts]
+            if before
+            else [sum(each.counts.values())],
+            each,
+        )
+        for name, each in categorical.items()
     ]
     cells = [*(each.counts for each in numbers), *(found for found, _ in words)]
     counts = numpy.concatenate([*(numpy.array(each, dtype=_WHOLE) for each in cells), _outcomes(summary.labels)])
@@ -77,8 +83,8 @@ def pack(summary: Summary, before: reference.Reference | None = None) -> Part:
     return Part(
         rows=summary.rows,
         as_of_us=summary.as_of_us,
-        numeric=tuple(summary.numeric),
-        categorical=tuple(summary.categorical),
+        numeric=tuple(numeric),
+        categorical=tuple(categorical),
         cells=tuple(len(each) for each in cells),
         places=flat.narrow(places),
         counts=flat.narrow(counts[places]),
@@ -92,7 +98,7 @@ def pack(summary: Summary, before: reference.Reference | None = None) -> Part:
             ],
         ),
         moments=_bytes(_REAL, [(each.total, each.squares, _nan(each.minimum), _nan(each.maximum)) for each in numbers]),
-        unseen={name: each.unseen for name, each in summary.categorical.items() if each.unseen},
+        unseen={name: each.unseen for name, each in categorical.items() if each.unseen},
         matured=summary.labels.rows,
         losses=_sums(summary.labels),
     )
@@ -156,7 +162,7 @@ def unpack(part: Part, before: reference.Reference) -> Summary:
     others = numpy.frombuffer(part.others, _WHOLE).reshape(-1, 3).tolist()
     moments = numpy.frombuffer(part.moments, _REAL).reshape(-1, 4).tolist()
     found = samples.quantiles(part.sample) if part.sample else [None] * len(part.numeric)
-    levels = [*found[: len(part.numeric)], None]
+    levels = [*found[: len(before.numeric)], *[None] * (len(part.numeric) + 1 - len(before.numeric))]
     numeric = {}
     for at, name in enumerate((*part.numeric, SCORE)):
         cells = slice(starts[at], starts[at + 1])
@@ -175,7 +181,7 @@ def unpack(part: Part, before: reference.Reference) -> Summary:
         )
     categorical = {}
     for at, name in enumerate(part.categorical, len(part.numeric) + 1):
-        words = zip(before.categorical[name].counts, counts[starts[at] : starts[at + 1]].tolist(), strict=True)
+        words = zip(outputs.words(before, name).counts, counts[starts[at] : starts[at + 1]].tolist(), strict=True)
         categorical[name] = histogram.CategorySketch(
             counts={word: count for word, count in words if count},
             unseen=part.unseen.get(name, {}),
@@ -185,6 +191,7 @@ def unpack(part: Part, before: reference.Reference) -> Summary:
     score = numeric.pop(SCORE)
     return Summary(
         rows=part.rows,
+        outputs=outputs.apart(numeric, categorical, before),
         numeric=numeric,
         categorical=categorical,
         score=score,
@@ -209,7 +216,7 @@ def labels(part: Part) -> score_labels.ScoreLabels:
 
 
 def means(part: Part) -> dict[str, float]:
-    """The mean of every numeric column with a value, and under "" of the score."""
+    """The mean of every numeric column with a value, of several classes' probabilities, and under "" of the score."""
     counts = _dense(part)[0]
     starts = numpy.concatenate([[0], numpy.cumsum(part.cells)])
     totals = numpy.frombuffer(part.moments, _REAL).reshape(-1, 4)[:, 0].tolist()
@@ -281,10 +288,6 @@ def _outcomes(found: score_labels.ScoreLabels) -> Whole:
 
 def _sums(found: score_labels.ScoreLabels) -> dict[str, tuple[float, float]]:
     return {name: (each.total, each.squares) for name, each in found.sums.items()}
-
-
-def _known(sketch: histogram.CategorySketch) -> int:
-    return sum(sketch.counts.values())
 
 
 def _bytes(kind: "numpy.dtype[numpy.int64] | numpy.dtype[numpy.float64]", values: Sequence[object]) -> bytes:

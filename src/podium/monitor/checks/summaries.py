@@ -1,5 +1,7 @@
 """What a version saw and scored in some rows of the log, summarised."""
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy
 import pyarrow
@@ -8,9 +10,10 @@ import pyarrow.compute
 from podium.core import model, prediction, reference, window
 from podium.measures import rows as arrays
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import parts, samples
+from podium.monitor.checks import outputs, parts, samples
 from podium.monitor.checks import store as rows
 from podium.monitor.checks.summary import Summary
+from podium.monitor.intake import chances
 from podium.monitor.intake import window as log
 from podium.store.store import Store
 
@@ -33,11 +36,18 @@ def labelled(scored: pyarrow.Table, subject: Subject) -> score_labels.ScoreLabel
     """The scores and outcomes of rows whose outcome is known, summed."""
     known = usable(scored)
     spec = subject.model.spec
+    if spec.model.classes:
+        return score_labels.summarise_classes(numbers(known.column("outcome")), chances.of(known, spec.model.classes))
     decision = known.column("decision")
     act = None if decision.null_count else decision.to_numpy().astype(numpy.bool_)
     return score_labels.summarise(
         numbers(known.column("outcome")), numbers(known.column("score")), spec.model.task, act, spec.costs
     )
+
+
+def usable_scores(scored: pyarrow.Table) -> pyarrow.Table:
+    """The rows with a finite score."""
+    return scored.filter(pyarrow.compute.is_finite(scored.column("score")))
 
 
 def usable(scored: pyarrow.Table) -> pyarrow.Table:
@@ -46,6 +56,11 @@ def usable(scored: pyarrow.Table) -> pyarrow.Table:
         pyarrow.compute.is_valid(scored.column("outcome")), pyarrow.compute.is_finite(scored.column("score"))
     )
     return scored.filter(good)
+
+
+def scores(known: pyarrow.Table, classes: Sequence[str]) -> arrays.Numbers:
+    """What measures of performance take: the scores [n], of several classes the probability of each [n, classes]."""
+    return chances.of(known, classes) if classes else numbers(known.column("score"))
 
 
 def numbers(column: pyarrow.ChunkedArray) -> arrays.Numbers:
@@ -65,6 +80,7 @@ def pack(subject: Subject, scored: pyarrow.Table, seen: pyarrow.Table, as_of_us:
         score=histogram.numeric(numbers(scored.column("score")), before.score),
         labels=labelled(scored, subject),
         as_of_us=as_of_us,
+        outputs=outputs.of_rows(usable_scores(scored), before),
     )
     sample = samples.take(values | {parts.SCORE: numbers(seen.column("score"))}, seen.num_rows, words)
     return msgspec.structs.replace(parts.pack(made, before), sample=sample)

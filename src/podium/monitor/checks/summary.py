@@ -6,6 +6,13 @@ from podium.measures.sketch import histogram, score_labels
 from podium.monitor.checks import samples
 
 
+class Outputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model of several classes said: how often each class was the most probable, and each one's probability."""
+
+    predicted: histogram.CategorySketch
+    chances: dict[str, histogram.NumericSketch]
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What one version saw and scored in some time at an endpoint."""
 
@@ -18,3 +25,5 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Outcomes known by this instant are in `labels`."""
     sample: samples.Sample | None = None
     """A few of the rows; none of days that older versions kept."""
+    outputs: Outputs | None = None
+    """Of several classes."""

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import pyarrow
 
 from podium.core import access, digest, event, name, outcome
+from podium.core import endpoint as core_endpoint
 from podium.core.errors import Conflict, Invalid
 from podium.deploy.endpoints import store as endpoints
+from podium.manage.registry import store as registry
 from podium.monitor.intake import outcomes, segments
 from podium.monitor.intake import store as rows
 from podium.store.store import Store
@@ -87,11 +89,21 @@ def receive_outcomes(
     store: Store, caller: access.Caller, endpoint: str, sent: Sequence[outcome.Outcome] | bytes
 ) -> outcome.OutcomeBatch:
     """Keep outcomes (structs, or the bytes of an Arrow IPC stream) of an endpoint. The same content is kept once."""
-    table = outcomes.from_arrow(sent) if isinstance(sent, bytes) else outcomes.from_structs(sent)
+    with store.read() as connection:
+        place = endpoints.get(connection, caller.project, endpoint)
+        owner = registry.find_model(connection, caller.project, place.model)
+    classes = () if owner is None else owner.spec.model.classes
+    read = outcomes.from_arrow(sent, classes) if isinstance(sent, bytes) else outcomes.from_structs(sent, classes)
+    return _receive_outcomes(store, caller, place, read)
+
+
+def _receive_outcomes(
+    store: Store, caller: access.Caller, place: core_endpoint.Endpoint, table: pyarrow.Table
+) -> outcome.OutcomeBatch:
+    endpoint = place.name
     data = outcomes.to_parquet(table)
     address = digest.of_bytes(data)
     with store.read() as connection:
-        place = endpoints.get(connection, caller.project, endpoint)
         known = rows.find_outcomes(connection, caller.project, endpoint, address)
     if known is not None:
         return known

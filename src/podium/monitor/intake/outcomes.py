@@ -23,22 +23,25 @@ SCHEMA = pyarrow.schema(
 )
 
 
-def from_structs(rows: Sequence[outcome.Outcome]) -> pyarrow.Table:
-    """A table of outcomes as JSON gives them; `Invalid` on a row that names no prediction, or more than 100,000."""
+def from_structs(rows: Sequence[outcome.Outcome], classes: Sequence[str] = ()) -> pyarrow.Table:
+    """A table of outcomes as JSON gives them; `Invalid` on a row that names no prediction, or more than 100,000.
+
+    Of a model of several `classes` the values are labels, and are kept as the labels' places.
+    """
     _check_count(len(rows))
     segments.check_instants(min(row.at_us for row in rows), max(row.at_us for row in rows))
     table = pyarrow.table(
         {
             "prediction_id": pyarrow.array([row.prediction_id for row in rows], pyarrow.string()),
             "key": pyarrow.array([row.key for row in rows], pyarrow.string()),
-            "value": pyarrow.array([row.value for row in rows], pyarrow.float64()),
+            "value": pyarrow.array(_values([row.value for row in rows], classes), pyarrow.float64()),
             "at": pyarrow.array([row.at_us for row in rows], pyarrow.int64()).cast(segments.AT),
         }
     )
     return _checked(table)
 
 
-def from_arrow(data: bytes) -> pyarrow.Table:
+def from_arrow(data: bytes, classes: Sequence[str] = ()) -> pyarrow.Table:
     """A table of outcomes from an Arrow IPC stream with value, at (or at_us), and key or prediction_id or both."""
     if len(data) > LARGEST:
         raise Invalid("At most 64 MiB of outcomes are taken at once.", fix="Send them in parts.")
@@ -52,13 +55,59 @@ def from_arrow(data: bytes) -> pyarrow.Table:
         table = table.rename_columns(["at" if each == "at_us" else each for each in table.column_names])
     columns = []
     for field in SCHEMA:
-        if field.name in table.column_names:
+        if field.name == "value" and classes and field.name in table.column_names:
+            columns.append(pyarrow.array(_places(_plain(table.column("value")), classes), pyarrow.float64()))
+        elif field.name in table.column_names:
             columns.append(_cast(table.column(field.name), field))
         elif field.name in ("key", "prediction_id"):
             columns.append(pyarrow.nulls(table.num_rows, field.type))
         else:
             raise Invalid("The outcomes lack a column.", field=field.name)
     return _checked(pyarrow.table(columns, schema=SCHEMA))
+
+
+def label(place: float, classes: Sequence[str]) -> str:
+    """The class of a kept outcome."""
+    return classes[int(place)]
+
+
+def _values(values: Sequence[float | str], classes: Sequence[str]) -> Sequence[float]:
+    if classes:
+        return _places(values, classes)
+    try:
+        return [float(value) for value in values]
+    except ValueError:
+        raise Invalid(
+            "An outcome's value is a finite number.", field="value", fix="Send 0 or 1, or a number."
+        ) from None
+
+
+def _places(values: Sequence[float | str | None], classes: Sequence[str]) -> list[float]:
+    """Each label's place among the classes; `Invalid` on any other."""
+    known = {each: float(place) for place, each in enumerate(classes)}
+    found = [known.get(_word(value)) for value in values]
+    wrong = [row for row, place in enumerate(found) if place is None]
+    if wrong:
+        raise Invalid(
+            f"An outcome is none of the model's classes: in {len(wrong)} rows, the first of them row {wrong[0]}.",
+            field="value",
+            fix=f"Send one of {', '.join(classes)}.",
+        )
+    return [place for place in found if place is not None]
+
+
+def _word(value: object) -> str:
+    """A label as it is written in the project file: of a whole number its digits."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "" if value is None else str(value)
+
+
+def _plain(column: pyarrow.ChunkedArray) -> list[float | str | None]:
+    values: list[float | str | None] = column.to_pylist()
+    return values
 
 
 def to_parquet(table: pyarrow.Table) -> bytes:

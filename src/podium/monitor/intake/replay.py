@@ -1,5 +1,7 @@
 """Any prediction of the log, computed again from what was stored: its features and its version's bundle."""
 
+from typing import Any
+
 import msgspec
 import numpy
 import pyarrow
@@ -7,9 +9,9 @@ import pyarrow.compute
 
 from podium.bundle import columns
 from podium.core import explanation, prediction, review, signature, time
-from podium.core.errors import Conflict, Invalid, NotFound
+from podium.core.errors import Conflict, Invalid, NotFound, Refused
 from podium.deploy.endpoints import store as endpoints
-from podium.monitor.intake import bundles, segments, window
+from podium.monitor.intake import bundles, chances, outcomes, segments, window
 from podium.monitor.intake import log as logs
 from podium.monitor.intake import store as rows
 from podium.store.store import Store
@@ -31,6 +33,12 @@ def explain(store: Store, project: str, prediction_id: str, role: str | None = N
     """
     found = _find(store, project, prediction_id, role)
     with bundles.cache(store) as cache:
+        if cache.manifest(found.column("digest")[0].as_py()).signature.labels:
+            raise Refused(
+                "What features add to a score is not told of several classes.",
+                field="prediction_id",
+                fix="Its probabilities are told: GET predictions.",
+            )
         again = _replay(found, cache)[0]
         if not again.identical:
             raise Conflict("The bundle gives this prediction another score now.", field="prediction_id")
@@ -125,9 +133,14 @@ def _replay(found: pyarrow.Table, cache: bundles.Bundles) -> list[prediction.Rep
         places = numpy.flatnonzero(digests == digest)
         mine = found.take(pyarrow.array(places))
         model = cache.get(digest)
-        scores = model.predict(columns.from_log(model.manifest.signature, mine))
+        labels = model.manifest.signature.labels
+        answers_of = model.predict(columns.from_log(model.manifest.signature, mine))
+        scores = chances.top(answers_of) if labels else answers_of
         logged = mine.column("score").to_numpy()
         same = scores.view(numpy.int64) == logged.view(numpy.int64)
+        if labels:
+            known = numpy.ascontiguousarray(chances.of(mine, labels))
+            same &= (numpy.ascontiguousarray(answers_of).view(numpy.int64) == known.view(numpy.int64)).all(axis=1)
         for index, place in enumerate(places.tolist()):
             answers[place] = prediction.Replay(
                 prediction_id=mine.column("prediction_id")[index].as_py(),
@@ -149,5 +162,17 @@ def _prediction(row: pyarrow.Table, cache: bundles.Bundles) -> prediction.Predic
         referred=bool(values.get(segments.REFERRED.name)),
         at_us=time.to_us(values["at"]),
         features=columns.row(wanted, columns.from_log(wanted, row), 0),
-        outcome=values["outcome"],
+        **_truth(values, row, wanted.labels),
     )
+
+
+def _truth(values: dict[str, Any], row: pyarrow.Table, labels: tuple[str, ...]) -> dict[str, Any]:
+    """The outcome; of several classes by its label, with the probability of each."""
+    if not labels:
+        return {"outcome": values["outcome"]}
+    known = chances.of(row, labels)[0]
+    return {
+        "outcome": None if values["outcome"] is None else outcomes.label(values["outcome"], labels),
+        "label": labels[int(known.argmax())],
+        "probabilities": dict(zip(labels, known.tolist(), strict=True)),
+    }

@@ -91,11 +91,7 @@ def kinds(table: pyarrow.Table) -> dict[str, str]:
     """The types of a parsed segment's features (and of its classes' probabilities), without those that hold nulls
     only."""
     found = {field.name: _FEATURE_KINDS.get(field.type) for field in table.schema}
-    return {
-        column: kind
-        for column, kind in found.items()
-        if kind is not None and column.startswith(_PREFIXES)
-    }
+    return {column: kind for column, kind in found.items() if kind is not None and column.startswith(_PREFIXES)}
 
 
 def as_logged(table: pyarrow.Table, columns: dict[str, str]) -> pyarrow.Table:

@@ -10,7 +10,7 @@ from podium.bundle import columns
 from podium.core import rollout
 from podium.core.rollout import RouteRole
 from podium.deploy.endpoints import store as endpoints
-from podium.monitor.intake import bundles, compaction, segments, window
+from podium.monitor.intake import bundles, chances, compaction, segments, window
 from podium.store.store import Store
 
 Progress = Callable[[float, str], None]
@@ -89,7 +89,8 @@ def twins(mine: pyarrow.Table, digest: str, route: rollout.Route, cache: bundles
     wanted = model.manifest.signature
     if any(sent.feature(field.name) is None for field in wanted.features):
         return mine.slice(0, 0)
-    score = pyarrow.array(model.predict(columns.from_log(wanted, mine)))
+    answers = model.predict(columns.from_log(wanted, mine))
+    score = pyarrow.array(chances.top(answers) if wanted.labels else answers)
     decided = pyarrow.nulls(mine.num_rows, pyarrow.bool_())
     if route.threshold is not None:
         decided = pyarrow.compute.greater_equal(score, route.threshold)
@@ -108,4 +109,6 @@ def twins(mine: pyarrow.Table, digest: str, route: rollout.Route, cache: bundles
     }
     for name, values in changed.items():
         mine = mine.set_column(mine.column_names.index(name), segments.CORE.field(name), values)
+    for at, name in enumerate(chances.columns(wanted.labels)):
+        mine = mine.set_column(mine.column_names.index(name), name, pyarrow.array(answers[:, at]))
     return segments.with_referred(mine)

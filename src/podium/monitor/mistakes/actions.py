@@ -6,7 +6,7 @@ import pyarrow
 import pyarrow.compute
 from sqlalchemy import Connection
 
-from podium.core import access, check, mistakes, prediction, window
+from podium.core import access, check, class_rules, mistakes, prediction, window
 from podium.core.errors import NotFound
 from podium.deploy.endpoints import store as endpoints
 from podium.manage.registry import store as registry
@@ -14,6 +14,7 @@ from podium.measures import rows as arrays
 from podium.measures.segments import condition, errors
 from podium.monitor.checks import closing, cohort, groups, labels, summaries
 from podium.monitor.checks import store as rows
+from podium.monitor.intake import outcomes
 from podium.monitor.intake import window as log
 from podium.monitor.mistakes import analysis
 from podium.store.store import Store
@@ -48,7 +49,7 @@ def of_window(
     of = window.Window(closed.start_us - later_us, closed.end_us - later_us)
     scored = cohort.read(store, subject, of, closed.end_us).filter(_DECIDING)
     known = summaries.usable(scored)
-    labelled = cohort.of_table(known)
+    labelled = cohort.of_table(known, subject.model.spec.model.classes)
     measure, losses = groups.losses_of(labelled, subject.model.spec)
     worst = numpy.array(errors.worst_rows(losses, count), dtype=numpy.int64)
     sampled = _spread(known.num_rows)
@@ -71,7 +72,7 @@ def of_window(
         waiting=scored.num_rows - known.num_rows,
         searched=int(chosen.sum()),
         loss=float(losses.mean()) if losses.size else None,
-        worst=_worst(known, losses, worst, seen if inside else None),
+        worst=_worst(known, losses, worst, seen if inside else None, subject.model.spec.model.classes),
         features=told,
         quiet=quiet,
         segments=analysis.segments(looked, condition.of_reference(before)),
@@ -126,7 +127,11 @@ def _features(store: Store, subject: summaries.Subject, of: window.Window, wante
 
 
 def _worst(
-    known: pyarrow.Table, losses: arrays.Numbers, places: numpy.typing.NDArray[numpy.int64], seen: pyarrow.Table | None
+    known: pyarrow.Table,
+    losses: arrays.Numbers,
+    places: numpy.typing.NDArray[numpy.int64],
+    seen: pyarrow.Table | None,
+    classes: tuple[str, ...],
 ) -> tuple[mistakes.Mistake, ...]:
     """The worst rows, the worst first; `seen`: rows with their features, if the caller may see them."""
     found = known.take(pyarrow.array(places)).to_pylist()
@@ -138,7 +143,8 @@ def _worst(
             at_us=int(at[place]),
             score=each["score"],
             decision=each["decision"],
-            outcome=each["outcome"],
+            outcome=outcomes.label(each["outcome"], classes) if classes else each["outcome"],
+            label=max(classes, key=lambda label: each[class_rules.PROBABILITY + label]) if classes else None,
             loss=float(losses[place]),
             features=values.get(each["prediction_id"]),
         )

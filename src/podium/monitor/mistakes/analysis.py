@@ -29,12 +29,23 @@ def expected(measure: str, score: arrays.Numbers) -> arrays.Numbers | None:
     >>> expected("brier", numpy.array([0.5, 1.0])).tolist()
     [0.25, 0.0]
     """
+    if score.ndim > 1:
+        return _expected_of_classes(measure, score)
     if measure == "brier":
         return score * (1.0 - score)
     if measure != "log_loss":
         return None
     inside = numpy.clip(score, 1e-15, 1.0 - 1e-15)
     return numpy.asarray(-inside * numpy.log(inside) - (1.0 - inside) * numpy.log1p(-inside))
+
+
+def _expected_of_classes(measure: str, chances: arrays.Numbers) -> arrays.Numbers | None:
+    """The same of several classes, of which each row has probabilities [n, classes]."""
+    if measure == "brier":
+        return numpy.asarray(1.0 - (chances**2).sum(axis=1))
+    if measure != "log_loss":
+        return None
+    return numpy.asarray(-(chances * numpy.log(numpy.clip(chances, 1e-15, 1.0))).sum(axis=1))
 
 
 def tellers(rows: Rows) -> tuple[tuple[mistakes.Teller, ...], int]:

@@ -54,7 +54,7 @@ def _column(logged: pyarrow.Table, field: pyarrow.Field, spec: project.Project) 
     if name == spec.data.key:
         return _cast(logged.column("key"), field)
     if name == spec.data.target:
-        return _target(logged.column("outcome"), field)
+        return _target(logged.column("outcome"), field, spec.model.classes)
     if name == spec.data.time:
         return _instant(logged.column("at"), field, _MOMENT)
     if name in spec.features.names() and feature in logged.column_names:
@@ -75,7 +75,11 @@ def _instant(at: pyarrow.ChunkedArray, field: pyarrow.Field, words: str) -> pyar
     raise _unfit(field)
 
 
-def _target(outcome: pyarrow.ChunkedArray, field: pyarrow.Field) -> pyarrow.ChunkedArray:
+def _target(outcome: pyarrow.ChunkedArray, field: pyarrow.Field, classes: tuple[str, ...]) -> pyarrow.ChunkedArray:
+    if classes:
+        words = pyarrow.array(classes).take(outcome.cast(pyarrow.int64()).combine_chunks())
+        whole = pyarrow.types.is_floating(field.type)
+        return _cast(pyarrow.chunked_array([words.cast(pyarrow.int64()) if whole else words]), field)
     if pyarrow.types.is_boolean(field.type):
         return pyarrow.compute.not_equal(outcome, 0.0)
     return _cast(outcome, field)

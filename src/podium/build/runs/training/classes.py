@@ -112,8 +112,8 @@ def disperse(before: ClassReference, chances: rows.Numbers, numbers: rows.Number
         predicted=cuts.categorical(before.predicted, words[classes.decided(chances)], windows),
         outcomes=cuts.categorical(before.outcomes, words[numbers.astype(numpy.int64)], windows),
         probabilities={
-            label: cuts.numeric(kept, chances[:, at], windows)
-            for at, (label, kept) in enumerate(before.probabilities.items())
+            label: cuts.numeric(before.probabilities[label], chances[:, at], windows)
+            for at, label in enumerate(before.labels)
         },
     )
 
