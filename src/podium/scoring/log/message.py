@@ -20,9 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from podium.bundle import grid as grids
-from podium.core import prediction
+from podium.core import native, prediction
 from podium.core.signature import FieldType, Signature
-from podium.core import native
 from podium.scoring.log import batches, rows, texts
 from podium.scoring.log.rows import Rows, Source
 from podium.scoring.protocols import ipc_frames

@@ -32,9 +32,19 @@
 
 enum { NUMBER = 'n', INTEGER = 'w', BOOLEAN = 'b', TEXT = 't', KEY = 'k', ID = 'i', ROWS = 'r', END = 'e' }; /* capital: or null */
 enum { FP64 = 'x', FP32 = 'y', INT64 = 'u', INT32 = 'v', BYTES = 'z' }; /* tensors in binary: the hole takes their size */
+enum { BITS = 'q' }; /* booleans of a record batch, which has the other five too */
 static const uint32_t INTEGERS = 1u << 31, OF_KEYS = UINT32_MAX; /* in their columns: of an integer feature, of the key */
 enum { NULLABLE = 0x20, HEADER = 9, LONGEST_NUMBER = 1024, MOST_DIGITS = 19 };
 enum { LOWEST_POWER = -342, HIGHEST_POWER = 308, POWERS = HIGHEST_POWER - LOWEST_POWER + 1 };
+
+/* A text that was read before: texts are mostly words of a category. One that is shared is made, and hashed, once. */
+typedef struct {
+    PyObject *text; /* NULL: none yet */
+    const char *bytes;
+    Py_ssize_t size;
+} Word;
+
+enum { WORDS = 256, LONGEST_WORD = 32 };
 
 /* What knows the values of one signature. */
 typedef struct {
@@ -46,6 +56,7 @@ typedef struct {
     Py_ssize_t most_rows;     /* in a body that may have many */
     Py_ssize_t longest_key, longest_id;
     PyObject *null_text, *no_text;
+    Word words[WORDS];
 } Finder;
 
 typedef struct {
@@ -245,13 +256,47 @@ static PyObject *decoded(const char *begin, Py_ssize_t size)
     return made;
 }
 
-static PyObject *text(Cursor *body, int nullable, const Finder *self)
+/* The place of a word: by its bytes, eight at a time. */
+static size_t place_of(const char *begin, Py_ssize_t size)
+{
+    uint64_t mixed = (uint64_t)size;
+    for (; size > 0; size -= 8, begin += 8) {
+        uint64_t some = 0;
+        memcpy(&some, begin, size < 8 ? (size_t)size : 8);
+        mixed = (mixed ^ some) * 0x9E3779B97F4A7C15u;
+        mixed ^= mixed >> 32;
+    }
+    return mixed % WORDS;
+}
+
+/* A text of a feature; the same object as before where it is a word that was there not long ago. */
+static PyObject *word(const char *begin, Py_ssize_t size, Finder *self)
+{
+    if (size > LONGEST_WORD)
+        return decoded(begin, size);
+    Word *known = self->words + place_of(begin, size);
+    if (known->text != NULL && known->size == size && memcmp(known->bytes, begin, (size_t)size) == 0)
+        return Py_NewRef(known->text);
+    PyObject *made = decoded(begin, size), *before = known->text;
+    if (made == NULL)
+        return NULL;
+    known->text = NULL;
+    Py_XDECREF(before);
+    known->bytes = PyUnicode_AsUTF8AndSize(made, &known->size);
+    if (known->bytes == NULL)
+        PyErr_Clear();
+    else
+        known->text = Py_NewRef(made);
+    return made;
+}
+
+static PyObject *text(Cursor *body, int nullable, Finder *self)
 {
     const char *begin;
     Py_ssize_t size;
     if (nullable && is_null(body))
         return Py_NewRef(self->null_text);
-    return read_text(body, &begin, &size) ? decoded(begin, size) : NULL;
+    return read_text(body, &begin, &size) ? word(begin, size, self) : NULL;
 }
 
 /* A key as text: a text, a whole number of up to 18 digits, or null. */
@@ -322,7 +367,7 @@ static void skip_space(Cursor *body)
 /* ---- bodies ---- */
 
 /* One value into its place. */
-static int take_value(Cursor *body, char kind, uint32_t column, Py_ssize_t row, Found *found, const Finder *self)
+static int take_value(Cursor *body, char kind, uint32_t column, Py_ssize_t row, Found *found, Finder *self)
 {
     char bare = kind | NULLABLE;
     if (bare != KEY && column >= (uint32_t)(bare == TEXT ? self->depth : self->width))
@@ -346,7 +391,7 @@ static int take_value(Cursor *body, char kind, uint32_t column, Py_ssize_t row, 
 }
 
 /* As many values as there are rows, with commas between them. */
-static int take_values(Cursor *body, char kind, uint32_t column, Found *found, const Finder *self)
+static int take_values(Cursor *body, char kind, uint32_t column, Found *found, Finder *self)
 {
     for (Py_ssize_t row = found->first; row < found->first + found->rows; row++) {
         if (row > found->first) {
@@ -432,7 +477,7 @@ static int take_tensor(Cursor *body, char kind, uint32_t column, Found *found, c
 }
 
 /* Run a program over a body. 0: it does not fit, or an error is set. */
-static int run(PyObject *program, Cursor body, Found *found, const Finder *self, int single)
+static int run(PyObject *program, Cursor body, Found *found, Finder *self, int single)
 {
     const char *step = PyBytes_AsString(program), *last = step + PyBytes_Size(program);
     found->rows = found->tensor_count = 0;
@@ -467,7 +512,7 @@ static int run(PyObject *program, Cursor body, Found *found, const Finder *self,
 }
 
 /* The first program that fits. 0: none, or an error is set. */
-static int run_any(const Finder *self, Cursor body, Found *found, int single)
+static int run_any(Finder *self, Cursor body, Found *found, int single)
 {
     Py_ssize_t count = PyTuple_Size(self->programs);
     for (Py_ssize_t at = 0; at < count; at++) {
@@ -481,8 +526,13 @@ static int run_any(const Finder *self, Cursor body, Found *found, int single)
 
 /* ---- tensors in binary ---- */
 
-/* A column of numbers, in the machine's own order of bytes. */
-static int take_numbers(const Tensor *tensor, const char *at, Found *found, const Finder *self)
+static int is_set(const char *bits, Py_ssize_t at)
+{
+    return bits[at >> 3] >> (at & 7) & 1;
+}
+
+/* A column of numbers, in the machine's own order of bytes. `known`: bits of those that are not null; NULL: all. */
+static int take_numbers(const Tensor *tensor, const char *at, const char *known, Found *found, const Finder *self)
 {
     char bare = tensor->kind | NULLABLE;
     Py_ssize_t each = bare == FP32 || bare == INT32 ? 4 : 8;
@@ -490,6 +540,8 @@ static int take_numbers(const Tensor *tensor, const char *at, Found *found, cons
         return 0;
     double *place = found->numbers + (tensor->column & ~INTEGERS);
     for (Py_ssize_t row = 0; row < found->rows; row++, at += each, place += self->width) {
+        if (known != NULL && !is_set(known, row))
+            continue;
         float single;
         int32_t small;
         int64_t whole;
@@ -513,8 +565,19 @@ static int take_numbers(const Tensor *tensor, const char *at, Found *found, cons
     return 1;
 }
 
-/* A column of texts, each behind its length in 4 bytes; without the two characters that no text may have. */
-static int take_texts(const Tensor *tensor, const char *at, Found *found, const Finder *self)
+/* A text, without the two characters that none may have, into its place. */
+static int keep_text(uint32_t column, Py_ssize_t row, const char *at, Py_ssize_t size, Found *found, Finder *self)
+{
+    if (memchr(at, 0, (size_t)size) != NULL || memchr(at, NULL_CHARACTER, (size_t)size) != NULL)
+        return 0;
+    int is_key = column == OF_KEYS;
+    PyObject *made = !is_key ? word(at, size, self) : size > self->longest_key ? NULL : decoded(at, size);
+    return made != NULL &&
+           PyList_SetItem(is_key ? found->keys : found->texts, is_key ? row : row * self->depth + column, made) == 0;
+}
+
+/* A column of texts, each behind its length in 4 bytes. */
+static int take_texts(const Tensor *tensor, const char *at, Found *found, Finder *self)
 {
     const char *end = at + tensor->size;
     for (Py_ssize_t row = 0; row < found->rows; row++) {
@@ -523,30 +586,185 @@ static int take_texts(const Tensor *tensor, const char *at, Found *found, const 
             return 0;
         memcpy(&size, at, sizeof size);
         at += sizeof size;
-        if ((Py_ssize_t)size > end - at || memchr(at, 0, size) != NULL || memchr(at, NULL_CHARACTER, size) != NULL)
-            return 0;
-        int is_key = tensor->column == OF_KEYS;
-        PyObject *made = is_key && (Py_ssize_t)size > self->longest_key ? NULL : decoded(at, (Py_ssize_t)size);
-        if (made == NULL || PyList_SetItem(is_key ? found->keys : found->texts,
-                                           is_key ? row : row * self->depth + tensor->column, made) < 0)
+        if ((Py_ssize_t)size > end - at || !keep_text(tensor->column, row, at, (Py_ssize_t)size, found, self))
             return 0;
         at += size;
     }
     return at == end;
 }
 
-static int take_tensors(const Finder *self, Cursor rest, Found *found)
+static int take_tensors(Finder *self, Cursor rest, Found *found)
 {
     for (const Tensor *tensor = found->tensors; tensor < found->tensors + found->tensor_count; tensor++) {
         if (tensor->size > rest.end - rest.at)
             return 0;
-        int (*take)(const Tensor *, const char *, Found *, const Finder *) =
-            (tensor->kind | NULLABLE) == BYTES ? take_texts : take_numbers;
-        if (!take(tensor, rest.at, found, self))
+        if (!((tensor->kind | NULLABLE) == BYTES ? take_texts(tensor, rest.at, found, self)
+                                                 : take_numbers(tensor, rest.at, NULL, found, self)))
             return 0;
         rest.at += tensor->size;
     }
     return rest.at == rest.end;
+}
+
+/* ---- a record batch of Arrow ----
+ *
+ * A program is a Frame (how long the message's metadata are; where in them the length of its body, the rows, the nodes and
+ * the buffers stand; how many nodes and buffers there are), for each column its kind (1 byte) and column (4 bytes), and the
+ * metadata of one such message.
+ */
+
+typedef struct {
+    int64_t size, length, rows, nodes, buffers, node_count, buffer_count;
+} Frame;
+
+enum { COLUMN = 5 };
+
+static int64_t long_at(const char *at)
+{
+    int64_t made;
+    memcpy(&made, at, sizeof made);
+    return made;
+}
+
+/* Whether the metadata are those of the program but for the numbers in them. */
+static int is_like(const Frame *frame, const char *like, const char *metadata)
+{
+    const int64_t holes[4][2] = {{frame->length, 8}, {frame->rows, 8}, {frame->nodes, 16 * frame->node_count},
+                                 {frame->buffers, 16 * frame->buffer_count}};
+    int64_t at = 0;
+    for (int done = 0; done < 4; done++) {
+        int next = -1;
+        for (int hole = 0; hole < 4; hole++)
+            if (holes[hole][0] >= at && (next < 0 || holes[hole][0] < holes[next][0]))
+                next = hole;
+        if (next < 0 || memcmp(like + at, metadata + at, (size_t)(holes[next][0] - at)) != 0)
+            return 0;
+        at = holes[next][0] + holes[next][1];
+    }
+    return at <= frame->size && memcmp(like + at, metadata + at, (size_t)(frame->size - at)) == 0;
+}
+
+/* One of the buffers, which must have so many bytes at least. */
+static int take_buffer(const char *entry, Cursor body, int64_t least, Cursor *made)
+{
+    int64_t offset = long_at(entry), size = long_at(entry + 8), whole = body.end - body.at;
+    if (offset < 0 || size < least || offset % 8 != 0 || size > whole || offset > whole - size)
+        return 0;
+    *made = (Cursor){body.at + offset, body.at + offset + size};
+    return 1;
+}
+
+/* Which of the values are not null (NULL: all), as many as is said. */
+static int take_known(const char *entry, Cursor body, Py_ssize_t rows, int64_t nulls, const char **made)
+{
+    Cursor bits;
+    *made = NULL;
+    if (long_at(entry + 8) == 0)
+        return nulls == 0;
+    if (!take_buffer(entry, body, (rows + 7) / 8, &bits))
+        return 0;
+    int64_t found = 0;
+    for (Py_ssize_t row = 0; row < rows; row++)
+        found += !is_set(bits.at, row);
+    if (nulls > 0)
+        *made = bits.at;
+    return found == nulls;
+}
+
+/* A column of texts that stand one after the other, and where each begins. */
+static int take_words(uint32_t column, Cursor offsets, Cursor data, const char *known, Found *found, Finder *self)
+{
+    int32_t begin, end;
+    memcpy(&begin, offsets.at, sizeof begin);
+    for (Py_ssize_t row = 0; row < found->rows; row++, begin = end) {
+        memcpy(&end, offsets.at + 4 * (row + 1), sizeof end);
+        if (begin < 0 || end < begin || end > data.end - data.at)
+            return 0;
+        if ((known == NULL || is_set(known, row)) && !keep_text(column, row, data.at + begin, end - begin, found, self))
+            return 0;
+    }
+    return 1;
+}
+
+static int take_bits(const Tensor *tensor, const char *bits, const char *known, Found *found, const Finder *self)
+{
+    double *place = found->numbers + tensor->column;
+    for (Py_ssize_t row = 0; row < found->rows; row++, place += self->width)
+        if (known == NULL || is_set(known, row))
+            *place = is_set(bits, row);
+    return 1;
+}
+
+/* One column; `entry` is that of its first buffer and goes behind its last. */
+static int take_column(Tensor tensor, const char *node, const char **entry, Cursor body, Found *found, Finder *self)
+{
+    char bare = tensor.kind | NULLABLE;
+    int64_t nulls = long_at(node + 8), rows = found->rows;
+    const char *known, *first = *entry;
+    Cursor data, more;
+    *entry += bare == BYTES ? 48 : 32;
+    if (long_at(node) != rows || nulls < 0 || (nulls > 0 && bare == tensor.kind) || !take_known(first, body, rows, nulls, &known))
+        return 0;
+    if (bare == BYTES)
+        return take_buffer(first + 16, body, 4 * (rows + 1), &data) && take_buffer(first + 32, body, 0, &more) &&
+               take_words(tensor.column, data, more, known, found, self);
+    if (bare == BITS)
+        return take_buffer(first + 16, body, (rows + 7) / 8, &data) && take_bits(&tensor, data.at, known, found, self);
+    tensor.size = rows * (bare == FP32 || bare == INT32 ? 4 : 8);
+    return take_buffer(first + 16, body, tensor.size, &data) && take_numbers(&tensor, data.at, known, found, self);
+}
+
+/* Whether a column's kind and place are such that it can be taken. */
+static int is_column(const Tensor *tensor, const Finder *self)
+{
+    char bare = tensor->kind | NULLABLE;
+    if (bare == BYTES)
+        return tensor->column == OF_KEYS || tensor->column < (uint32_t)self->depth;
+    return (bare == BITS || is_binary(bare)) && (tensor->column & ~INTEGERS) < (uint32_t)self->width &&
+           !(bare == BITS && tensor->column & INTEGERS);
+}
+
+/* The batch that `body` is, and the end of the stream behind it. 0: it does not fit, or an error is set. */
+static int take_batch(PyObject *program, Cursor body, Found *found, Finder *self)
+{
+    static const char STREAM_END[8] = {'\xff', '\xff', '\xff', '\xff'};
+    Frame frame;
+    const char *columns = PyBytes_AsString(program) + sizeof frame;
+    if (PyBytes_Size(program) < (Py_ssize_t)sizeof frame)
+        return 0;
+    memcpy(&frame, columns - sizeof frame, sizeof frame);
+    const int64_t numbers[7] = {frame.size, frame.length, frame.rows, frame.nodes, frame.buffers, frame.node_count, frame.buffer_count};
+    for (int at = 0; at < 7; at++)
+        if (numbers[at] < 0 || numbers[at] > PyBytes_Size(program))
+            return 0;
+    const char *like = columns + COLUMN * frame.node_count;
+    if (PyBytes_Size(program) != (Py_ssize_t)sizeof frame + COLUMN * frame.node_count + frame.size ||
+        frame.length + 8 > frame.size || frame.rows + 8 > frame.size || frame.nodes + 16 * frame.node_count > frame.size ||
+        frame.buffers + 16 * frame.buffer_count > frame.size)
+        return 0;
+    if (body.end - body.at < frame.size || !is_like(&frame, like, body.at))
+        return 0;
+    const char *nodes = body.at + frame.nodes, *entry = body.at + frame.buffers, *last = entry + 16 * frame.buffer_count;
+    int64_t length = long_at(body.at + frame.length), rows = long_at(body.at + frame.rows);
+    body.at += frame.size;
+    if (length < 0 || length > body.end - body.at || rows <= 0 || rows > self->most_rows ||
+        rows > (body.end - body.at) / (self->width + self->depth))
+        return 0;
+    Cursor rest = {body.at + length, body.end};
+    body.end = rest.at;
+    if (!(rest.at == rest.end || (rest.end - rest.at == 8 && memcmp(rest.at, STREAM_END, 8) == 0)))
+        return 0;
+    found->rows = (Py_ssize_t)rows;
+    if (!prepare(found, found->rows, self))
+        return 0;
+    for (int64_t at = 0; at < frame.node_count; at++, columns += COLUMN, nodes += 16) {
+        Tensor tensor = {.kind = columns[0]};
+        memcpy(&tensor.column, columns + 1, sizeof tensor.column);
+        if (!is_column(&tensor, self) || last - entry < ((tensor.kind | NULLABLE) == BYTES ? 48 : 32) ||
+            !take_column(tensor, nodes, &entry, body, found, self))
+            return 0;
+    }
+    return entry == last;
 }
 
 /* ---- what Python sees ---- */
@@ -572,7 +790,7 @@ static int cut(Found *found, PyObject *ids, Py_ssize_t rows, Py_ssize_t room, co
 }
 
 /* The rows of bodies that fit; the places of others join `misfits`. 0 with an error set. */
-static int take_bodies(const Finder *self, PyObject *bodies, Found *found, PyObject *ids, PyObject *misfits)
+static int take_bodies(Finder *self, PyObject *bodies, Found *found, PyObject *ids, PyObject *misfits)
 {
     Py_ssize_t count = PyList_Size(bodies);
     for (Py_ssize_t at = 0; at < count; at++) {
@@ -661,6 +879,25 @@ static PyObject *finder_binary(Finder *self, PyObject *arguments)
     return answered(self, &found, fits);
 }
 
+static PyObject *finder_batch(Finder *self, PyObject *arguments)
+{
+    Found found = {0};
+    PyObject *given;
+    Py_ssize_t at;
+    Cursor body;
+    if (!PyArg_ParseTuple(arguments, "Sn", &given, &at) || !take_bytes(given, &body))
+        return NULL;
+    if (at < 0 || at > body.end - body.at) {
+        PyErr_SetString(PyExc_ValueError, "the body is not as long as its schema");
+        return NULL;
+    }
+    body.at += at;
+    int fits = 0;
+    for (Py_ssize_t each = 0; each < PyTuple_Size(self->programs) && !fits && !PyErr_Occurred(); each++)
+        fits = take_batch(PyTuple_GetItem(self->programs, each), body, &found, self);
+    return answered(self, &found, fits && !PyErr_Occurred());
+}
+
 static int finder_init(Finder *self, PyObject *arguments, PyObject *named)
 {
     if (self->programs != NULL) {
@@ -699,6 +936,8 @@ static void finder_dealloc(Finder *self)
     Py_XDECREF(self->table);
     Py_XDECREF(self->null_text);
     Py_XDECREF(self->no_text);
+    for (int at = 0; at < WORDS; at++)
+        Py_XDECREF(self->words[at].text);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }
@@ -707,6 +946,7 @@ static PyMethodDef METHODS[] = {
     {"single", (PyCFunction)finder_single, METH_O, "Numbers, texts, keys and ids of single rows, and which bodies do not fit."},
     {"many", (PyCFunction)finder_many, METH_O, "How many rows a body has; their numbers, texts and keys; its id. Or None."},
     {"binary", (PyCFunction)finder_binary, METH_VARARGS, "The same of a body whose first bytes are JSON, and the rest tensors."},
+    {"batch", (PyCFunction)finder_batch, METH_VARARGS, "The same of an Arrow stream whose one record batch begins there."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -13,14 +13,16 @@ from podium.core import errors
 from podium.core.errors import Invalid
 from podium.core.signature import Signature
 from podium.scoring import codec, request
-from podium.scoring.protocols import arrow_answer, ipc_frames, sent, tensors
+from podium.scoring.protocols import arrow_answer, frames, ipc_frames, sent, tensors
 from podium.scoring.protocols.json_body import Malformed
+from podium.scoring.protocols.plan import Block
 
 MEDIA = "application/vnd.apache.arrow.stream"
 REQUEST_ID = arrow_answer.REQUEST_ID
 """The schema metadata that may hold the request's id, and holds it in the answer. The header X-Request-Id wins."""
 MOST_BYTES = 32 * 1024 * 1024
 """Of a request's texts, dictionaries spelled out; and of its compressed buffers, unpacked."""
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError)
 _FIX = "Send one Arrow IPC stream: a schema, dictionaries if any, record batches."
 
 
@@ -45,6 +47,7 @@ class _Plan:
         self.dictionaries = any(pa.types.is_dictionary(field.type) for field in fields)
         self.texts = [at for at, field in enumerate(fields) if _is_textual(field.type)]
         self.request_id = (schema.metadata or {}).get(REQUEST_ID.encode())
+        self.like = frames.Frames(signature, fields if self.options is None else [])
 
 
 class _Plans:
@@ -76,21 +79,46 @@ def read(body: bytes, asked: codec.Asked) -> request.Rows:
     """The rows of a stream, else `Invalid` naming the column. Columns that are no feature are not looked at."""
     try:
         plan, head = _PLANS.of(body, asked.signature)
+    except _UNREADABLE:
+        raise _unreadable() from None
+    block = plan.like.read(body, head) if len(plan.texts) * len(body) <= MOST_BYTES else None
+    if block is not None:
+        return _found(block, plan, head, body, asked)
+    return _read(body, plan, head, asked)
+
+
+def _read(body: bytes, plan: _Plan, head: int, asked: codec.Asked) -> request.Rows:
+    """The long way."""
+    try:
         claims = ipc_frames.claims(body, head)
         _check_claims(claims, asked.signature)
         batches = _batches(body, head, claims, plan)
         for batch in batches:
             batch.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError):
-        raise Malformed("The body is not a valid Arrow IPC stream.", field="body", fix=_FIX) from None
+    except _UNREADABLE:
+        raise _unreadable() from None
     request_id = _request_id(plan.request_id, asked)
     if len(plan.texts) * len(body) * (claims.rows if plan.dictionaries else 1) > MOST_BYTES:
         _check_texts([batch.column(at) for batch in batches for at in plan.texts])
     if len(batches) == 1:
         only = arrow_columns.Batch(batches[0], plan.places)
-        return sent.Batch(request_id=request_id, count=batches[0].num_rows, columns=only)
+        rows = sent.Batch(request_id=request_id, count=batches[0].num_rows, columns=only)
+        if claims.frames == 1:
+            plan.like.unlike(body, head, rows)
+        return rows
     columns = {name: _joined([batch.column(at) for batch in batches]) for name, at in plan.places.items()}
     return sent.Tensors(request_id=request_id, count=sum(batch.num_rows for batch in batches), columns=columns)
+
+
+def _found(block: Block, known: _Plan, head: int, body: bytes, asked: codec.Asked) -> request.Rows:
+    """The rows that the finder read; whoever asks for their columns gets them from the library."""
+    return sent.Found(
+        request_id=_request_id(known.request_id, asked),
+        count=len(block.grid),
+        columns=sent.Later(lambda: frames.columns_of(body, head, known.schema, known.places)),
+        signature=asked.signature,
+        block=block,
+    )
 
 
 def _batches(body: bytes, head: int, claims: ipc_frames.Claims, plan: _Plan) -> list[pa.RecordBatch]:
@@ -175,6 +203,10 @@ def wanted(headers: Mapping[str, str], *, same: bool) -> bool:
 def write(scored: request.Scored, asked: codec.Asked) -> codec.Written:
     """The answer as a stream of one batch; its schema says the request's id, and the endpoint."""
     return codec.Written(arrow_answer.write(scored, asked.endpoint), MEDIA)
+
+
+def _unreadable() -> Malformed:
+    return Malformed("The body is not a valid Arrow IPC stream.", field="body", fix=_FIX)
 
 
 def _too_many(message: str) -> errors.Invalid:

@@ -68,6 +68,10 @@ class Finder:
         """The rows of a body of tensors behind a JSON of that size; None when it does not fit, or is in doubt."""
         return self._block(self._find.binary(body, size))
 
+    def batch(self, body: bytes, head: int) -> Block | None:
+        """The rows of an Arrow stream's one batch behind a schema of that size; None as `binary`."""
+        return self._block(self._find.batch(body, head))
+
     def _block(self, found: Any) -> Block | None:
         if found is None:
             return None
