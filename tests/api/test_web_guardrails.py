@@ -85,3 +85,22 @@ def test_guardrails_outlive_the_database(store: Store, caller: Callable[..., acc
     item = watched(store, caller)
     with store.read() as connection:
         assert releases.get(connection, "flights", item.id).comparison == item.comparison
+
+
+def test_nothing_is_said_to_differ_before_there_are_enough_rows(
+    store: Store, caller: Callable[..., access.Caller], viewer: TestClient[Any]
+) -> None:
+    seen = watched(store, caller).comparison
+    assert seen is not None
+    early = {"difference": 0.0, "low": 0.0, "high": 0.0, "rows": 197, "verdict": Verdict.NOT_ENOUGH_DATA}
+    young = msgspec.structs.replace(cycle.last_release(store), comparison=msgspec.structs.replace(seen, **early))
+    assert young.comparison is not None
+    with store.plumbing() as connection:
+        releases.change(connection, young)
+    shown = viewer.get("/p/flights/endpoints/late").text
+    assert "197 rows so far that both scored." in shown
+    assert " differs by " not in shown
+    assert "Guardrails:" in shown
+    told = dict(deploy._comparison(young.comparison))
+    assert told[young.comparison.metric] == "197 rows so far that both scored"
+    assert len(told) == 2 + len(RAILS)

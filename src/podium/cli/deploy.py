@@ -206,13 +206,10 @@ def _show(item: "plans.Release") -> None:
 
 def _comparison(item: "plans.Comparison") -> list[tuple[str, Any]]:
     interval = f"{item.difference:+.5g} [{item.low:+.5g}, {item.high:+.5g}]"
-    found: list[tuple[str, Any]] = [
-        ("verdict", item.verdict),
-        (
-            item.metric,
-            f"{interval} on {item.rows:,} rows, at {item.confidence:.0%} (positive: the challenger is better)",
-        ),
-    ]
+    said = f"{interval} on {item.rows:,} rows, at {item.confidence:.0%} (positive: the challenger is better)"
+    if not (item.low or item.high):
+        said = f"{item.rows:,} rows so far that both scored"
+    found: list[tuple[str, Any]] = [("verdict", item.verdict), (item.metric, said)]
     if item.cost_difference is not None:
         sure = "" if item.cost_low is None else f" [{item.cost_low:+.5g}, {item.cost_high:+.5g}]"
         found.append(("saves", f"{item.cost_difference:+.5g}{sure} per row"))

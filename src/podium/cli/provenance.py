@@ -151,7 +151,8 @@ def audit_export(
             for piece in client.audit.export():
                 lines += piece.count(b"\n")
                 target.write(piece)
-    console.details({"file": str(file), "events": lines}, [("file", file), ("events", f"{lines:,}")])
+    told = f"{lines:,} of project {client.project}"
+    console.details({"file": str(file), "events": lines}, [("file", file), ("events", told)])
 
 
 EVENT_HEADS = ("number", "when", "who", "as", "what", "about")

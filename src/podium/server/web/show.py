@@ -41,17 +41,17 @@ def badge(state: str) -> Markup:
 
 
 def number(value: Any) -> str:
-    """A number to four digits; whole numbers with their thousands apart.
+    """A number to four digits; whole numbers with their thousands apart, as in messages and on the terminal.
 
-    >>> number(0.123456), number(1234567).split(), number(None)
-    ('0.1235', ['1', '234', '567'], '–')
+    >>> number(0.123456), number(1234567), number(None)
+    ('0.1235', '1,234,567', '–')
     """
     if value is None:
         return NOTHING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
-        return f"{int(value):,}".replace(",", "\u202f")
+        return f"{int(value):,}"
     return f"{value:.4g}"
 
 
