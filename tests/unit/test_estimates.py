@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import msgspec
 import numpy
 import pytest
 import sklearn.isotonic
@@ -172,6 +173,45 @@ def test_support() -> None:
     assert seen([3.0] * 90 + [math.nan] * 10, ["a"] * 100)[0].share == pytest.approx(0.1)
     assert seen([3.0] * 100, ["a"] * 90 + [None] * 10)[0].share == pytest.approx(0.1)
     assert seen([], []) == ()
+
+
+def few(x: Any, c: Any, known: Any = None) -> list[str]:
+    known = known or before()
+    found = support.thin(
+        {"x": histogram.numeric(numpy.asarray(x, dtype=float), known.numeric["x"])},
+        {"c": histogram.categorical(numpy.array(c, dtype=object), known.categorical["c"])},
+        known,
+    )
+    return [each.column for each in found]
+
+
+def test_rows_where_the_reference_had_few_are_counted() -> None:
+    """Twice as long ways lie in the tail; as many more rows of what was frequent do not, nor does chance."""
+    random = numpy.random.default_rng(3)
+    words = numpy.array(["a", "b", "rare"], dtype=object)
+    known = msgspec.structs.replace(
+        before(),
+        numeric={"x": references.detailed(random.gamma(2.0, 300.0, 4_000))},
+        categorical={"c": references.categorical(words[random.choice(3, 4_000, p=[0.5, 0.48, 0.02])])},
+    )
+    for _ in range(50):
+        quiet = random.gamma(2.0, 300.0, 500), words[random.choice(3, 500, p=[0.5, 0.48, 0.02])]
+        assert few(*quiet, known) == []
+    assert few(random.gamma(2.0, 360.0, 500), words[random.choice(3, 500, p=[0.1, 0.88, 0.02])], known) == []
+    assert few(random.gamma(2.0, 600.0, 500), words[random.choice(3, 500, p=[0.4, 0.4, 0.2])], known) == ["x", "c"]
+    assert few([], [], known) == []
+
+
+def test_an_interval_knows_how_few_the_folds_are() -> None:
+    """Where all doubt is between five folds, it is Student's with four degrees of freedom; where none is, normal."""
+    rows = numpy.full(1_000, 2.0)
+    doubtful = dle.dle(dle.Predicted(rows, rows * 0.0, numpy.array([1.9, 2.1, 2.0, 1.95, 2.05])))
+    sure = dle.dle(dle.Predicted(rows, rows * 0.5, numpy.full(5, 2.0)))
+    assert doubtful is not None
+    assert sure is not None
+    error = math.sqrt(4 / 5 * sum(each**2 for each in (0.1, 0.1, 0.0, 0.05, 0.05)))
+    assert (doubtful.high - 2.0) / error == pytest.approx(2.7764, abs=1e-3)
+    assert (sure.high - 2.0) / math.sqrt(1.0 / 1_000) == pytest.approx(1.96, abs=1e-3)
 
 
 def test_direct_loss_estimation_follows_the_loss() -> None:

@@ -61,10 +61,12 @@ def keep(columns: tuple[str, ...], before: standard.Matrix) -> reference.RowsKep
 def learn(known: reference.RowsKept, rows: standard.Matrix, windows: Windows) -> reference.RowsKept:
     """With how well the rows of each window are told from those of the others; `windows`: that of each row, shape [n].
 
-    `rows`: shape [n, columns]. Of at most 24 windows, evenly; unchanged with fewer than three.
+    `rows`: shape [n, columns]. Of at most 24 windows, evenly, that have half of the usual number of rows or more;
+    unchanged with fewer than three.
     """
     numbers, counts = numpy.unique(windows, return_counts=True)
-    enough = numbers[(counts >= LEAST) & (windows.size - counts >= LEAST)]
+    few = numpy.maximum(LEAST, numpy.median(counts) / 2)  # the last window is often cut off
+    enough = numbers[(counts >= few) & (windows.size - counts >= LEAST)]
     chosen = enough[_spread(numpy.arange(enough.size), _WINDOWS)]
     if chosen.size < _FEWEST:
         return known

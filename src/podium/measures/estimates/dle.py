@@ -18,6 +18,8 @@ from podium.measures.performance import student
 
 ASSUMPTION = "Estimated without outcomes: holds as long as equal inputs still lead to equal outcomes."
 
+_ENDLESS = 1_000_000
+
 
 class Predicted(NamedTuple):
     """What the second model says of rows."""
@@ -34,8 +36,10 @@ def dle(predicted: Predicted, confidence: float = 0.95, of: int | None = None) -
     """The mean loss that the rows probably have, and between what it will turn out; never below 0.
 
     The interval counts the scatter of the rows, and how much the estimate hangs on the reference rows; where the rows
-    are drawn from more (`of` so many), also the draw (Cochran 1977, "Sampling Techniques", section 2.6). None without
-    rows; `Invalid` on NaN, unequal lengths or fewer than 2 folds.
+    are drawn from more (`of` so many), also the draw (Cochran 1977, "Sampling Techniques", section 2.6). What the few
+    folds say is known with as few degrees of freedom: Student's t with those of Satterthwaite 1946, "An approximate
+    distribution of estimates of variance components". None without rows; `Invalid` on NaN, unequal lengths or fewer
+    than 2 folds.
 
     >>> found = dle(Predicted(numpy.array([1.0, 3.0]), numpy.array([0.5, 0.5]), numpy.array([2.0, 2.0])))
     >>> found.value, round(found.high, 2)
@@ -53,5 +57,11 @@ def dle(predicted: Predicted, confidence: float = 0.95, of: int | None = None) -
     if 1 < losses.size < whole:
         scatter += float(losses.var(ddof=1)) / losses.size * (1.0 - losses.size / whole)
     hang = (folds.size - 1) / folds.size * float(((folds - folds.mean()) ** 2).sum())
-    half = student.normal(confidence) * math.sqrt(scatter + hang)
+    half = student.student(confidence, _freedom(scatter, hang, folds.size - 1)) * math.sqrt(scatter + hang)
     return run.Interval(value=value, low=max(0.0, value - half), high=value + half, rows=whole)
+
+
+def _freedom(sure: float, doubtful: float, known: int) -> int:
+    """Of the sum of a variance that is known and of one known with so many degrees of freedom."""
+    share = doubtful / (sure + doubtful) if doubtful > 0.0 else 0.0
+    return _ENDLESS if share <= 0.0 else min(_ENDLESS, max(1, int(known / share**2)))

@@ -43,13 +43,16 @@ def of_scores(
 def of_losses(
     known: Callable[[], losses.Known], summary: Summary, before: reference.Reference, spec: project.Project
 ) -> Iterator[finding.Finding]:
-    """The same of a regression, whose loss models in the bundle tell. `known`: makes them ready when asked."""
+    """The same of a regression, whose loss models in the bundle tell. `known`: makes them ready when asked.
+
+    Hidden also where many rows lie in regions of which training saw few: what was learnt there is not theirs.
+    """
     limits, expected = spec.monitor, before.metrics.get(spec.metrics.primary)
     if limits.estimated_drop <= 0 or expected is None:
         return
     measure, rows = by_name.find(spec.metrics.primary), sum(summary.score.counts)
-    found = None
-    if rows >= limits.min_rows and not support.outside(summary.numeric, summary.categorical, before):
+    found, seen = None, (summary.numeric, summary.categorical, before)
+    if rows >= limits.min_rows and not support.outside(*seen) and not support.thin(*seen):
         found = losses.estimate(known(), before, summary, measure.name, spec.metrics.confidence)
     yield _finding(measure, found, expected, limits, rows)
 

@@ -15,7 +15,7 @@ from podium.core import project
 from podium.core.dataset import Part
 from podium.core.signature import FieldType, Task
 from podium.measures import rows as arrays
-from podium.measures.estimates import loss_model
+from podium.measures.estimates import loss_model, tail
 from podium.measures.performance import by_name
 
 ROWS = 5_000
@@ -35,6 +35,8 @@ def files(table: tables.Table, found: evaluate.Evaluated, spec: project.Project)
     if test.size < loss_model.LEAST:
         return {}
     lost = measure.losses(table.target[test], found.scores[test], 0.0)
+    if measure.name == "mape" and (tail.index(lost) or tail.FEWEST) < tail.FEWEST:  # targets that come near 0
+        return {}
     rows, score = columns.take(table.features, test), found.scores[test]
     about = _about(measure.name, table, rows, lost)
     given = bundled.matrix(about, rows, score)
