@@ -6,6 +6,7 @@ quiet windows from each other tell both: how large they are, and along how many 
 """
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ FEWEST = 3
 _DIRECTIONS = 0.5
 """Fewer than one: distances that grow faster than the square of what wanders."""
 _ALL_ALIKE = 1e8
+_BORROWED = 3.0
+"""At most so many times as much is borrowed from other columns as a column's own windows tell along one direction."""
 
 
 class Wander(NamedTuple):
@@ -49,11 +52,14 @@ def learn(columns: Mapping[str, Sequence[Sequence[int]]]) -> dict[str, Wander]:
     """From each column's windows (counts, [windows, cells]), how far they wander; columns of one kind come together.
 
     Each window's distance from the others is taken. With k windows and ν directions they are k squared lengths that sum
-    to a chi-square of ν (k − 1) degrees: their spread gives ν, for all columns together and for each by itself (the
-    fewer count). Their mean is moderated by those of the other columns, as far as these agree, and is then known with
-    as many more degrees of freedom. Columns with fewer than three windows, or whose cells are empty, are left out.
-    Source: the moments of a Dirichlet distribution (Wilks 1962, section 7.7); the moderation: Smyth 2004, "Linear
-    models and empirical Bayes methods", section 6.
+    to a chi-square of ν (k − 1) degrees: their spread gives ν, for all columns together (where those that wander most
+    tell most) and for each by itself; the fewer count. Their mean is moderated by those of the other columns, as far as
+    these agree more than chance alone would have them, and is then known with as many more degrees of freedom, at most
+    with thrice those of one direction: where most columns stand still, one that wanders may look as still for three
+    windows. No column is taken for stiller than it was. Columns with fewer than three windows, or whose cells are
+    empty, are left out. Sources: the moments of a Dirichlet distribution (Wilks 1962, section 7.7); the moderation:
+    Smyth 2004, "Linear models and empirical Bayes methods", section 6; its limits: Efron & Morris 1972, "Limiting the
+    risk of Bayes and empirical Bayes estimators, part II".
 
     >>> still = [[50, 50], [52, 48], [49, 51], [51, 49]]
     >>> moved = [[50, 50], [90, 10], [20, 80], [60, 40]]
@@ -88,18 +94,23 @@ def _told(distances: numpy.typing.NDArray[numpy.float64], cells: Sequence[int]) 
     windows = distances.shape[1]
     means = distances.mean(axis=1)
     some = means > 0.0
+    most = numpy.maximum(1.0, numpy.array(cells) - 1.0)
     if not some.any():
-        return [Wander(1.0, max(1.0, each - 1.0), _ALL_ALIKE) for each in cells]
-    share = numpy.where(some, (distances**2).sum(axis=1) / numpy.maximum((windows * means) ** 2, 1e-300), 1.0)
-    most = [max(1.0, each - 1.0) for each in cells]
-    together = _directions(float(share[some].mean()), windows, max(most))
-    own = [min(together, _directions(float(each), windows, high)) for each, high in zip(share, most, strict=True)]
-    prior, typical = _prior(means[some], together * (windows - 1) / 2)
+        return [Wander(1.0, each, _ALL_ALIKE) for each in most.tolist()]
+    squares, wholes = (distances**2).sum(axis=1), (windows * means) ** 2
+    share = numpy.where(some, squares / numpy.maximum(wholes, 1e-300), 1.0)
+    highest = float(most.max())
+    alike, farthest = float(share[some].mean()), float(squares.sum() / wholes.sum())
+    together = min(_directions(alike, windows, highest), _directions(farthest, windows, highest))
+    still = statistics.fmean(gamma.trigamma(each * (windows - 1) / 2) for each in most[some].tolist())
+    prior, typical = _prior(means[some], together * (windows - 1) / 2, still)
+    prior = min(prior, _BORROWED * (windows - 1) / 2)
     made = []
-    for mean, directions in zip(means.tolist(), own, strict=True):
-        half = directions * (windows - 1) / 2
+    for mean, each, high in zip(means.tolist(), share.tolist(), most.tolist(), strict=True):
+        directions = min(together, _directions(each, windows, high))
+        half = min(1.0, directions) * (windows - 1) / 2
         moderated = (prior * typical + half * mean) / (prior + half)
-        made.append(Wander(max(1.0, moderated), directions, 2 * (prior + half)))
+        made.append(Wander(max(1.0, mean, moderated), directions, 2 * (prior + half)))
     return made
 
 
@@ -110,12 +121,15 @@ def _directions(share: float, windows: int, most: float) -> float:
     return most if surplus <= 2 * (kept - share) / most else max(_DIRECTIONS, 2 * (kept - share) / surplus)
 
 
-def _prior(means: numpy.typing.NDArray[numpy.float64], half: float) -> tuple[float, float]:
-    """With how many half degrees of freedom other columns tell of a column's mean, and which one they tell."""
+def _prior(means: numpy.typing.NDArray[numpy.float64], half: float, still: float) -> tuple[float, float]:
+    """With how many half degrees of freedom other columns tell of a column's mean, and which one they tell.
+
+    `half`: those of a mean; `still`: the variance of the means' logarithms if no column wandered at all.
+    """
     if means.size < FEWEST:
         return 0.0, 1.0
     logs = numpy.log(means) - gamma.digamma(half) + math.log(half)
-    differ = float(logs.var(ddof=1)) - gamma.trigamma(half)
+    differ = float(logs.var(ddof=1)) - still
     if differ <= 1.0 / _ALL_ALIKE:
         return _ALL_ALIKE, float(numpy.exp(logs.mean()))
     prior = gamma.trigamma_inverse(differ)
