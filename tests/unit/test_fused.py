@@ -11,7 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from podium.bundle import columns, grid, layout
-from podium.bundle.engines.onnx import file, fused, model, session
+from podium.bundle.engines.onnx import file, fused, model, session, unrolled
 from podium.bundle.export import alike, frame
 from podium.bundle.export import onnx as export
 from podium.core import bundle, native
@@ -151,6 +151,35 @@ def test_a_file_cut_anywhere_is_not_read_or_has_no_program() -> None:
             continue
         except Exception as problem:  # noqa: BLE001
             assert "does not say how" in str(problem), end  # noqa: PT017 - the end of the file is its metadata
+
+
+@pytest.mark.parametrize("name", ["boosting", "histogram", "histogram categories", "forest", "lightgbm nulls", "tree"])
+def test_all_ways_through_trees_end_at_the_same_leaves(name: str) -> None:
+    """Down each, or by striking leaves, with vectors of any width that the processor has; also of nulls."""
+    found = made(name)
+    read = file.read(found.data)
+    parts = unrolled.unroll(read, fused.described(read)).parts
+    table = alike.odd(found.table)
+    rows = grid.of(grid.order(found.signature), table)
+    want, tried = bits(session.Scorer(found.data).predict(table)), []
+    for way in ("down", "plain", "avx2", "avx512"):
+        try:
+            one = native.part(native.FUSED).Program(
+                width=rows.numbers.shape[1], depth=rows.texts.shape[1], **parts._asdict(), way=way
+            )
+        except ValueError as problem:
+            assert "no such way" in str(problem)  # noqa: PT017
+            continue
+        scores = np.empty(len(rows))
+        one.score(rows.numbers, rows.texts, scores)
+        np.testing.assert_array_equal(bits(scores), want)
+        tried.append(way)
+    assert tried[:2] == ["down", "plain"]
+
+
+def test_no_way_of_another_name_is_taken() -> None:
+    with pytest.raises(ValueError, match="no such way"):
+        program(way="around")
 
 
 def program(**changed: Any) -> Any:
