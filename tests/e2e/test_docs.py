@@ -25,6 +25,7 @@ GUIDES = (
     "integrator",
     "check",
     "other-models",
+    "several-classes",
 )
 """In the order in which one goes on from the other."""
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / "guide" / f"{name}.md" for name in GUIDES))

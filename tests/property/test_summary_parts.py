@@ -15,7 +15,7 @@ from podium.core.errors import Invalid
 from podium.core.signature import Task
 from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import flat, parts, samples
+from podium.monitor.checks import flat, parts, samples, told
 from podium.monitor.checks.summary import Summary
 
 _TRAINED = np.random.default_rng(5).normal(size=500)
@@ -96,10 +96,10 @@ def test_a_part_says_what_its_summary_says(rows: list[Any]) -> None:
     once = summary(rows)
     part = parts.pack(once, BEFORE)
     assert parts.unpack(part, BEFORE) == once
-    means = parts.means(part)
+    means = told.means(part)
     assert means.pop(parts.SCORE) == once.score.mean
     assert means == {name: each.mean for name, each in once.numeric.items() if each.mean is not None}
-    assert parts.missing(part).get("word", 0) == once.categorical["word"].nulls
+    assert told.missing(part).get("word", 0) == once.categorical["word"].nulls
 
 
 @given(st.lists(ROW, min_size=1, max_size=40), st.lists(ROW, min_size=1, max_size=40))
@@ -114,8 +114,8 @@ def test_text_of_older_versions_is_still_read() -> None:
     once = summary([row, row])
     part = parts.decode(msgspec.json.encode(once))
     assert (part.rows, part.matured, parts.labels(part)) == (2, 2, once.labels)
-    assert parts.means(part) == {"plain": 1.0, "constant": 7.0, "": pytest.approx(0.3)}
-    assert parts.missing(part) == {"empty": 2}
+    assert told.means(part) == {"plain": 1.0, "constant": 7.0, "": pytest.approx(0.3)}
+    assert told.missing(part) == {"empty": 2}
 
 
 def test_parts_of_older_versions_are_still_merged() -> None:

@@ -41,9 +41,21 @@ def mistakes(
     if found.loss is None:
         return
     console.say(f"Mean {found.measure} {found.loss:.4g}")
+    _confusion(found)
     _segments(found)
     _features(found)
     _rows(found)
+
+
+def _confusion(found: "core.Mistakes") -> None:
+    if found.confusion is None:
+        return
+    labels = found.confusion.labels
+    table = [
+        (label, *(f"{count:,}" for count in line), f"{line[at] / sum(line):.1%}" if sum(line) else "")
+        for at, (label, line) in enumerate(zip(labels, found.confusion.counts, strict=True))
+    ]
+    console.table(None, ("is", *(f"said {label}" for label in labels), "recall"), table)
 
 
 def _segments(found: "core.Mistakes") -> None:

@@ -1,5 +1,6 @@
 """`score`, `outcomes` and `replay`: send rows and their truth from files, and compute predictions again."""
 
+import collections
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,6 +53,11 @@ def score(
         files.write(out, found)
         deciding = sum(1 for row in found if row.get("decision"))
         report = {"file": str(out), "rows": len(found), "positive": deciding}
+        if found and "class" in found[0]:
+            said = collections.Counter(row["class"] for row in found)
+            pairs = [("file", out), *((name, f"{count:,}") for name, count in said.most_common())]
+            console.details({"file": str(out), "rows": len(found), "classes": dict(said)}, pairs)
+            return
         console.details(report, [("file", out), ("rows", f"{len(found):,}"), ("positive", f"{deciding:,}")])
         return
     heads = tuple(found[0]) if found else ()

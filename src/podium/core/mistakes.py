@@ -2,7 +2,7 @@
 
 import msgspec
 
-from podium.core.run import Interval
+from podium.core.run import Confusion, Interval
 from podium.core.window import Window
 
 
@@ -76,5 +76,7 @@ class Mistakes(msgspec.Struct, frozen=True, kw_only=True):
     """Those that tell more than chance (at most 5 % of them falsely), the most telling first."""
     quiet: int
     """Features that tell nothing."""
+    confusion: Confusion | None = None
+    """Of several classes: over all rows with a known outcome."""
     segments: tuple[Segment, ...]
     """Found on half of the rows, confirmed on the others; at most 5 % of them falsely. The most certain first."""

@@ -28,6 +28,13 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
 
 
+class Confusion(msgspec.Struct, frozen=True, kw_only=True):
+    """How often rows of one class (a line) were said to be of another (a column), in the order of the labels."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """What the run ran on: enough to build it again."""
 
@@ -90,6 +97,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Scores that are referred to a person."""
     referred: float = 0.0
     """The share of the test split's rows that are."""
+    confusion: Confusion | None = None
+    """Of several classes: on the test split, each row said to be of its most probable class."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from podium.core.errors import NotFound
 from podium.deploy.endpoints import store as endpoints
 from podium.jobs import queue
 from podium.measures.sketch import score_labels
-from podium.monitor.checks import kept_measures, parts
+from podium.monitor.checks import kept_measures, parts, told
 from podium.monitor.checks import store as rows
 from podium.store.store import Store
 
@@ -75,7 +75,7 @@ def _day(endpoint: str, version: int, start_us: int, part: parts.Part) -> check.
     positives = sum(count for _, count in labels.positive)
     binary = positives + sum(count for _, count in labels.negative)
     losses = {name: labels.mean(name) for name in labels.sums}
-    features = parts.means(part)
+    features = told.means(part)
     return check.Day(
         endpoint=endpoint,
         version=version,
@@ -86,6 +86,6 @@ def _day(endpoint: str, version: int, start_us: int, part: parts.Part) -> check.
         positive_rate=positives / binary if binary else None,
         losses={name: value for name, value in losses.items() if value is not None},
         auc=score_labels.auc(labels),
-        missing=parts.missing(part),
+        missing=told.missing(part),
         means=features,
     )

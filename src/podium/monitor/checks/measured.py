@@ -7,6 +7,7 @@ from podium.measures.comparison import categorical as words
 from podium.measures.comparison import numeric as numbers
 from podium.measures.drift import reference as references
 from podium.measures.sketch import histogram
+from podium.monitor.checks import outputs
 from podium.monitor.checks.summary import Summary
 
 _PLACES = frozenset({"ks", "ks_p", "shift_z", "wasserstein", "p_value"})
@@ -20,7 +21,10 @@ _NONE = "The window has no value to compare."
 
 
 def of_columns(summary: Summary, before: reference.Reference) -> tuple[check.Measured, ...]:
-    """Every feature of the reference, then the score. `before`: on the bins on which the summary lies."""
+    """Every feature of the reference, then the score, of several classes also the class and each probability.
+
+    `before`: on the bins on which the summary lies.
+    """
     return tuple(_of_columns(summary, before))
 
 
@@ -30,6 +34,10 @@ def _of_columns(summary: Summary, before: reference.Reference) -> Iterator[check
     for name, categories in before.categorical.items():
         yield _categorical(name, categories, summary.categorical[name])
     yield _numeric(None, before.score, summary.score)
+    if before.of_classes is not None and summary.outputs is not None:
+        yield _categorical(outputs.PREDICTED, before.of_classes.predicted, summary.outputs.predicted)
+        for label, known in before.of_classes.probabilities.items():
+            yield _numeric(outputs.PROBABILITY + label, known, summary.outputs.chances[label])
 
 
 def _numeric(column: str | None, before: reference.NumericReference, now: histogram.NumericSketch) -> check.Measured:

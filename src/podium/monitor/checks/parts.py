@@ -106,7 +106,7 @@ def pack(summary: Summary, before: reference.Reference | None = None) -> Part:
 
 def with_labels(part: Part, found: score_labels.ScoreLabels, as_of_us: int) -> Part:
     """The part with other outcomes of its rows."""
-    counts, sums = _dense(part)
+    counts, sums = dense(part)
     counts[-2 * score_labels.BINS :] = _outcomes(found)
     places = numpy.flatnonzero(counts)
     return msgspec.structs.replace(
@@ -156,7 +156,7 @@ def merge(parts: Sequence[Part]) -> Part:
 
 def unpack(part: Part, before: reference.Reference) -> Summary:
     """A part as a summary, with the words of the reference on which it lies."""
-    counts, sums = _dense(part)
+    counts, sums = dense(part)
     starts = numpy.concatenate([[0], numpy.cumsum(part.cells)]).tolist()
     nulls = numpy.frombuffer(part.nulls, _WHOLE).tolist()
     others = numpy.frombuffer(part.others, _WHOLE).reshape(-1, 3).tolist()
@@ -203,7 +203,7 @@ def unpack(part: Part, before: reference.Reference) -> Summary:
 
 def labels(part: Part) -> score_labels.ScoreLabels:
     """The scores and outcomes of the part's rows whose outcome is known."""
-    outcomes = _dense(part)[0][-2 * score_labels.BINS :].reshape(2, -1)
+    outcomes = dense(part)[0][-2 * score_labels.BINS :].reshape(2, -1)
     positive, negative = (
         tuple(zip(numpy.flatnonzero(each).tolist(), each[each > 0].tolist(), strict=True)) for each in outcomes
     )
@@ -215,33 +215,12 @@ def labels(part: Part) -> score_labels.ScoreLabels:
     )
 
 
-def means(part: Part) -> dict[str, float]:
-    """The mean of every numeric column with a value, of several classes' probabilities, and under "" of the score."""
-    counts = _dense(part)[0]
-    starts = numpy.concatenate([[0], numpy.cumsum(part.cells)])
-    totals = numpy.frombuffer(part.moments, _REAL).reshape(-1, 4)[:, 0].tolist()
-    found = {}
-    for at, name in enumerate((*part.numeric, SCORE)):
-        known = int(counts[starts[at] : starts[at + 1]].sum())
-        if known:
-            found[name] = totals[at] / known
-    return found
-
-
-def missing(part: Part) -> dict[str, int]:
-    """How many rows lack each feature, of those that some lack."""
-    nulls = dict(
-        zip((*part.numeric, SCORE, *part.categorical), numpy.frombuffer(part.nulls, _WHOLE).tolist(), strict=True)
-    )
-    del nulls[SCORE]
-    return {name: count for name, count in nulls.items() if count}
-
-
 def _layout(part: Part) -> tuple[object, ...]:
     return part.numeric, part.categorical, part.cells
 
 
-def _dense(part: Part) -> tuple[Whole, Real]:
+def dense(part: Part) -> tuple[Whole, Real]:
+    """Every cell: how many rows it holds, and the sum of their values."""
     places, held, totals = _cells(part)
     counts = numpy.zeros(sum(part.cells) + 2 * score_labels.BINS, dtype=numpy.int64)
     sums = numpy.zeros(counts.size)

@@ -37,7 +37,7 @@ def explain(store: Store, project: str, prediction_id: str, role: str | None = N
             raise Refused(
                 "What features add to a score is not told of several classes.",
                 field="prediction_id",
-                fix="Its probabilities are told: GET predictions.",
+                fix="The prediction itself tells the probability of each: GET predictions/<id>.",
             )
         again = _replay(found, cache)[0]
         if not again.identical:

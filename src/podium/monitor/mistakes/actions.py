@@ -6,13 +6,14 @@ import pyarrow
 import pyarrow.compute
 from sqlalchemy import Connection
 
-from podium.core import access, check, class_rules, mistakes, prediction, window
+from podium.core import access, check, class_rules, mistakes, prediction, run, window
 from podium.core.errors import NotFound
 from podium.deploy.endpoints import store as endpoints
 from podium.manage.registry import store as registry
 from podium.measures import rows as arrays
+from podium.measures.performance.multiclass import confusion
 from podium.measures.segments import condition, errors
-from podium.monitor.checks import closing, cohort, groups, labels, summaries
+from podium.monitor.checks import closing, cohort, evaluate, groups, labels, summaries
 from podium.monitor.checks import store as rows
 from podium.monitor.intake import outcomes
 from podium.monitor.intake import window as log
@@ -75,6 +76,7 @@ def of_window(
         worst=_worst(known, losses, worst, seen if inside else None, subject.model.spec.model.classes),
         features=told,
         quiet=quiet,
+        confusion=_confusion(labelled, subject.model.spec.model.classes),
         segments=analysis.segments(looked, condition.of_reference(before)),
     )
 
@@ -124,6 +126,13 @@ def _features(store: Store, subject: summaries.Subject, of: window.Window, wante
     )
     ids = wanted.column("prediction_id").combine_chunks()
     return log.read_rows(store, subject.project, query, pyarrow.compute.field("prediction_id").isin(ids))
+
+
+def _confusion(labelled: evaluate.Labelled, classes: tuple[str, ...]) -> run.Confusion | None:
+    if not classes:
+        return None
+    counts = confusion.confusion(labelled.target, labelled.score)
+    return run.Confusion(labels=classes, counts=tuple(tuple(line) for line in counts.tolist()))
 
 
 def _worst(

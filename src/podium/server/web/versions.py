@@ -10,10 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import Body
 from sqlalchemy import Connection
 
+from podium.build.runs import store as runs
 from podium.core import access, approval, event, lineage, time
 from podium.core.access import Permission, Role
-from podium.core.errors import PodiumError
+from podium.core.errors import NotFound, PodiumError
 from podium.core.project import Project
+from podium.core.run import Confusion
 from podium.core.version import Version
 from podium.deploy.endpoints import store as endpoints
 from podium.manage.approvals import actions as deciding
@@ -94,6 +96,7 @@ def version(request: page.WebRequest, store: Store, caller: access.Caller, name:
             cost=content.get("cost", {}),
             latency=content.get("latency", {}).get("one_row_us"),
             explained="explanation" in content,
+            confusion=_confusion(connection, item),
             champion=champion,
             champion_metrics={} if champion is None else _metrics(connection, champion),
             approvals=_standing(approvals.of_version(connection, item.project, item.digest), held, now_us),
@@ -102,6 +105,15 @@ def version(request: page.WebRequest, store: Store, caller: access.Caller, name:
             up=_lineage(connection, item, "up"),
             down=_lineage(connection, item, "down"),
         )
+
+
+def _confusion(connection: Connection, item: Version) -> Confusion | None:
+    """How its run's test split was confused, of several classes."""
+    try:
+        result = runs.get(connection, item.project, item.run).result
+    except NotFound:  # made without a run that is kept here
+        return None
+    return None if result is None else result.confusion
 
 
 def _champion(connection: Connection, spec: Project, item: Version) -> Version | None:

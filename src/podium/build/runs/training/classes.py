@@ -12,13 +12,13 @@ import pyarrow.compute
 
 from podium.build.runs.training import windows as cuts
 from podium.bundle.export import classes as known
-from podium.core import project
+from podium.core import project, run
 from podium.core.errors import Invalid
 from podium.core.reference import Calibration, CategoryReference, ClassReference
 from podium.measures import rows
 from podium.measures.drift import reference
 from podium.measures.estimates import calibration
-from podium.measures.performance.multiclass import classes
+from podium.measures.performance.multiclass import classes, confusion
 
 CALIBRATION_ROWS = 50_000
 _ALLOWANCE = 1e-6
@@ -83,6 +83,12 @@ def check_chances(found: rows.Numbers, count: int, width: int) -> rows.Numbers:
             fix="Use an estimator whose classes exclude each other (softmax), or calibrate it.",
         )
     return numpy.clip(found, 0.0, 1.0)
+
+
+def confused(chances: rows.Numbers, numbers: rows.Numbers, labels: Sequence[str]) -> run.Confusion:
+    """How the most probable classes meet the rows' own; `chances` [n, classes] and `numbers` [n]."""
+    counts = confusion.confusion(numbers, chances)
+    return run.Confusion(labels=tuple(labels), counts=tuple(tuple(line) for line in counts.tolist()))
 
 
 def top(chances: rows.Numbers) -> rows.Numbers:

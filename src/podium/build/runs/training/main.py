@@ -8,14 +8,25 @@ from typing import Any
 
 import msgspec
 
-from podium.build.runs.training import adopt, context, environment, evaluate, export, fallback, losses, request, user
+from podium.build.runs.training import (
+    adopt,
+    classes,
+    context,
+    environment,
+    evaluate,
+    export,
+    fallback,
+    losses,
+    request,
+    user,
+)
 from podium.build.runs.training import table as tables
 from podium.bundle.export import frame
 from podium.core import split
 from podium.core.dataset import Part
 from podium.core.errors import PodiumError
 from podium.core.job import Progress
-from podium.core.run import Result
+from podium.core.run import Confusion, Result
 
 _FIT = (0.1, 0.6)
 
@@ -60,9 +71,16 @@ def train(folder: Path, asked: request.Request) -> request.Answer:
         engine=made.engine,
         review=found.band,
         referred=found.referred,
+        confusion=_confusion(data, found),
     )
     _tell(asked, 0.98, "Keeping the result")
     return request.Answer(result=result, environment=environment.record(folder / request.SOURCE))
+
+
+def _confusion(data: tables.Table, found: evaluate.Evaluated) -> Confusion | None:
+    test = data.places(Part.TEST)
+    labels = data.signature.labels
+    return classes.confused(found.scores[test], data.target[test], labels) if labels else None
 
 
 def _train(folder: Path, asked: request.Request) -> tuple[tables.Table, evaluate.Evaluated, export.Exported]:
