@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from podium.core import access, event
-from podium.core.errors import Conflict, NotFound, Refused
+from podium.core.errors import Conflict, NotFound, Refused, Unavailable
 from podium.server import tables
 from podium.store import answers, events, schema
 from podium.store.store import Store
@@ -132,6 +132,20 @@ def test_a_torn_blob_is_mended_by_putting_it_again(store: Store) -> None:
     path.write_bytes(b"who")
     store.blobs.put(b"whole bytes")
     assert store.blobs.get(address) == b"whole bytes"
+
+
+def test_a_blob_store_that_refuses_is_unavailable_and_no_defect(store: Store) -> None:
+    address = store.blobs.put(b"before")
+    assert store.blobs.folder is not None
+    whole, aside = store.blobs.folder / "blobs", store.blobs.folder / "aside"
+    whole.rename(aside)
+    whole.write_bytes(b"a file in the folder's place")
+    for ask in (lambda: store.blobs.put(b"more"), lambda: store.blobs.get(address)):
+        with pytest.raises(Unavailable, match="The blob store cannot be"):
+            ask()
+    whole.unlink()
+    aside.rename(whole)
+    assert store.blobs.get(address) == b"before"
 
 
 def test_reading_sees_one_snapshot(store: Store, caller: CallerOf) -> None:

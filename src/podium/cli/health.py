@@ -118,7 +118,7 @@ def home(config: Config) -> Finding:
     """The folder for what this machine keeps: writable, with space left."""
     folder = Path(config.home).resolve()
     standing = next(path for path in (folder, *folder.parents) if path.exists())
-    fix = "Choose another folder with PODIUM_HOME, or change its permissions."
+    fix = "Make room, change its permissions, or choose another folder: PODIUM_HOME."
     try:
         with tempfile.TemporaryFile(dir=standing) as file:
             file.write(b"podium")
@@ -170,10 +170,11 @@ def blobs(config: Config) -> Finding:
         store = Blobs(where, settings.object_store_options())
         store.get(store.put(b"podium doctor\n"))
     except PodiumError as problem:
-        return _failed("blobs", problem)
+        why = str(problem.__cause__ or problem.message).partition("\n")[0][:200]
+        look = "the address and credentials (AWS_…)" if "://" in where else "its room and permissions"
+        return Finding(name="blobs", state="fail", said=f"{where}: {why}", fix=f"Check {look}.")
     except Exception as problem:  # noqa: BLE001 - whatever an object store's driver says is the finding
-        fix = "Check the address and credentials (AWS_…)."
-        return Finding(name="blobs", state="fail", said=f"{where}: {str(problem)[:200]}", fix=fix)
+        return Finding(name="blobs", state="fail", said=f"{where}: {str(problem)[:200]}")
     return Finding(name="blobs", state="ok", said=f"{where} can be written and read")
 
 

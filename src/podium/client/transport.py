@@ -16,6 +16,8 @@ _KINDS = {kind.kind: kind for kind in errors.ALL}
 _BY_STATUS = {400: errors.Invalid, 401: errors.Refused, 403: errors.Refused, 404: errors.NotFound, 409: errors.Conflict}
 _RETRIED = (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError, httpx.ReadTimeout)
 _CHUNK = 1024 * 1024
+_BUSY_S = 5.0
+"""For how long one that answers, but cannot do it now, is asked again."""
 
 
 class _Problem(msgspec.Struct):
@@ -87,7 +89,8 @@ class Transport:
     ) -> httpx.Response:
         """Send a request, again while the control plane is away, until patience ends. Raises Podium's errors."""
         params = {key.rstrip("_"): value for key, value in (query or {}).items() if value is not None}
-        deadline = time.monotonic() + self._patience
+        begun = time.monotonic()
+        deadline, busy_until = begun + self._patience, begun + min(self._patience, _BUSY_S)
         wait = 0.05
         while True:
             try:
@@ -95,7 +98,7 @@ class Transport:
             except _RETRIED as problem:
                 failure: Exception = problem
             else:
-                if answer.status_code != 503 or time.monotonic() > deadline:
+                if answer.status_code != 503 or time.monotonic() > busy_until:
                     return _checked(answer)
                 failure = _error(answer)
             if time.monotonic() > deadline:

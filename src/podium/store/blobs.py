@@ -2,18 +2,20 @@
 
 import contextlib
 import hashlib
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from podium.core import digest
 from podium.core.errors import Invalid, NotFound, Refused, Unavailable
 
+_LOG = logging.getLogger(__name__)
 _CHUNK = 8 * 1024 * 1024
 
 
@@ -53,7 +55,8 @@ class Blobs:
 
     def get(self, address: str) -> bytes:
         """The bytes, verified. Raises `NotFound`, or `Refused` when they are not what was kept."""
-        data = bytes(self._open(address).bytes())
+        with _translated("read"):
+            data = bytes(self._open(address).bytes())
         if digest.of_bytes(data) != address:
             raise _corrupt(address)
         return data
@@ -62,7 +65,7 @@ class Blobs:
         """Write the bytes to a file, verified before the file gets its name."""
         hasher = hashlib.sha256()
         temporary = to.with_name(to.name + ".new")
-        with temporary.open("wb") as file:
+        with temporary.open("wb") as file, _translated("read"):
             for chunk in self._open(address).stream(min_chunk_size=_CHUNK):
                 hasher.update(chunk)
                 file.write(chunk)
@@ -74,7 +77,8 @@ class Blobs:
     def exists(self, address: str) -> bool:
         """Whether the blob is there."""
         try:
-            obstore.head(self._store, _path(address))
+            with _translated("read"):
+                obstore.head(self._store, _path(address))
         except FileNotFoundError:
             return False
         return True
@@ -89,16 +93,28 @@ class Blobs:
 
     def _create(self, address: str, data: bytes | Path, size: int) -> None:
         path = _path(address)
-        try:
-            obstore.put(self._store, path, data, mode="create", use_multipart=False)
-        except AlreadyExistsError:
-            if obstore.head(self._store, path)["size"] == size:
-                return
-            obstore.put(self._store, path, data, use_multipart=False)  # torn by a crash: the address says what belongs
-        except OSError as problem:
-            raise Unavailable("The blob store cannot be written.", field="blobs", fix=str(problem)[:200]) from problem
-        if self.folder is not None:
-            _sync(self.folder / path)
+        with _translated("written"):
+            try:
+                obstore.put(self._store, path, data, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                if obstore.head(self._store, path)["size"] == size:
+                    return
+                obstore.put(self._store, path, data, use_multipart=False)  # torn by a crash: the address says what is
+            if self.folder is not None:
+                _sync(self.folder / path)
+
+
+@contextlib.contextmanager
+def _translated(done: str) -> Iterator[None]:
+    """What goes wrong with the store is told and logged; that a blob is not there passes."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as problem:
+        _LOG.warning("The blob store cannot be %s: %s", done, str(problem).partition("\n")[0])
+        fix = "Check that it is there, has space, and lets Podium in; the log says more."
+        raise Unavailable(f"The blob store cannot be {done}.", field="blobs", fix=fix) from problem
 
 
 def _path(address: str) -> str:

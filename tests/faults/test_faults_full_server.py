@@ -1,0 +1,87 @@
+"""The control plane's disk is full: it says so at once, goes on reading, and goes on by itself when there is room."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from podium.client import credentials
+from podium.client.connect import connect
+from podium.core.errors import Unavailable
+
+PODIUM = Path(sys.executable).with_name("podium")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A home on a small file system of its own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(home)]
+    if subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("this user may not mount a file system")
+    yield home
+    subprocess.run(["umount", "-l", str(home)], check=True)
+
+
+@pytest.fixture
+def platform(small: Path, tmp_path: Path) -> Iterator[credentials.Credentials]:
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        ports = one.getsockname()[1], two.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PODIUM_")}
+    given = {"PODIUM_HOME": str(small), "PODIUM_PORT": str(ports[0]), "PODIUM_SCORER_PORT": str(ports[1])}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([PODIUM, "up"], cwd=tmp_path, env=kept | given, stdout=log, stderr=log)
+        try:
+            end = time.monotonic() + 60
+            while not answers(f"http://127.0.0.1:{ports[0]}/healthz"):
+                assert time.monotonic() < end, (tmp_path / "log").read_text()
+                time.sleep(0.2)
+            found = credentials.load(small)
+            assert found is not None
+            yield found
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_a_full_disk_is_told_and_survived(small: Path, platform: credentials.Credentials) -> None:
+    ballast = small / "ballast"
+    with connect(platform.url, platform.token, "p", patience=0.1) as client:
+        client.users.create("before")
+        with ballast.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+        for trial in range(3):
+            begun = time.monotonic()
+            with pytest.raises(Unavailable, match="database does not answer"):
+                client.users.create(f"during-{trial}")
+            with pytest.raises(Unavailable, match="blob store cannot be written"):
+                client.runs.keep(b"code" * 1000)
+            assert time.monotonic() - begun < 20
+            assert "before" in {user.name for user in client.users.list()}
+        ballast.unlink()
+    with connect(platform.url, platform.token, "p", patience=20) as client:
+        client.users.create("after")
+        assert {"before", "after"} <= {user.name for user in client.users.list()}
+        assert not {user.name for user in client.users.list() if user.name.startswith("during")}
+        assert client.audit.verify().broken_at is None
