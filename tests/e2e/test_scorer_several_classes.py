@@ -17,7 +17,9 @@ from podium.bundle.export import frame, onnx
 from podium.core import bundle, digest
 from podium.core.signature import Field, FieldType, Signature, Task
 from podium.monitor.intake import segments
-from podium.scoring.protocols import arrow
+from podium.scoring import request, several
+from podium.scoring.protocols import arrow, outputs
+from podium.scoring.protocols.grpc import infer
 from podium.version import VERSION
 from tests import scoring_kit as kit
 
@@ -102,7 +104,7 @@ def test_rows_together_and_alone(scorer: kit.Process, folder: Path) -> None:
     chances = expected(folder)
     check(scorer.infer(kit.tensors(ROWS)).json(), chances)
     for row in range(5):
-        for _ in range(3):  # those that are like one before go no other way
+        for _ in range(3):  # the second and third go the fast way
             one = scorer.infer(kit.tensors({name: values[row : row + 1] for name, values in ROWS.items()})).json()
             check(one, chances[row : row + 1])
     told = scorer.http.get(f"/v2/models/{kit.ENDPOINT}").json()
@@ -134,6 +136,28 @@ def test_the_other_forms_of_an_answer(scorer: kit.Process, folder: Path) -> None
     wrong = scorer.infer(kit.tensors(ROWS, outputs=[{"name": "probability"}]))
     assert wrong.status_code == 422
     assert "class or p.<class>" in wrong.json()["fix"]
+
+
+def test_a_message_of_grpc_tells_the_same() -> None:
+    chances = np.array([[0.25, 0.5, 0.25], [0.75, 0.125, 0.125]])
+    scored = request.Scored(
+        request_id="r",
+        prediction_ids=["r/0", "r/1"],
+        scores=chances.max(axis=1).tolist(),
+        decisions=[None, None],
+        versions=[1, 1],
+        wanted=outputs.Wanted(None, True),
+        classed=several.Classed(LABELS, chances),
+    )
+    made = infer.write(scored, "delay")
+    found = {tensor.name: raw for tensor, raw in zip(made.outputs, made.raw_output_contents, strict=True)}
+    assert found["p.late"] == chances[:, 1].tobytes()
+    assert b"late" in found["class"]
+    assert b"on time" in found["class"]
+    typed = infer.write(msgspec.structs.replace(scored, wanted=outputs.Wanted(None, False)), "delay")
+    by_name = {tensor.name: tensor for tensor in typed.outputs}
+    assert list(by_name["class"].contents.bytes_contents) == [b"late", b"on time"]
+    assert list(by_name["p.on time"].contents.fp64_contents) == [0.25, 0.75]
 
 
 def test_the_log_holds_every_probability_of_champion_and_shadow(scorer: kit.Process, folder: Path) -> None:

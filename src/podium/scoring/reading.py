@@ -110,7 +110,7 @@ class Reading:
             group.level = self._gate.bytes
             groups.append(group)
         lane.turn, lane.group = self._turn, group
-        lane.sheaf = group.sheaf(lane.reader) if lane.fast else lane.reader.closed
+        lane.sheaf = group.sheaf(lane.reader) if work.fast else lane.reader.closed
         return lane
 
     def named(self, place: routes.Place) -> routes.Place:
@@ -139,7 +139,7 @@ class Reading:
         work: Work = item[2].work
         rows = work.codec.read(item[3], lane.asked)
         made = entry(rows, lane.asked.signature, partial(self._desk.tell, item, lane))
-        if lane.fast:
+        if work.fast:
             lane.reader.learn(rows.columns)
         return made
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -147,6 +148,8 @@ def _texts(group: Group, batch: engine.Batch, outcome: engine.Outcome) -> list[s
     count = len(group.items)
     if not count:
         return []
+    if outcome.classed is not None:
+        return [_written(item, batch, outcome, at) for at, item in enumerate(group.items)]
     scores = _encode(outcome.scores[:count].tolist())[1:-1].decode().split(",")
     made = []
     rows = zip(
@@ -161,20 +164,30 @@ def _texts(group: Group, batch: engine.Batch, outcome: engine.Outcome) -> list[s
     return made
 
 
+def _written(item: Item, batch: engine.Batch, outcome: engine.Outcome, at: int) -> str:
+    """The answer to a single row of several classes, by its codec."""
+    work = item[2].work
+    scored = _part(batch.request_ids[at], None, batch, outcome, slice(at, at + 1))
+    return str(work.codec.write(scored, work.lane.asked).body, "utf-8")
+
+
 def _escaped(text: str) -> str:
     return _encode(text).decode()[1:-1]
 
 
 def _scored(entry: Entry, batch: engine.Batch, outcome: engine.Outcome, at: int) -> request.Scored:
     """One request's part of the outcome."""
-    end = at + len(entry.keys)
+    return _part(entry.request_id, entry.wanted, batch, outcome, slice(at, at + len(entry.keys)))
+
+
+def _part(request_id: str, wanted: Any, batch: engine.Batch, outcome: engine.Outcome, rows: slice) -> request.Scored:
     return request.Scored(
-        request_id=entry.request_id,
-        prediction_ids=batch.prediction_ids[at:end],
-        scores=outcome.scores[at:end].tolist(),
-        decisions=outcome.decisions[at:end],
-        versions=outcome.versions[at:end],
-        wanted=entry.wanted,
-        referred=None if outcome.referred is None else outcome.referred[at:end],
-        classed=None if outcome.classed is None else outcome.classed.part(at, end),
+        request_id=request_id,
+        prediction_ids=batch.prediction_ids[rows],
+        scores=outcome.scores[rows].tolist(),
+        decisions=outcome.decisions[rows],
+        versions=outcome.versions[rows],
+        wanted=wanted,
+        referred=None if outcome.referred is None else outcome.referred[rows],
+        classed=None if outcome.classed is None else outcome.classed.part(rows),
     )

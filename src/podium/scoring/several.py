@@ -22,9 +22,9 @@ class Classed(NamedTuple):
     labels: tuple[str, ...]
     chances: Chances
 
-    def part(self, start: int, stop: int) -> "Classed":
+    def part(self, rows: slice) -> "Classed":
         """Some of the rows."""
-        return Classed(self.labels, self.chances[start:stop])
+        return Classed(self.labels, self.chances[rows])
 
     def predicted(self) -> list[str]:
         """The most probable class of each row; of equals the first."""

@@ -90,7 +90,7 @@ class Group:
 class Lane:
     """What requests of one head need while a rollout is in force."""
 
-    __slots__ = ("asked", "durable", "fast", "group", "loaded", "read", "reader", "sheaf", "templates", "turn")
+    __slots__ = ("asked", "durable", "group", "loaded", "read", "reader", "sheaf", "templates", "turn")
 
     def __init__(self, loaded: engine.Loaded, asked: codec.Asked, work: "Work") -> None:
         self.loaded = loaded
@@ -100,9 +100,7 @@ class Lane:
         if reader is None:
             reader = loaded.readers[work.family] = Reader(asked.signature, work.family)
         self.reader = reader
-        self.fast = work.fast and not asked.signature.labels
-        """Whether single rows may be read together and answered by a template."""
-        self.read = reader.read if self.fast else _for_the_strict
+        self.read = reader.read if work.fast else _for_the_strict
         self.templates: dict[Any, Template] = loaded.templates.setdefault((work.codec, asked.endpoint), {})
         self.turn = -1
         self.group: Group
