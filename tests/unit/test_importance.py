@@ -55,10 +55,14 @@ def test_trees_have_the_shares_of_their_own_contributions() -> None:
     assert known.rows == 500
     assert list(known.means.values()) == pytest.approx(oracle.tolist())
     quiet = importance.disperse(known, files, made, np.arange(2_000) // 250)
-    assert (quiet.window_rows, max(quiet.dispersions.values()) < 3.0) == (125.0, True)
+    assert (quiet.window_rows, max(quiet.dispersions.values()) < 3.0) == (250.0, True)
+    assert (7.0 <= quiet.known <= 28.0, quiet.windows) == (True, 0.0)
     moved = {**made, "much": made["much"] * np.where(np.arange(2_000) < 250, 3.0, 1.0)}
     assert importance.disperse(known, files, moved, np.arange(2_000) // 250).dispersions["much"] > 5.0
+    tested = importance.disperse(known, files, made, np.arange(2_000) // 250, np.arange(1_500, 2_000))
+    assert tested.windows == 2.0
     assert importance.disperse(known, files, made, None) == known
+    assert importance.disperse(known, files, made, np.arange(2_000) // 1_000) == known
     assert found["much"] > 0.6 > found["little"] > found["nothing"]
 
 

@@ -94,6 +94,10 @@ class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     """How much more the means of windows vary than by chance; empty where there are too few windows to know."""
     window_rows: float = 0.0
     """Rows of a window on average, at which the dispersions hold."""
+    known: float = 0.0
+    """With how many degrees of freedom the dispersions are known; 0 in references of older versions."""
+    windows: float = 0.0
+    """Over how many windows `rows` are spread; 0: not known."""
 
 
 class ClassReference(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,15 @@ def of_means(values: numpy.typing.ArrayLike, windows: numpy.typing.ArrayLike) ->
     >>> round(of_means([1.0, 1.2, 0.8, 3.0, 3.2, 2.8, 5.0, 5.2, 4.8], [0, 0, 0, 1, 1, 1, 2, 2, 2]))
     300
     """
+    return max(1.0, ratio(values, windows))
+
+
+def ratio(values: numpy.typing.ArrayLike, windows: numpy.typing.ArrayLike) -> float:
+    """The same before it is held to 1 or more: one of many that are to be moderated by each other.
+
+    >>> round(ratio([1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.1, 3.0], [0, 0, 0, 1, 1, 1, 2, 2, 2]), 3)
+    0.001
+    """
     each = numpy.asarray(values, dtype=numpy.float64)
     _, places, counts = numpy.unique(windows, return_inverse=True, return_counts=True)
     groups = counts.size
@@ -58,7 +67,7 @@ def of_means(values: numpy.typing.ArrayLike, windows: numpy.typing.ArrayLike) ->
     means = numpy.bincount(places, weights=each) / counts
     between = float((counts * (means - each.mean()) ** 2).sum()) / (groups - 1)
     within = float(((each - means[places]) ** 2).sum()) / (each.size - groups)
-    return max(1.0, between / within) if within > 0 else 1.0
+    return between / within if within > 0 else 1.0
 
 
 def scaled(dispersion: float, rows: float, measured_at: float) -> float:

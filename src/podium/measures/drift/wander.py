@@ -5,7 +5,6 @@ wander along one (warmer and colder weeks), distances have a longer tail than th
 quiet windows from each other tell both: how large they are, and along how many directions they go.
 """
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -13,14 +12,11 @@ from typing import NamedTuple
 import numpy
 import numpy.typing
 
-from podium.measures.drift import f_ratio, gamma, psi
+from podium.measures.drift import f_ratio, gamma, moderation, psi
 
 FEWEST = 3
 _DIRECTIONS = 0.5
 """Fewer than one: distances that grow faster than the square of what wanders."""
-_ALL_ALIKE = 1e8
-_BORROWED = 3.0
-"""At most so many times as much is borrowed from other columns as a column's own windows tell along one direction."""
 
 
 class Wander(NamedTuple):
@@ -96,15 +92,15 @@ def _told(distances: numpy.typing.NDArray[numpy.float64], cells: Sequence[int]) 
     some = means > 0.0
     most = numpy.maximum(1.0, numpy.array(cells) - 1.0)
     if not some.any():
-        return [Wander(1.0, each, _ALL_ALIKE) for each in most.tolist()]
+        return [Wander(1.0, each, moderation.ALL_ALIKE) for each in most.tolist()]
     squares, wholes = (distances**2).sum(axis=1), (windows * means) ** 2
     share = numpy.where(some, squares / numpy.maximum(wholes, 1e-300), 1.0)
     highest = float(most.max())
     alike, farthest = float(share[some].mean()), float(squares.sum() / wholes.sum())
     together = min(_directions(alike, windows, highest), _directions(farthest, windows, highest))
     still = statistics.fmean(gamma.trigamma(each * (windows - 1) / 2) for each in most[some].tolist())
-    prior, typical = _prior(means[some], together * (windows - 1) / 2, still)
-    prior = min(prior, _BORROWED * (windows - 1) / 2)
+    prior, typical = moderation.prior(means[some], together * (windows - 1) / 2, still)
+    prior = min(prior, moderation.BORROWED * (windows - 1) / 2)
     made = []
     for mean, each, high in zip(means.tolist(), share.tolist(), most.tolist(), strict=True):
         directions = min(together, _directions(each, windows, high))
@@ -119,18 +115,3 @@ def _directions(share: float, windows: int, most: float) -> float:
     kept = (windows - 1) / windows
     surplus = (windows - 1) * (share - 1.0 / windows)
     return most if surplus <= 2 * (kept - share) / most else max(_DIRECTIONS, 2 * (kept - share) / surplus)
-
-
-def _prior(means: numpy.typing.NDArray[numpy.float64], half: float, still: float) -> tuple[float, float]:
-    """With how many half degrees of freedom other columns tell of a column's mean, and which one they tell.
-
-    `half`: those of a mean; `still`: the variance of the means' logarithms if no column wandered at all.
-    """
-    if means.size < FEWEST:
-        return 0.0, 1.0
-    logs = numpy.log(means) - gamma.digamma(half) + math.log(half)
-    differ = float(logs.var(ddof=1)) - still
-    if differ <= 1.0 / _ALL_ALIKE:
-        return _ALL_ALIKE, float(numpy.exp(logs.mean()))
-    prior = gamma.trigamma_inverse(differ)
-    return prior, math.exp(float(logs.mean()) + gamma.digamma(prior) - math.log(prior))

@@ -106,18 +106,31 @@ def findings(
 
 
 def shifts(now: Sizes, before: reference.Contributions) -> tuple[contribution_drift.Shift, ...]:
-    """Each feature's change since training; a window's rows count as fewer where quiet windows differ."""
+    """Each feature's change since training; a window's rows count as fewer where quiet windows differ.
+
+    So do training's own, which are spread over some windows, where the reference tells; and how far windows differ is
+    known from a few of them only.
+    """
     old = {
         name: contribution_drift.Size(mean, before.deviations[name] ** 2, before.rows)
         for name, mean in before.means.items()
     }
-    spread = {
-        name: dispersion.scaled(before.dispersions.get(name, 1.0), each.rows, before.window_rows)
-        for name, each in now.items()
-    }
-    return contribution_drift.between(
-        old, {name: each._replace(rows=each.rows / spread[name]) for name, each in now.items()}
-    )
+    new = {name: _spread(before, name, each, 1.0) for name, each in now.items()}
+    if before.known <= 0:
+        return contribution_drift.between(old, {name: each._replace(doubtful=0.0) for name, each in new.items()})
+    old = {name: _spread(before, name, each, before.windows) for name, each in old.items()}
+    return contribution_drift.between(old, new, known=before.known)
+
+
+def _spread(
+    before: reference.Contributions, name: str, size: contribution_drift.Size, windows: float
+) -> contribution_drift.Size:
+    """A size whose rows are spread evenly over so many windows."""
+    if windows <= 0 or before.window_rows <= 0:
+        return size
+    found, rows = before.dispersions.get(name, 1.0), size.rows / windows
+    times = dispersion.scaled(found, rows, before.window_rows)
+    return size._replace(rows=size.rows / times, doubtful=found * rows / before.window_rows / times)
 
 
 def with_measures(

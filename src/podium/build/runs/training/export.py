@@ -147,7 +147,7 @@ def reference_of(
         metric_dispersion=found.metric_dispersion,
         importance=matters.shares,
         contributions=matters.contributions
-        and importance.disperse(matters.contributions, files, table.features, table.windows),
+        and importance.disperse(matters.contributions, files, table.features, table.windows, test[:PARITY_ROWS]),
         calibration=_calibration(table, found),
         classes=msgspec.UNSET
         if several is None

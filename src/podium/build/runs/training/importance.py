@@ -11,12 +11,16 @@ from podium.bundle import columns
 from podium.bundle.explain import explainer, table
 from podium.core import reference
 from podium.core.errors import Refused
-from podium.measures.drift import dispersion
+from podium.measures.drift import dispersion, moderation
 
 Doubles = numpy.typing.NDArray[numpy.float64]
+Windows = numpy.typing.NDArray[numpy.int64]
 Predict = Callable[[columns.Columns], Doubles]
 _EXPLAINED = 512
-_IN_WINDOWS = 1_024
+_WINDOWS = 16
+_LEAST, _WORK = 64, 3_000_000
+"""Rows of a window, and steps on the trees' paths for them, above which fewer are explained."""
+_FEWEST = 3
 _DEALT = 200
 _DIGITS = 6
 
@@ -36,7 +40,9 @@ def of(predict: Predict, files: Mapping[str, bytes], real: columns.Columns) -> I
     feature moves a score.
     """
     some = columns.take(real, _spread(columns.count(real), _EXPLAINED))
-    sizes = _sizes(files, some) if table.FILE in files and table.ENCODER in files else None
+    sizes = None
+    if table.FILE in files and table.ENCODER in files:
+        sizes = _sizes(explainer.Native(files[table.ENCODER], files[table.FILE], tuple(some)), some)
     if sizes is None:
         return Importance(_shares(_dealt(predict, columns.take(real, _spread(columns.count(real), _DEALT)))))
     means = {name: float(each.mean()) for name, each in sizes.items()}
@@ -49,20 +55,36 @@ def disperse(
     known: reference.Contributions,
     files: Mapping[str, bytes],
     features: columns.Columns,
-    windows: numpy.typing.NDArray[numpy.int64] | None,
+    windows: Windows | None,
+    tested: Windows | None = None,
 ) -> reference.Contributions:
-    """With how far the windows of all rows differ in each feature's contributions; unchanged without windows."""
+    """With how far windows of all rows differ in each feature's contributions; unchanged with fewer than three.
+
+    Of at most 16 windows, evenly, that have half of the usual number of rows or more: as many rows of each as the
+    monitor explains of one. `tested`: the places of the rows among which are those of `known`.
+    """
     if windows is None:
         return known
-    places = _spread(len(windows), _IN_WINDOWS)
-    sizes = _sizes(files, columns.take(features, places))
+    numbers, counts = numpy.unique(windows, return_counts=True)
+    numbers = numbers[counts >= numpy.median(counts) / 2]  # the last window is often cut off
+    chosen = numbers[numpy.unique(numpy.linspace(0, numbers.size - 1, min(_WINDOWS, numbers.size)).astype(int))]
+    if chosen.size < _FEWEST:
+        return known
+    native = explainer.Native(files[table.ENCODER], files[table.FILE], tuple(features))
+    most = max(_LEAST, min(_EXPLAINED, _WORK // max(1, native.steps)))
+    rows = [numpy.flatnonzero(windows == each) for each in chosen]
+    places = numpy.concatenate([each[_spread(each.size, most)] for each in rows])
+    sizes = _sizes(native, columns.take(features, places))
     if sizes is None:
         return known
-    mine = windows[places]
+    ratios = {name: dispersion.ratio(each, windows[places]) for name, each in sizes.items()}
+    found, freedom = moderation.moderated(ratios, int(chosen.size))
     return msgspec.structs.replace(
         known,
-        dispersions={name: dispersion.of_means(each, mine) for name, each in sizes.items()},
-        window_rows=float(places.size / numpy.unique(mine).size),
+        dispersions=found,
+        window_rows=float(places.size / chosen.size),
+        known=freedom,
+        windows=0.0 if tested is None else float(numpy.unique(windows[tested]).size),
     )
 
 
@@ -71,8 +93,7 @@ def _spread(count: int, most: int) -> numpy.typing.NDArray[numpy.int64]:
     return numpy.arange(0, count, -(-count // most) or 1)
 
 
-def _sizes(files: Mapping[str, bytes], rows: columns.Columns) -> dict[str, Doubles] | None:
-    native = explainer.Native(files[table.ENCODER], files[table.FILE], tuple(rows))
+def _sizes(native: explainer.Native, rows: columns.Columns) -> dict[str, Doubles] | None:
     try:
         values = numpy.abs(native.explain(rows).values)
     except Refused:  # these rows' contributions do not add up; their shares would say nothing
