@@ -13,6 +13,7 @@ from podium.core.check import Check, CheckKind, CheckState
 from podium.core.errors import Invalid, Refused
 from podium.core.outcome import Outcome
 from podium.core.release import Stage, Verdict
+from podium.core.rollout import RouteRole
 from podium.manage.registry import store as registry
 from podium.monitor.checks import actions, closing, comparison
 from podium.monitor.checks import store as rows
@@ -236,3 +237,68 @@ def test_new_training_data_has_the_labels_of_the_first(store: Store, clock: Any,
     assert set(whole.column("fate").to_pylist()) <= set(made.LABELS)
     assert whole.num_rows == 50
     assert whole.column("fate").to_pylist()[-1] == truth[-1]
+
+
+def with_monitor(**changes: Any) -> Any:
+    spec = made.spec()
+    return msgspec.structs.replace(spec, monitor=msgspec.structs.replace(spec.monitor, **changes))
+
+
+def test_what_comes_out_follows_the_season(store: Store, clock: Any, exported: export.Exported) -> None:
+    """Longer flights on two days of each week: against training they drift, against the same days they do not."""
+    weekly = with_monitor(reference="week", reference_windows=3, metrics=(), estimated_drop=0.0, outcome_psi=0.0)
+    document = made.start(store, exported, weekly)
+    for week in range(4):
+        made.day(store, document, 7 * week, shift=1500.0)
+    found = of_kind(close(store, clock, 21), CheckKind.SCORE_DRIFT)
+    assert {each.state for each in found.values()} == {CheckState.OK}
+    assert found["p.cancelled"].value == pytest.approx(0.0, abs=0.05)
+    made.day(store, document, 28)
+    found = of_kind(close(store, clock, 28), CheckKind.SCORE_DRIFT)
+    assert found["p.cancelled"].state is CheckState.BROKEN
+
+
+def test_outcomes_are_judged_when_their_window_is_complete(store: Store, clock: Any, exported: export.Exported) -> None:
+    document = made.start(store, exported, with_monitor(label_window="1d"))
+    made.day(store, document, 0)
+    assert of_kind(close(store, clock, 0), CheckKind.PERFORMANCE)["accuracy"].state is CheckState.NOT_ENOUGH_DATA
+    made.day(store, document, 1, turn=1)
+    found = close(store, clock, 1)
+    assert of_kind(found, CheckKind.PERFORMANCE)["accuracy"].state is CheckState.OK
+    assert of_kind(found, CheckKind.QUALITY)["label_selection"].state is CheckState.OK
+
+
+def test_a_canary_is_compared_on_the_rows_that_each_decided(
+    store: Store, clock: Any, exported: export.Exported, worse: export.Exported
+) -> None:
+    document = made.start(store, exported, made.spec(), worse)
+    shadow = document.routes[1]
+    for number in range(4):
+        role = RouteRole.CHAMPION if number % 2 else RouteRole.CANARY
+        decides = msgspec.structs.replace(document.routes[0] if number % 2 else shadow, role=role)
+        made.day(store, msgspec.structs.replace(document, routes=(decides,)), number, roles=(role.value,))
+    close(store, clock, 3)
+    item = msgspec.structs.replace(shadowed(store), stage=Stage.CANARY)
+    found = comparison.compare(store, "flights", made.model_of(store), item, end_of(3))
+    assert found.verdict is Verdict.WORSE
+    assert found.rows == 1200
+
+
+def test_a_guardrail_watches_a_mean_over_rows(
+    store: Store, clock: Any, exported: export.Exported, worse: export.Exported
+) -> None:
+    guarded = made.spec(
+        release={
+            "endpoint": "fate",
+            "shadow": {"min_rows": 200, "min_duration": "1d"},
+            "guardrails": [{"metric": "brier", "margin": 0.01}],
+        }
+    )
+    document = made.start(store, exported, guarded, worse)
+    made.day(store, document, 0)
+    close(store, clock, 0)
+    found = comparison.compare(store, "flights", made.model_of(store), shadowed(store), end_of(0)).guardrails[0]
+    assert found.verdict is Verdict.WORSE
+    assert found.second is not None
+    assert found.first is not None
+    assert found.second > found.first + 0.01
