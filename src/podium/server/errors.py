@@ -72,7 +72,7 @@ def from_podium(_request: Request[Any, Any, Any], error: errors.PodiumError) -> 
 
 def from_http(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     status = error.status_code
-    detail = error.detail
+    detail = error.detail.partition(" for path ")[0]
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
         parts = [
             f"{part.get('key', 'body')}: {part.get('message', '')}" for part in error.extra if isinstance(part, dict)
@@ -81,6 +81,14 @@ def from_http(_request: Request[Any, Any, Any], error: HTTPException) -> Respons
     return respond(
         Problem(type=f"urn:podium:http-{status}", title=TITLES.get(status, "Error"), status=status, detail=detail)
     )
+
+
+def from_reader(request: Request[Any, Any, Any], error: RecursionError | UnicodeDecodeError) -> Response[Any]:
+    """What was sent goes deeper than any reader follows, or is no text."""
+    _LOG.warning("%s %s was sent what cannot be read", request.method, request.url.path, exc_info=error)
+    deep = isinstance(error, RecursionError)
+    detail = "The body is nested too deeply." if deep else "The body is not UTF-8."
+    return respond(Problem(type="urn:podium:http-400", title=TITLES[400], status=400, detail=detail))
 
 
 def _named(found: re.Match[str]) -> str:
@@ -98,5 +106,7 @@ def from_defect(request: Request[Any, Any, Any], error: Exception) -> Response[A
 HANDLERS: dict[Any, Any] = {
     **dict.fromkeys(errors.ALL, from_podium),
     HTTPException: from_http,
+    RecursionError: from_reader,
+    UnicodeDecodeError: from_reader,
     Exception: from_defect,
 }
