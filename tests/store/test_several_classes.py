@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics
 
 from podium.build.runs.training import export
-from podium.core import access, drill, release, time
+from podium.core import access, release, time
 from podium.core.check import Check, CheckKind, CheckState
 from podium.core.errors import Invalid, Refused
 from podium.core.outcome import Outcome
@@ -17,7 +17,6 @@ from podium.core.rollout import RouteRole
 from podium.manage.registry import store as registry
 from podium.monitor.checks import actions, closing, comparison
 from podium.monitor.checks import store as rows
-from podium.monitor.drill import actions as drills
 from podium.monitor.intake import actions as intake
 from podium.monitor.intake import chances, compaction, replay, shadows, window
 from podium.monitor.mistakes import actions as mistakes
@@ -165,8 +164,6 @@ def test_a_prediction_tells_its_classes_and_replays_to_the_same_bits(
     assert replay.replay(store, "flights", "p-0-7").identical
     with pytest.raises(Refused, match="not told of several classes"):
         replay.explain(store, "flights", "p-0-7")
-    with pytest.raises(Refused, match="several classes"):
-        drills.request(store, made.SYSTEM, "fate", drill.DrillRequest())
     worst = mistakes.of_window(store, made.SYSTEM, "fate", end_of(0))
     assert worst.measure == "log_loss"
     assert worst.worst[0].label != worst.worst[0].outcome

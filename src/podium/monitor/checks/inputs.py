@@ -65,7 +65,8 @@ def _of_columns(
     spread = compared.spread(before.score.dispersion, sum(scores[1]), before.window_rows, wanders)
     yield from _drift(CheckKind.SCORE_DRIFT, None, scores, limits.score_psi, spread, enough)
     for each in outputs.cells(summary, known_of):
-        yield from _drift(CheckKind.SCORE_DRIFT, each.column, each.counts, limits.score_psi, each.spread, enough)
+        found = _drift(CheckKind.SCORE_DRIFT, each.column, each.counts, limits.score_psi, each.spread, enough)
+        yield from _worded(found, each.said)
 
 
 def _looking(column: str, limits: project.MonitorPart, known: compared.Against, enough: bool) -> quality.Look:  # noqa: FBT001

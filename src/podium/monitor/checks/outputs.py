@@ -12,6 +12,9 @@ import pyarrow
 
 from podium.core import class_rules, reference
 from podium.measures import rows as arrays
+from podium.measures.comparison import categorical as said
+from podium.measures.comparison import numeric as numbers
+from podium.measures.drift import reference as references
 from podium.measures.drift import wander
 from podium.measures.performance.multiclass import classes
 from podium.measures.sketch import histogram
@@ -30,6 +33,7 @@ class Cells(NamedTuple):
     column: str
     counts: tuple[Sequence[int], Sequence[int]]
     spread: against.Spread
+    said: str
 
 
 def of_rows(scored: pyarrow.Table, before: reference.Reference) -> Outputs | None:
@@ -50,6 +54,39 @@ def of_chances(found: arrays.Numbers, known: reference.ClassReference) -> Output
             label: histogram.numeric(some[:, at], known.probabilities[label]) for at, label in enumerate(known.labels)
         },
     )
+
+
+def reference_of(
+    found: arrays.Numbers, target: arrays.Numbers, trained: reference.ClassReference
+) -> reference.ClassReference:
+    """What later rows are compared with, of probabilities [rows, classes] and the classes' places [rows] (NaN: not
+    known); how far quiet windows differ, and calibration, are taken from training's."""
+    known = target[numpy.isfinite(target)].astype(numpy.int64)
+    return msgspec.structs.replace(
+        trained,
+        predicted=_counted(classes.decided(found), trained.labels, trained.predicted),
+        outcomes=_counted(known, trained.labels, trained.outcomes),
+        probabilities={
+            label: msgspec.structs.replace(
+                references.detailed(found[:, at]),
+                dispersion=trained.probabilities[label].dispersion,
+                null_dispersion=trained.probabilities[label].null_dispersion,
+            )
+            for at, label in enumerate(trained.labels)
+        },
+    )
+
+
+def _counted(
+    places: classes.Numbers, labels: Sequence[str], trained: reference.CategoryReference
+) -> reference.CategoryReference:
+    counts = numpy.bincount(places, minlength=len(labels)).tolist()
+    return msgspec.structs.replace(trained, counts=dict(zip(labels, counts, strict=True)))
+
+
+def names(labels: Sequence[str]) -> frozenset[str]:
+    """The columns of what comes out beside the score; none where there are no classes."""
+    return frozenset({PREDICTED, *(PROBABILITY + label for label in labels)}) if labels else frozenset()
 
 
 def beside(summary: Summary) -> tuple[_Numbers, _Words]:
@@ -82,30 +119,35 @@ def cells(summary: Summary, known_of: against.Against) -> Iterator[Cells]:
     if known is None or seen is None:
         return
     now = _classes(known.predicted, seen.predicted)
-    yield _cells(PREDICTED, known.predicted.dispersion, (list(known.predicted.counts.values()), now), known_of)
+    told = said.said(known.predicted, seen.predicted)
+    yield Cells(
+        PREDICTED,
+        (list(known.predicted.counts.values()), now),
+        _spread(PREDICTED, known.predicted.dispersion, sum(now), known_of),
+        told,
+    )
     for label, each in known.probabilities.items():
         counts = histogram.coarse(seen.chances[label], each).counts
-        yield _cells(PROBABILITY + label, each.dispersion, (each.counts, counts), known_of)
+        column = PROBABILITY + label
+        spread = _spread(column, each.dispersion, sum(counts), known_of)
+        yield Cells(column, (each.counts, counts), spread, numbers.said(each, seen.chances[label], None))
 
 
-def _cells(
-    column: str, dispersion: float, counts: tuple[Sequence[int], Sequence[int]], known_of: against.Against
-) -> Cells:
-    spread = against.spread(dispersion, sum(counts[1]), known_of.reference.window_rows, known_of.cells.get(column))
-    return Cells(column, counts, spread)
+def _spread(column: str, dispersion: float, rows: int, known_of: against.Against) -> against.Spread:
+    return against.spread(dispersion, rows, known_of.reference.window_rows, known_of.cells.get(column))
 
 
 def merged(
     seen: Sequence[Outputs], before: reference.ClassReference
 ) -> tuple[reference.ClassReference, Mapping[str, wander.Wander]]:
     """Matching windows as one reference on the bins of training, and how far they lie from each other."""
-    numbers = {
+    cut = {
         PROBABILITY + label: [histogram.coarse(each.chances[label], known).counts for each in seen]
         for label, known in before.probabilities.items()
     }
-    said = {PREDICTED: [_classes(before.predicted, each.predicted) for each in seen]}
-    wanders = wander.learn(numbers) | wander.learn(said) if seen else {}
-    whole = numpy.array(said[PREDICTED]).reshape(-1, len(before.predicted.counts)).sum(axis=0).tolist()
+    spoken = {PREDICTED: [_classes(before.predicted, each.predicted) for each in seen]}
+    wanders = wander.learn(cut) | wander.learn(spoken) if seen else {}
+    whole = numpy.array(spoken[PREDICTED]).reshape(-1, len(before.predicted.counts)).sum(axis=0).tolist()
     return (
         msgspec.structs.replace(
             before,
@@ -117,7 +159,7 @@ def merged(
             probabilities={
                 label: msgspec.structs.replace(
                     known,
-                    counts=_sum(numbers[PROBABILITY + label], len(known.counts)),
+                    counts=_sum(cut[PROBABILITY + label], len(known.counts)),
                     dispersion=_times(wanders.get(PROBABILITY + label)),
                 )
                 for label, known in before.probabilities.items()

@@ -3,11 +3,9 @@
 import msgspec
 
 from podium.core import access, drill, event
-from podium.core.errors import Conflict, Refused
-from podium.core.signature import Task
+from podium.core.errors import Conflict
 from podium.deploy.endpoints import store as endpoints
 from podium.jobs import queue
-from podium.manage.registry import store as registry
 from podium.store.store import Store
 
 JOB = "monitor.drill"
@@ -19,12 +17,6 @@ def request(store: Store, caller: access.Caller, endpoint: str, wanted: drill.Dr
         place = endpoints.get(tx.connection, caller.project, endpoint)
         if place.champion is None:
             raise Conflict("Nothing decides at this endpoint yet.", field="endpoint", fix="Release a version first.")
-        if registry.model(tx.connection, caller.project, place.model).spec.model.task is Task.MULTICLASS:
-            raise Refused(
-                "A drill rehearses the rules of one score, not of several classes.",
-                field="endpoint",
-                fix="Read what its windows said: podium checks.",
-            )
         job = queue.enqueue(
             tx, JOB, {"endpoint": endpoint, **msgspec.structs.asdict(wanted)}, project=caller.project, max_attempts=2
         )

@@ -66,7 +66,7 @@ class BackTest:
     def add(self, draw: Callable[[], Traffic], before: judge.Known, spec: project.Project) -> None:
         """One repetition, with windows that `draw` gives."""
         self._keys = [(each.measure, each.column) for each in judge.findings(draw(), before, self._signature, spec)]
-        asked = {self._fault(key) for key in self._keys if _of_column(key)}
+        asked = {self._fault(key) for key in self._keys if self._of_column(key)}
         for fault in (each for each in (self._moved, self._nulls, self._stuck) if each in asked):
             for key, delay in self._under(fault, draw, before, spec).items():
                 self._delays.setdefault(key, []).append(delay)
@@ -80,7 +80,7 @@ class BackTest:
         quiet = [judge.broken(findings(draw())) for _ in range(spec.monitor.last_windows())]
         standing = judge.alerting(quiet, spec.monitor)
         histories = {name: list(quiet) for name in self._fields}
-        own = [key for key in self._keys if _of_column(key) and self._fault(key) is fault]
+        own = [key for key in self._keys if self._of_column(key) and self._fault(key) is fault]
         found: dict[Key, int | None] = dict.fromkeys(own)
         for number in range(1, FAULTY + 1):
             rows = draw()
@@ -105,9 +105,9 @@ class BackTest:
         return [self._monitor(key, quiet, self._delayed(key, seen, touched), window_days) for key in self._keys]
 
     def _delayed(self, key: Key, seen: Seen, touched: Mapping[str, frozenset[str]]) -> Delayed:
-        if _of_column(key):
+        if self._of_column(key):
             return self._by_column(key, key[1] or "")
-        if key[1] is not None and key[1] not in touched.get(_SHIFT, ()):
+        if key[1] in self._fields and key[1] not in touched.get(_SHIFT, ()):
             return "", ()
         return self._by_rows(key, seen)
 
@@ -145,7 +145,6 @@ class BackTest:
             return "", ()
         return name, [next((at for at, each in enumerate(run, 1) if key in each), None) for run in seen[name]]
 
-
-def _of_column(key: Key) -> bool:
-    """Whether a check hangs on its own column alone; what a feature adds hangs on the others, too."""
-    return key[1] is not None and key[0] != contributions.MEASURE
+    def _of_column(self, key: Key) -> bool:
+        """Whether a check hangs on its own feature alone; what a feature adds, or comes out, hangs on others, too."""
+        return key[1] in self._fields and key[0] != contributions.MEASURE

@@ -182,11 +182,17 @@ def _new_category(field: Field) -> Fault:
 
 
 def _of_outcomes(traffic: Traffic) -> list[Fault]:
-    binary = bool(numpy.isin(traffic.target[numpy.isfinite(traffic.target)], (0.0, 1.0)).all())
+    classes = traffic.score.shape[1] if traffic.score.ndim > 1 else 0
+    binary = not classes and bool(numpy.isin(traffic.target[numpy.isfinite(traffic.target)], (0.0, 1.0)).all())
 
     def flip(rows: Traffic, random: numpy.random.Generator) -> Traffic:
         chosen = random.random(rows.count) < _FLIPPED
         return msgspec.structs.replace(rows, target=numpy.where(chosen, 1.0 - rows.target, rows.target))
+
+    def turn(rows: Traffic, random: numpy.random.Generator) -> Traffic:
+        chosen = random.random(rows.count) < _FLIPPED
+        others = (rows.target + random.integers(1, classes, rows.count)) % classes
+        return msgspec.structs.replace(rows, target=numpy.where(chosen, others, rows.target))
 
     def mix(rows: Traffic, random: numpy.random.Generator) -> Traffic:
         dealt = rows.target[random.permutation(rows.count)]
@@ -195,6 +201,8 @@ def _of_outcomes(traffic: Traffic) -> list[Fault]:
     found = [Fault(CONCEPT, f"{_MIXED:.0%} of the outcomes follow no feature any more", mix)]
     if binary:
         found.insert(0, Fault(FLIP, f"{_FLIPPED:.0%} of the outcomes come inverted", flip))
+    if classes:
+        found.insert(0, Fault(FLIP, f"{_FLIPPED:.0%} of the outcomes come as another class", turn))
     return found
 
 

@@ -18,7 +18,18 @@ from podium.measures.drift import reconstruction, standard, told_apart
 from podium.measures.drift import reference as references
 from podium.measures.performance import by_name
 from podium.measures.sketch import histogram, score_labels
-from podium.monitor.checks import contributions, evaluate, feed, finding, inputs, matching, outcomes, samples, whole
+from podium.monitor.checks import (
+    contributions,
+    evaluate,
+    feed,
+    finding,
+    inputs,
+    matching,
+    outcomes,
+    outputs,
+    samples,
+    whole,
+)
 from podium.monitor.checks.against import Against
 from podium.monitor.checks.summary import Summary
 from podium.monitor.drill import traffic
@@ -47,7 +58,7 @@ def reference_of(
             numeric[field.name] = _spread(
                 references.detailed(rows.features[field.name]), trained.numeric.get(field.name)
             )
-    known = numpy.isfinite(rows.target)
+    known, several = numpy.isfinite(rows.target), trained.of_classes
     measure = by_name.find(spec.metrics.primary, spec.costs, spec.model.task)
     found = measure.interval(rows.target[known], rows.score[known], rows.threshold, spec.metrics.confidence)
     act = _acts(rows)
@@ -56,16 +67,17 @@ def reference_of(
         rows=rows.count,
         numeric=numeric,
         categorical=categorical,
-        score=_spread(references.detailed(rows.score), trained.score),
+        score=_spread(references.detailed(rows.top), trained.score),
         window_rows=trained.window_rows,
         importance=trained.importance,
         metric_dispersion=trained.metric_dispersion,
         pattern=_pattern(rows, tuple(numeric), trained.pattern),
         apart=_kept(rows, tuple(numeric), trained.apart) if spec.monitor.told_apart > 0 else None,
-        target=None if not known.any() else _target(rows.target[known], trained.target),
+        target=None if not known.any() or several is not None else _target(rows.target[known], trained.target),
         contributions=None if native is None else _contributions(rows, native, trained.contributions),
         metrics={} if found is None else {measure.name: found.value},
         cost_per_row=priced,
+        classes=msgspec.UNSET if several is None else outputs.reference_of(rows.score, rows.target, several),
     )
 
 
@@ -225,7 +237,8 @@ def _summary(rows: Traffic, before: reference.Reference, signature: Signature) -
             name: histogram.categorical(_objects(fields[name], rows), known)
             for name, known in before.categorical.items()
         },
-        score=histogram.numeric(rows.score, before.score),
+        score=histogram.numeric(rows.top, before.score),
+        outputs=None if before.of_classes is None else outputs.of_chances(rows.score, before.of_classes),
         labels=score_labels.ScoreLabels(rows=0, sums={}),
         as_of_us=0,
     )

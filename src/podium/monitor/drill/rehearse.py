@@ -11,6 +11,7 @@ import numpy
 from podium.bundle.explain import explainer
 from podium.core import drill, project, reference
 from podium.core.signature import Signature
+from podium.monitor.checks import outputs
 from podium.monitor.drill import backtest, faults, judge, traffic
 from podium.monitor.drill.judge import Broken
 from podium.monitor.drill.traffic import Traffic
@@ -112,9 +113,11 @@ class _Repetition:
         for _ in range(backtest.FAULTY):
             rows = fault.put(self.draw(random), random)
             scored = msgspec.structs.replace(rows, score=setting.predict(rows.features))
-            answered = numpy.flatnonzero(numpy.isfinite(scored.score))  # the scorer refuses rows without an answer
+            answered = numpy.flatnonzero(numpy.isfinite(scored.top))  # the scorer refuses rows without an answer
             history.append(self._judge(scored.take(answered)))
-            found.append(_related(judge.alerting(history, limits) - standing, fault))
+            found.append(
+                _related(judge.alerting(history, limits) - standing, fault, outputs.names(setting.signature.labels))
+            )
             if found[-1] and fault.name not in backtest.of_rows(limits):
                 break
         return found
@@ -127,9 +130,10 @@ class _Repetition:
         return judge.broken(judge.findings(rows, self.known, self._setting.signature, self._setting.spec))
 
 
-def _related(found: Broken, fault: faults.Fault) -> Broken:
-    """The checks that speak of the fault: of its columns, or of scores and outcomes as a whole."""
-    return frozenset(each for each in found if each[1] is None or each[1] in fault.columns)
+def _related(found: Broken, fault: faults.Fault, outputs_: frozenset[str]) -> Broken:
+    """The checks that speak of the fault: of its columns, or of scores and outcomes as a whole; `outputs_`: the columns
+    of what comes out beside the score."""
+    return frozenset(each for each in found if each[1] is None or each[1] in fault.columns or each[1] in outputs_)
 
 
 def _faulted(fault: faults.Fault, seen: list[list[Broken]]) -> drill.Faulted:

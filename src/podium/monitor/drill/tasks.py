@@ -120,7 +120,7 @@ def _traffic(
     return traffic.Traffic(
         features=columns.from_log(signature, found),
         target=summaries.numbers(found.column("outcome")),
-        score=summaries.numbers(found.column("score")),
+        score=summaries.scores(found, signature.labels),
         threshold=threshold[-1].as_py() if len(threshold) else None,
         at_us=numpy.asarray(found.column("at").cast("int64"), dtype=numpy.int64),
         keys=_numbers(found.column("key")),

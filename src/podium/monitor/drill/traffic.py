@@ -10,6 +10,7 @@ import numpy.typing
 from podium.bundle import columns
 from podium.core.errors import Refused
 from podium.measures import rows as arrays
+from podium.monitor.intake import chances
 
 Places = numpy.typing.NDArray[numpy.int64]
 DAY_US = 86_400_000_000
@@ -17,7 +18,10 @@ _FEWEST_DAYS = 4
 
 
 class Traffic(msgspec.Struct, frozen=True):
-    """Rows of a version as it decided them, with the outcomes that are known (NaN where not)."""
+    """Rows of a version as it decided them, with the outcomes that are known (NaN where not).
+
+    Of several classes scores are a probability for each [n, classes], and outcomes the classes' places.
+    """
 
     features: columns.Columns
     target: arrays.Numbers
@@ -30,6 +34,11 @@ class Traffic(msgspec.Struct, frozen=True):
     @property
     def count(self) -> int:
         return len(self.score)
+
+    @property
+    def top(self) -> arrays.Numbers:
+        """One score a row: of several classes that of the most probable one."""
+        return chances.top(self.score) if self.score.ndim > 1 else self.score
 
     def take(self, places: Places) -> "Traffic":
         """The rows at those places, in that order."""
