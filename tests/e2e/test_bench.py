@@ -1,9 +1,12 @@
 """The scorer's benchmark runs from start to end; and its load generator notices wrong answers."""
 
+import contextlib
+import itertools
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 
 from podium.cli.bench import bars, limit, load, measure, process, tables, work
 from podium.cli.bench import page as pages
+from podium.core import native
 from podium.core.errors import Refused
 
 ROOT = Path(__file__).parents[2]
@@ -118,8 +122,12 @@ def test_a_form_that_is_not_spoken_is_told_from_a_wrong_answer(tmp_path: Path) -
         measure.prove(server, _work())
 
 
+CLIENTS = [False, pytest.param(True, marks=pytest.mark.skipif(not load.COMPILED, reason="there was no C compiler"))]
+
+
+@pytest.mark.parametrize("compiled", CLIENTS)
 @pytest.mark.parametrize("connections", [1, 4])
-def test_closed_connections_are_noticed(connections: int) -> None:
+def test_closed_connections_are_noticed(connections: int, *, compiled: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         stop = threading.Event()
 
@@ -133,11 +141,86 @@ def test_closed_connections_are_noticed(connections: int) -> None:
 
         thread = threading.Thread(target=close_all)
         thread.start()
-        found = load.Load(_spec(listening.getsockname()[1], connections)).run()
+        found = load.Load(_spec(listening.getsockname()[1], connections), compiled=compiled).run()
         stop.set()
         thread.join()
     assert found.answers == 0
     assert found.wrong["closed"] > 0
+
+
+@pytest.mark.parametrize("compiled", CLIENTS)
+@pytest.mark.parametrize("connections", [1, 3])
+def test_both_clients_take_answers_in_any_pieces_and_notice_what_is_wrong(connections: int, *, compiled: bool) -> None:
+    """A server that answers in one, two and many pieces; after each dozen a wrong value, a wrong status, a closed door."""
+    good = _http("200 OK", b"the needle is here")
+    answers = [
+        [good],
+        [good[:9], good[9:]],
+        [good[at : at + 7] for at in range(0, len(good), 7)],
+        *[[good]] * 9,
+        [_http("200 OK", b"the needel is here")],
+        [_http("503 Service Unavailable", b"the needle is here")],
+        [],
+    ]
+    size = len(_work().requests()[0])
+
+    def serve(taken: socket.socket) -> None:
+        with taken, contextlib.suppress(OSError):
+            for answer in itertools.cycle(answers):
+                data = b""
+                while len(data) < size:
+                    piece = taken.recv(65536)
+                    if not piece:
+                        return
+                    data += piece
+                if not answer:
+                    return
+                for piece in answer:
+                    taken.sendall(piece)
+                    time.sleep(0.002 if len(answer) > 1 else 0)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.1)
+        stop = threading.Event()
+
+        def accept() -> None:
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        spec = msgspec.structs.replace(
+            _spec(listening.getsockname()[1], connections),
+            requests=[_work().requests()[0]],
+            needles=[b"needle"],
+            seconds=0.6,
+        )
+        found = load.Load(spec, compiled=compiled).run()
+        stop.set()
+        thread.join()
+    rounds = found.answers / 12
+    assert rounds > 2
+    assert set(found.wrong) == {"value", "status 503", "closed"}
+    assert all(abs(count - rounds) <= 2 * connections for count in found.wrong.values())
+    assert 0 < found.p50_us <= found.p99_us <= found.max_us < 600_000
+
+
+@pytest.mark.skipif(not load.COMPILED, reason="there was no C compiler")
+def test_the_loop_in_c_refuses_what_does_not_go_together() -> None:
+    drive = native.part(native.DRIVE).drive
+    one, lengths, room = bytearray(24), bytes(8), bytearray(80)
+    for state, requests, needles, known, taken in (
+        (b"", [b"a"], [b"b"], lengths, 0),
+        (one, [], [], lengths, 0),
+        (one, [b"a"], [], lengths, 0),
+        (one, [b"a"], ["b"], lengths, 0),
+        (one, [b"a"], [b"b"], b"", 0),
+        (one, [b"a"], [b"b"], lengths, 11),
+        (bytearray(b"\1" * 24), [b"a"], [b"b"], lengths, 0),
+    ):
+        with pytest.raises(ValueError, match="do not go together"):
+            drive(-1, bytearray(state), requests, needles, known, room, taken, 0)
 
 
 def _spec(port: int, connections: int) -> load.Spec:

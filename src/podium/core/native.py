@@ -7,6 +7,8 @@ from typing import Any
 VALUES = "podium.scoring.protocols._values"
 MESSAGE = "podium.scoring.log._message"
 FUSED = "podium.bundle.engines.onnx._fused"
+DRIVE = "podium.cli.bench._drive"
+"""The client of the benchmark: nothing else needs it."""
 
 
 def part(name: str) -> Any:

@@ -25,7 +25,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     podium: str
     packages: dict[str, str]
     compiled: bool
-    """Whether the scorer's parts in C are there."""
+    """Whether the parts in C are there, the scorer's and the client's."""
     server_core: int
     load_core: int
     busy_before: float
@@ -42,7 +42,7 @@ def describe() -> Machine:
         python=platform.python_version(),
         podium=VERSION,
         packages={name: found for name in _PACKAGES if (found := _version(name))},
-        compiled=not native.missing(),
+        compiled=not native.missing() and native.part(native.DRIVE) is not None,
         server_core=server,
         load_core=load,
         busy_before=round(os.getloadavg()[0], 2),

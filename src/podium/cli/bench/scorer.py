@@ -59,6 +59,7 @@ def run(options: Options, say: Callable[[float, str], None]) -> dict[str, Any]:
     ]
     report["run"] = {
         "repeats": options.repeats,
+        "many_connections": speed.MANY_CONNECTIONS,
         "seconds": options.seconds,
         "features": model.FEATURES,
         "trees": model.TREES,

@@ -17,7 +17,7 @@ from podium.core.errors import PodiumError
 from podium.core.rollout import Durability
 
 MANY = 100
-_MANY_CONNECTIONS = 8
+MANY_CONNECTIONS = 64
 
 
 class Plan(NamedTuple):
@@ -90,7 +90,7 @@ def _lines(model: Model, plan: Plan, stack: ExitStack) -> tuple[list[Line], dict
     for name, made in forms.items():
         for kind in Durability:
             port = ports[kind] if name == "grpc" else 0
-            line = Line(f"{name}_{MANY}_{kind.value}", servers[kind], made, _MANY_CONNECTIONS, port)
+            line = Line(f"{name}_{MANY}_{kind.value}", servers[kind], made, MANY_CONNECTIONS, port)
             try:
                 line.prove()
                 lines.append(line)

@@ -54,7 +54,7 @@ def machine(report: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
     return (
         f"{found['processor']}, {found['cores']} cores, {found['memory_gb']:g} GB, {found['system']}, "
-        f"Python {found['python']}; {packages}; the scorer's parts in C are {'' if found['compiled'] else 'not '}"
+        f"Python {found['python']}; {packages}; the parts in C, of scorer and client, are {'' if found['compiled'] else 'not '}"
         f"there. Servers on core {found['server_core']}, the load on core {found['load_core']}; {run['repeats']} runs "
         f"of {run['seconds']:g} s, medians; load average of the machine before the run: {found['busy_before']:g}."
     )
@@ -101,7 +101,7 @@ def _forms(report: Mapping[str, Any]) -> Table:
         rest = (number(one["queued_rows_per_s"]), number(one.get("cpu_us_per_request")))
         rows.append([title, _found(one["rows_per_s"], one), share, *rest])
     columns = ("", "durable, rows/s", "of ONNX Runtime", "queued, rows/s", "CPU µs a request")
-    return Table("100 rows a request, 8 connections", columns, rows)
+    return Table(f"100 rows a request, {report['run']['many_connections']} connections", columns, rows)
 
 
 def _growth(growth: Mapping[str, Any]) -> Iterator[Table]:
