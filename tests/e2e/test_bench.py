@@ -151,7 +151,7 @@ def test_closed_connections_are_noticed(connections: int, *, compiled: bool) -> 
 @pytest.mark.parametrize("compiled", CLIENTS)
 @pytest.mark.parametrize("connections", [1, 3])
 def test_both_clients_take_answers_in_any_pieces_and_notice_what_is_wrong(connections: int, *, compiled: bool) -> None:
-    """A server that answers in one, two and many pieces; after each dozen a wrong value, a wrong status, a closed door."""
+    """A server that answers in one, two and many pieces; after each dozen a wrong value, status, a closed door."""
     good = _http("200 OK", b"the needle is here")
     answers = [
         [good],

@@ -54,9 +54,10 @@ def machine(report: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
     return (
         f"{found['processor']}, {found['cores']} cores, {found['memory_gb']:g} GB, {found['system']}, "
-        f"Python {found['python']}; {packages}; the parts in C, of scorer and client, are {'' if found['compiled'] else 'not '}"
-        f"there. Servers on core {found['server_core']}, the load on core {found['load_core']}; {run['repeats']} runs "
-        f"of {run['seconds']:g} s, medians; load average of the machine before the run: {found['busy_before']:g}."
+        f"Python {found['python']}; {packages}; the parts in C, of scorer and client, are "
+        f"{'' if found['compiled'] else 'not '}there. Servers on core {found['server_core']}, the load on core "
+        f"{found['load_core']}; {run['repeats']} runs of {run['seconds']:g} s, medians; load average of the machine "
+        f"before the run: {found['busy_before']:g}."
     )
 
 
