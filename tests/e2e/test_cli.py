@@ -1,5 +1,6 @@
 """The real `podium` command, as a person uses it: the whole tour, and what it says when something is wrong."""
 
+import contextlib
 import csv
 import json
 import os
@@ -17,6 +18,8 @@ import numpy
 import pytest
 
 import podium
+from podium.cli import session
+from podium.core.config import Config
 
 PODIUM = Path(sys.executable).with_name("podium")
 LIBRARY = Path(podium.__path__[0])
@@ -427,6 +430,24 @@ def test_a_failed_run_ends_the_command_with_an_exit_code(tmp_path: Path) -> None
     assert "No module named 'no_such_module'" in done.stdout
     assert lost.ask("train", code=1)["state"] == "failed"
     assert (tmp_path / ".podium" / ".gitignore").read_text() == "*\n"
+
+
+def _server_of(shell: Shell) -> int:
+    """The process of the control plane that `podium up` runs for a person."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_server = b"podium.cli.main\0server" in (process / "cmdline").read_bytes()
+            if is_server and f"PODIUM_PORT={shell.port}\0".encode() in (process / "environ").read_bytes():
+                return int(process.name)
+    raise AssertionError("no server runs")
+
+
+def test_a_command_under_way_waits_for_a_server_that_starts_again(serving: Shell) -> None:
+    client = session.running(Config(home=str(serving.folder / ".podium")), "churn")
+    assert client is not None
+    with client:
+        os.kill(_server_of(serving), signal.SIGKILL)
+        assert [model.name for model in client.models.list()] == ["churn"]
 
 
 def test_a_port_in_use_is_told(running: Shell) -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 PROJECT_FILE = "podium.toml"
 LOCAL_USER = "local"
-_PATIENCE_S = 0.3
+_PROBE_S, _PATIENCE_S = 0.3, 60.0
+"""For how long the platform of this folder is looked for; once it has answered, it is waited for while it restarts."""
 
 
 @contextmanager
@@ -60,13 +61,22 @@ def running(config: Config, project: str) -> "Client | None":
     left = credentials.load(Path(config.home))
     if left is None:
         return None
-    client = connect(left.url, config.token or left.token, project, patience=_PATIENCE_S, trace=settings.trace())
+    token = config.token or left.token
     try:
-        client.health()
+        with connect(left.url, token, project, patience=_PROBE_S) as probe:
+            probe.health()
     except Unavailable:
-        client.close()
         return None
+    client = connect(left.url, token, project, patience=_PATIENCE_S, trace=settings.trace())
+    client.transport.on_wait = _say_waiting
     return client
+
+
+def _say_waiting() -> None:
+    from podium.cli import console
+
+    if not console.is_json():
+        console.err.print("The control plane does not answer just now; waiting for it.")
 
 
 def _open(config: Config, project: str) -> "Client":

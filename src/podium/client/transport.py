@@ -16,7 +16,7 @@ _KINDS = {kind.kind: kind for kind in errors.ALL}
 _BY_STATUS = {400: errors.Invalid, 401: errors.Refused, 403: errors.Refused, 404: errors.NotFound, 409: errors.Conflict}
 _RETRIED = (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError, httpx.ReadTimeout)
 _CHUNK = 1024 * 1024
-_BUSY_S = 5.0
+_FIRST_WAIT_S, _BUSY_S = 0.05, 5.0
 """For how long one that answers, but cannot do it now, is asked again."""
 
 
@@ -43,6 +43,8 @@ class Transport:
         trace: Mapping[str, str] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        self.on_wait: Callable[[], None] = lambda: None
+        """Called when the control plane stops answering and is waited for."""
         self._patience = patience
         self._on_close = on_close
         self._http = httpx.Client(
@@ -91,7 +93,7 @@ class Transport:
         params = {key.rstrip("_"): value for key, value in (query or {}).items() if value is not None}
         begun = time.monotonic()
         deadline, busy_until = begun + self._patience, begun + min(self._patience, _BUSY_S)
-        wait = 0.05
+        wait = _FIRST_WAIT_S
         while True:
             try:
                 answer = self._http.request(method, path, content=content, headers=headers, params=params)
@@ -105,6 +107,8 @@ class Transport:
                 raise errors.Unavailable(
                     f"The control plane at {self.url} does not answer.", fix="Start it: podium up."
                 ) from failure
+            if wait == _FIRST_WAIT_S:
+                self.on_wait()
             time.sleep(wait)
             wait = min(1.0, wait * 2)
 
