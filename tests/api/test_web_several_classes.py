@@ -48,7 +48,7 @@ def test_pages_tell_the_classes(viewer: TestClient[Any]) -> None:
     assert "multiclass: on time, late, cancelled" in viewer.get("/p/flights/models/fate").text
     version = viewer.get("/p/flights/models/fate/versions/1").text
     assert "on time, late, cancelled; the most probable one is said" in version
-    assert "not: of one score only" in version
+    assert "by estimates, of the most probable class" in version
     endpoint = viewer.get("/p/flights/endpoints/fate").text
     for name in ("macro f1", "macro auc", "p.cancelled", "outcome psi"):
         assert name in endpoint

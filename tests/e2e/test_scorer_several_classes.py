@@ -201,10 +201,22 @@ def test_versions_that_tell_other_classes_are_not_served_together(folder: Path) 
         assert "the same classes" in refused.text
 
 
-def test_what_is_wrong_is_told_as_of_any_model_and_no_explanation_is_made_up(scorer: kit.Process) -> None:
+def test_what_is_wrong_is_told_as_of_any_model(scorer: kit.Process) -> None:
     wrong = scorer.infer(kit.tensors({**ROWS, "hour": [1, 2, 3, 4, 5.5]}))
     assert wrong.status_code == 422
     assert wrong.json()["field"] == "hour"
+
+
+def test_an_explanation_adds_up_to_the_probability_of_the_most_probable_class(
+    scorer: kit.Process, folder: Path
+) -> None:
+    chances = expected(folder)
     asked = scorer.http.post(f"/v2/models/{kit.ENDPOINT}/explain", json=kit.tensors(ROWS))
-    assert asked.status_code == 403
-    assert "several classes" in asked.text
+    assert asked.status_code == 200, asked.text
+    told = asked.json()
+    assert kit.output(told, "class") == [LABELS[at] for at in chances.argmax(axis=1)]
+    assert kit.output(told, "score") == chances.max(axis=1).tolist()
+    added = np.array(kit.output(told, "contributions")).reshape(5, 2).sum(axis=1)
+    np.testing.assert_allclose(added + kit.output(told, "base"), chances.max(axis=1), atol=1e-9)
+    assert set(kit.output(told, "method")) == {"permutations"}
+    assert set(kit.output(told, "scale")) == {"probability"}

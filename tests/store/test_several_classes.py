@@ -10,7 +10,7 @@ from sklearn import metrics
 from podium.build.runs.training import export
 from podium.core import access, release, time
 from podium.core.check import Check, CheckKind, CheckState
-from podium.core.errors import Invalid, Refused
+from podium.core.errors import Invalid
 from podium.core.outcome import Outcome
 from podium.core.release import Stage, Verdict
 from podium.core.rollout import RouteRole
@@ -162,8 +162,9 @@ def test_a_prediction_tells_its_classes_and_replays_to_the_same_bits(
     assert found.label == max(found.probabilities, key=lambda label: found.probabilities[label])
     assert found.score == found.probabilities[found.label]
     assert replay.replay(store, "flights", "p-0-7").identical
-    with pytest.raises(Refused, match="not told of several classes"):
-        replay.explain(store, "flights", "p-0-7")
+    why = replay.explain(store, "flights", "p-0-7")
+    assert (why.label, why.score) == (found.label, found.score)
+    assert why.base + sum(why.contributions.values()) == pytest.approx(found.score)
     worst = mistakes.of_window(store, made.SYSTEM, "fate", end_of(0))
     assert worst.measure == "log_loss"
     assert worst.worst[0].label != worst.worst[0].outcome

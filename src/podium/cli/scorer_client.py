@@ -152,7 +152,7 @@ def _rows(answer: _Answer, key: str, tensors: list[dict[str, Any]]) -> list[dict
 def _explained(answer: _Answer, key: str, tensors: list[dict[str, Any]]) -> list[dict[str, Any]]:
     outputs = {output.name: output for output in answer.outputs}
     shown = ("score", "version", "method", "scale", "base")
-    rows = _rows(_Answer(outputs=[outputs[name] for name in shown]), key, tensors)
+    rows = _rows(_Answer(outputs=[outputs[name] for name in (*shown, "class") if name in outputs]), key, tensors)
     names = outputs["contributions"].parameters["features"]
     for name, field in (("contributions", "contributions"), ("standard_errors", "errors")):
         values = outputs[name].data

@@ -30,7 +30,7 @@ def show_one(found: explanation.Explanation) -> None:
     pairs: list[tuple[str, Any]] = [
         ("endpoint", found.endpoint),
         ("version", found.version),
-        ("score", f"{found.score:.6g}"),
+        ("score", f"{found.score:.6g}" if found.label is None else f"{found.score:.6g}, of {found.label}"),
         ("how", _METHODS.get(found.method, _ESTIMATE)),
         ("on the scale", found.scale),
         ("from", f"{found.base:+.4f}   (what every row begins with)"),

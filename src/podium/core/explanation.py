@@ -26,6 +26,8 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     contributions: tuple[tuple[float, ...], ...]
     errors: tuple[tuple[float, ...], ...] | None = None
     """The standard error of each contribution, where they are an estimate."""
+    labels: tuple[str, ...] | None = None
+    """Of several classes: whose probability the row's score is."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,3 +47,5 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, float] | None = None
     values: dict[str, bool | int | float | str | None]
     """The features as they were sent."""
+    label: str | None = None
+    """Of several classes: whose probability the score is."""

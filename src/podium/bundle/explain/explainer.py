@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from podium.bundle import columns, golden, layout
 from podium.bundle.explain import estimate, paths, shapley, table
@@ -114,8 +115,10 @@ class Explainer:
             check(folder, model.manifest, self._native)
 
     def explain(self, rows: columns.Columns, *, seed: int = estimate.SEED) -> explanation.Explained:
-        """What each feature added to each row's score."""
-        scores = self._model.predict(rows)
+        """What each feature added to each row's score, which of several classes is that of the most probable one."""
+        scores, labels = self._model.predict(rows), self._manifest.signature.labels
+        if labels:
+            return self._explain_classes(rows, scores, labels, seed)
         if self._native is None:
             found, scale, method = self._estimate(rows, seed), self._own_scale(), explanation.Method.PERMUTATIONS
         else:
@@ -133,6 +136,24 @@ class Explainer:
             errors=None if found.errors is None else tuple(tuple(row) for row in found.errors.tolist()),
         )
 
+    def _explain_classes(
+        self, rows: columns.Columns, chances: Doubles, labels: tuple[str, ...], seed: int
+    ) -> explanation.Explained:
+        """By an estimate of the one probability that is each row's score."""
+        places = chances.argmax(axis=1)
+        found = self._estimate(rows, seed, places)
+        return explanation.Explained(
+            method=explanation.Method.PERMUTATIONS,
+            scale=Links.PROBABILITY,
+            features=self._features,
+            scores=tuple(chances.max(axis=1).tolist()),
+            base=tuple(found.base.tolist()),
+            margin=tuple(found.margin.tolist()),
+            contributions=tuple(tuple(row) for row in found.values.tolist()),
+            errors=None if found.errors is None else tuple(tuple(row) for row in found.errors.tolist()),
+            labels=tuple(labels[place] for place in places.tolist()),
+        )
+
     def _check_scores(self, mine: Doubles, scores: Doubles) -> None:
         worst = float(np.abs(mine - scores).max()) if len(scores) else 0.0
         if not worst <= self._manifest.parity.tolerance:
@@ -145,17 +166,26 @@ class Explainer:
     def _own_scale(self) -> str:
         return Links.PROBABILITY if self._manifest.signature.task == "binary" else Links.TARGET
 
-    def _estimate(self, rows: columns.Columns, seed: int) -> Contributions:
+    def _estimate(self, rows: columns.Columns, seed: int, places: npt.NDArray[np.int64] | None = None) -> Contributions:
+        """`places`: of several classes which one of each row."""
         if self._background is None:
             self._background, _ = golden.read(self._folder, self._manifest.signature)
         each = [
-            estimate.estimate(self._model.predict, columns.take(rows, slice(at, at + 1)), self._background, seed=seed)
+            estimate.estimate(
+                self._model.predict if places is None else self._of_class(int(places[at])),
+                columns.take(rows, slice(at, at + 1)),
+                self._background,
+                seed=seed,
+            )
             for at in range(columns.count(rows))
         ]
         values = np.array([one.values for one in each]).reshape(len(each), len(self._features))
         base = np.array([one.base for one in each])
         errors = np.array([one.errors for one in each]).reshape(values.shape)
         return Contributions(values, base, base + values.sum(axis=1), errors)
+
+    def _of_class(self, place: int) -> estimate.Predict:
+        return lambda rows: self._model.predict(rows)[:, place]
 
 
 def native(folder: Path, manifest: bundle.Manifest) -> Native | None:

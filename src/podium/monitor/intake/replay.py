@@ -9,7 +9,7 @@ import pyarrow.compute
 
 from podium.bundle import columns
 from podium.core import explanation, prediction, review, signature, time
-from podium.core.errors import Conflict, Invalid, NotFound, Refused
+from podium.core.errors import Conflict, Invalid, NotFound
 from podium.deploy.endpoints import store as endpoints
 from podium.monitor.intake import bundles, chances, outcomes, segments, window
 from podium.monitor.intake import log as logs
@@ -33,12 +33,6 @@ def explain(store: Store, project: str, prediction_id: str, role: str | None = N
     """
     found = _find(store, project, prediction_id, role)
     with bundles.cache(store) as cache:
-        if cache.manifest(found.column("digest")[0].as_py()).signature.labels:
-            raise Refused(
-                "What features add to a score is not told of several classes.",
-                field="prediction_id",
-                fix="The prediction itself tells the probability of each: GET predictions/<id>.",
-            )
         again = _replay(found, cache)[0]
         if not again.identical:
             raise Conflict("The bundle gives this prediction another score now.", field="prediction_id")
@@ -64,6 +58,7 @@ def explained(row: prediction.Prediction | review.Review, made: explanation.Expl
         contributions=dict(zip(made.features, made.contributions[0], strict=True)),
         errors=None if made.errors is None else dict(zip(made.features, made.errors[0], strict=True)),
         values=row.features,
+        label=None if made.labels is None else made.labels[0],
     )
 
 

@@ -95,6 +95,8 @@ def _written(endpoint: str, request_id: str, rows: Sequence[_Row]) -> bytes:
         _output("scale", "BYTES", [row.made.scale for row in rows]),
         _output("version", "INT64", [row.version for row in rows]),
     ]
+    if all(row.made.labels is not None for row in rows):
+        outputs.append(_output("class", "BYTES", [(row.made.labels or ())[row.at] for row in rows]))
     said: dict[str, Any] = {"model_name": endpoint, "id": request_id, "outputs": outputs}
     versions = {row.version for row in rows}
     if len(versions) == 1:

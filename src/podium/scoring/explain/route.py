@@ -7,7 +7,6 @@ This process only hands the request on: reading, explaining and writing are done
 from collections.abc import Callable
 from pathlib import Path
 
-from podium.core.errors import Refused
 from podium.scoring import answers, engine, operate, routes
 from podium.scoring.call import Answer, Call
 from podium.scoring.explain import frames
@@ -40,12 +39,6 @@ class Explaining:
     def _explain(self, call: Call, place: Place) -> Answer:
         loaded = operate.loaded(self._parts.board, place)
         champion, canary = loaded.deciding(self._parts.now())
-        if loaded.labels:
-            raise Refused(
-                "What features add to a score is not told of several classes.",
-                field="endpoint",
-                fix="Ask for the probability of each class: infer answers with them.",
-            )
         if place.version:
             champion = next(live for live in loaded.live if str(live.route.version) == place.version)
             canary = None
