@@ -281,8 +281,8 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     components), as a share of it: finds columns that were swapped. Off by default."""
     told_apart: float = 0.0
     """Largest tolerated surplus of the area under the curve (0.5 to 1) with which a classifier tells a window's rows
-    from training's by their numeric features, above that of quiet windows: finds many small changes at once. Of versions
-    trained after this was set. Off by default."""
+    from training's by their numeric features, above that of quiet windows: finds many small changes at once. Of
+    versions trained after this was set. Off by default."""
     outcome_psi: float = 0.0
     """Largest tolerated drift of the outcomes that are known against the test split of training (PSI). Off by
     default."""
