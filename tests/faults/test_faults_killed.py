@@ -1,12 +1,15 @@
 """A scorer is killed again and again while clients ask it: what was answered is in the log, once."""
 
+import os
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pytest
 
@@ -110,3 +113,30 @@ def test_kill_9_under_load(
         f"{slowest[1]:.1f} s in which others had the processors",
         held=not lost and not twice and slowest[0] <= MOST_SECONDS and not clients.failed,
     )
+
+
+def test_kill_9_of_one_of_several_workers_loses_nothing_either(tmp_path: Path) -> None:
+    kit.prepare(tmp_path)
+    with kit.Process(tmp_path, workers=2, segment_seconds=0.5) as process:
+        parent = psutil.Process(process.process.pid)
+        clients = load.Load(process.url, "workers", retry=True)
+        try:
+            for trial in range(4):
+                time.sleep(0.4)
+                killed = sorted(child.pid for child in parent.children())[trial % 2]
+                os.kill(killed, signal.SIGKILL)
+                end = time.monotonic() + 30
+                while len({child.pid for child in parent.children()} - {killed}) < 2:
+                    assert time.monotonic() < end, "nobody is started in its place"
+                    time.sleep(0.05)
+            time.sleep(0.3)
+        finally:
+            clients.stop()
+        assert process.stop() == 0
+    assert not clients.failed
+    stored = aftermath.segments(tmp_path / "log")
+    answered, logged = clients.scores(), aftermath.scores(stored)
+    assert len(answered) > 200
+    assert {one for one, score in answered.items() if logged.get(one) != score} == set()
+    for left in (tmp_path / "log").iterdir():
+        _only_the_end_is_torn(left)
