@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from podium.build.runs import imports
 from podium.build.runs.training import export
-from podium.core import access, release, time
+from podium.core import access, bundle, release, run, time
 from podium.core.check import Check, CheckKind, CheckState
-from podium.core.errors import Invalid
+from podium.core.errors import Invalid, Refused
 from podium.core.outcome import Outcome
 from podium.core.release import Stage, Verdict
 from podium.core.rollout import RouteRole
@@ -300,3 +301,16 @@ def test_a_guardrail_watches_a_mean_over_rows(
     assert found.second is not None
     assert found.first is not None
     assert found.second > found.first + 0.01
+
+
+def test_a_model_from_elsewhere_is_refused_before_anything_is_made(store: Store) -> None:
+    given = run.Imported(engine=bundle.Engine.PYTHON, files={"engine.json": "sha256:" + "0" * 64})
+    asked = run.RunRequest(
+        model="fate",
+        dataset="sha256:" + "0" * 64,
+        spec=class_project.spec(bundle={"allow": ["python"]}),
+        code=run.Code(source_digest="sha256:" + "0" * 64, imported=given),
+    )
+    with pytest.raises(Refused, match="trained here") as refused:
+        imports.check(store, asked)
+    assert refused.value.field == "model.task"
