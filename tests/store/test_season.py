@@ -81,6 +81,22 @@ def test_nights_that_are_always_so_alarm_only_against_training(
     assert drifted(close(store, clock, end_us)) == alarms
 
 
+@pytest.mark.parametrize(
+    ("reference", "seen", "alarms"),
+    [("training", 900.0, {"distance"}), ("year", 900.0, set()), ("year", 0.0, {"distance"})],
+)
+def test_weeks_that_were_so_a_year_ago_alarm_only_against_training(
+    store: Store, clock: Any, reference: str, seen: float, alarms: set[str]
+) -> None:
+    document = production.start(store, rules(reference))
+    log(store, document, [29, 36, 43], lambda _day: 900.0)
+    log(store, document, [380, 390], lambda _day: 0.0)
+    log(store, document, [400], lambda _day: seen)
+    found = close(store, clock, ends([400])[0])
+    assert drifted(found) == alarms
+    assert all(each.state is not CheckState.NOT_ENOUGH_DATA for each in found if each.kind is CheckKind.DRIFT)
+
+
 def test_a_weekend_that_is_not_as_weekends_are_is_found(store: Store, clock: Any) -> None:
     """By training's measure it is an ordinary day."""
     document = production.start(store, rules("week"))
