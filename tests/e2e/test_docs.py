@@ -142,6 +142,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.timeout(900)
 def test_every_command_of_the_pages_works_in_order(tmp_path: Path, environment: dict[str, str]) -> None:
     shell, background = Shell(tmp_path, environment), Background(tmp_path, environment)
     try:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn import metrics
 
@@ -16,7 +17,8 @@ from podium.core.outcome import Outcome
 from podium.core.release import Stage, Verdict
 from podium.core.rollout import RouteRole
 from podium.manage.registry import store as registry
-from podium.monitor.checks import actions, closing, comparison
+from podium.measures.sketch import score_labels
+from podium.monitor.checks import actions, closing, comparison, summaries
 from podium.monitor.checks import store as rows
 from podium.monitor.intake import actions as intake
 from podium.monitor.intake import chances, compaction, replay, shadows, window
@@ -314,3 +316,11 @@ def test_a_model_from_elsewhere_is_refused_before_anything_is_made(store: Store)
     with pytest.raises(Refused, match="trained here") as refused:
         imports.check(store, asked)
     assert refused.value.field == "model.task"
+
+
+def test_probabilities_that_miss_their_sum_by_what_parity_allows_are_measured() -> None:
+    """Of a form in single precision, such as trees in Treelite."""
+    table = pa.table({"p.on time": [0.2, 0.7], "p.late": [0.3, 0.2000006], "p.cancelled": [0.5000009, 0.1000009]})
+    found = summaries.scores(table, made.LABELS)
+    assert score_labels.summarise_classes(np.array([2.0, 0.0]), found).mean("accuracy") == 1.0
+    np.testing.assert_allclose(found, np.column_stack([table.column(name) for name in table.column_names]), atol=2e-6)

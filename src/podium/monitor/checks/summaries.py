@@ -37,7 +37,7 @@ def labelled(scored: pyarrow.Table, subject: Subject) -> score_labels.ScoreLabel
     known = usable(scored)
     spec = subject.model.spec
     if spec.model.classes:
-        return score_labels.summarise_classes(numbers(known.column("outcome")), chances.of(known, spec.model.classes))
+        return score_labels.summarise_classes(numbers(known.column("outcome")), scores(known, spec.model.classes))
     decision = known.column("decision")
     act = None if decision.null_count else decision.to_numpy().astype(numpy.bool_)
     return score_labels.summarise(
@@ -60,7 +60,7 @@ def usable(scored: pyarrow.Table) -> pyarrow.Table:
 
 def scores(known: pyarrow.Table, classes: Sequence[str]) -> arrays.Numbers:
     """What measures of performance take: the scores [n], of several classes the probability of each [n, classes]."""
-    return chances.of(known, classes) if classes else numbers(known.column("score"))
+    return chances.shares(chances.of(known, classes)) if classes else numbers(known.column("score"))
 
 
 def numbers(column: pyarrow.ChunkedArray) -> arrays.Numbers:

@@ -17,7 +17,7 @@ from podium.manage.registry import store as registry
 from podium.monitor.checks import closing, natives, summaries
 from podium.monitor.drill import rehearse, traffic
 from podium.monitor.drill import store as rows
-from podium.monitor.intake import bundles, compaction, window
+from podium.monitor.intake import bundles, chances, compaction, window
 
 _MONTH_DAYS = 30
 _MOST_ROWS = 200_000
@@ -49,7 +49,7 @@ def run(context: JobContext) -> dict[str, Any]:
             known,
             signature,
             owner.spec,
-            runtime.predict,
+            (lambda table: chances.shares(runtime.predict(table))) if signature.labels else runtime.predict,
             length,
             closing.reference_of(store, owner, version.number),
             natives.of(store.blobs, version.digest).native if asked else None,

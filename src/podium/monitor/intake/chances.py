@@ -27,6 +27,17 @@ def of(rows: pyarrow.Table, labels: Sequence[str]) -> Chances:
     return numpy.column_stack(found)
 
 
+def shares(chances: Chances) -> Chances:
+    """The same as measures take them: each row at least 0 and divided by its sum, which a form of a model in single
+    precision may miss by what parity allows it. [rows, classes]
+
+    >>> shares(numpy.array([[0.5, 0.25, 0.25000004], [-1e-9, 0.5, 0.5]])).sum(axis=1).tolist()
+    [1.0, 1.0]
+    """
+    known = numpy.maximum(chances, 0.0)
+    return numpy.asarray(known / known.sum(axis=1, keepdims=True))
+
+
 def top(chances: Chances) -> numpy.typing.NDArray[numpy.float64]:
     """The score: the probability of the most probable class. [rows]"""
     return numpy.asarray(chances.max(axis=1), dtype=numpy.float64)
