@@ -185,6 +185,16 @@ def test_the_feed_and_rows_as_wholes_are_rehearsed() -> None:
     assert "rows repeated" not in run(setting()._replace(rows=unknown))[1]
 
 
+def test_a_feed_that_works_in_the_evening_only_stops_there() -> None:
+    """Of windows of a day, whose first half never has a row."""
+    late = made(days=8)
+    late = msgspec.structs.replace(late, at_us=late.at_us + 18 * 3_600_000_000)
+    asked = setting(max_age="2h", window="1d", drift_psi=50.0, score_psi=50.0, performance_drop=0.0, min_rows=10)
+    quiet, faulted = run(asked._replace(rows=late, window_days=1))
+    assert quiet.alarms == 0
+    assert (faulted["feed stops"].detected, faulted["feed stops"].by) == (4, ("age_hours",))
+
+
 def test_a_day_that_is_drawn_twice_repeats_no_row() -> None:
     seen = made(days=7)
     drawn = traffic.window(seen, traffic.days(seen), 14, np.random.default_rng(0))

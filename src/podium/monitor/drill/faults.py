@@ -8,7 +8,7 @@ import numpy
 
 from podium.bundle import columns
 from podium.core.signature import Field, FieldType, Signature
-from podium.monitor.drill.traffic import DAY_US, Traffic
+from podium.monitor.drill.traffic import Traffic
 
 Predict: TypeAlias = Callable[[columns.Columns], Any]
 _MILE_KM = 1.609344
@@ -212,10 +212,10 @@ def _of_feed(traffic: Traffic) -> list[Fault]:
         return rows.take(numpy.sort(numpy.concatenate([numpy.arange(rows.count), chosen])))
 
     def stops(rows: Traffic, _random: numpy.random.Generator) -> Traffic:
-        start_us, end_us = (int(each) // DAY_US * DAY_US for each in (rows.at_us[0], rows.at_us.max() + DAY_US))
-        return rows.take(numpy.flatnonzero(rows.at_us < (start_us + end_us) // 2))
+        first_us, last_us = int(rows.at_us.min()), int(rows.at_us.max())
+        return rows.take(numpy.flatnonzero(rows.at_us <= (first_us + last_us) // 2))
 
-    found = [Fault(STOPPED, "no row comes in the second half of the window", stops)]
+    found = [Fault(STOPPED, "no row comes any more from half-way between the first and the last of the window", stops)]
     if traffic.keys is not None and (traffic.keys >= 0).any():
         found.insert(0, Fault(REPEATED, f"{_SHARE:.0%} of the rows come twice", again))
     return found
