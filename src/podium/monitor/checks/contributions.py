@@ -14,7 +14,7 @@ from podium.core.errors import Refused
 from podium.measures.comparison import numeric
 from podium.measures.drift import dispersion
 from podium.measures.explanation import contribution_drift
-from podium.monitor.checks import kept, natives, samples
+from podium.monitor.checks import finding, kept, natives, samples
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.summaries import Subject
 from podium.monitor.checks.summary import Summary
@@ -90,15 +90,13 @@ def findings(
         moved = abs(each.share_now - each.share_before)
         way = "more" if each.share_now > each.share_before else "less"
         shares = f"{numeric.share(each.share_before)} → {numeric.share(each.share_now)}"
-        yield Finding(
-            kind=CheckKind.EXPLANATION,
-            measure=MEASURE,
-            column=each.feature,
+        yield finding.judged(
+            CheckKind.EXPLANATION,
+            MEASURE,
+            each.feature,
             value=moved,
-            reference=0.0,
             limit=limits.contribution_moved,
             rows=each.change.rows,
-            over=moved > limits.contribution_moved,
             p_value=each.p_value,
             weight=trained.importance.get(each.feature),
             said=f"matters {way} for the scores: {shares} of what all features add",

@@ -8,6 +8,7 @@ import pyarrow.compute
 from podium.core import project, time, window
 from podium.core.check import CheckKind
 from podium.measures.quality import duplicates, freshness
+from podium.monitor.checks import finding
 from podium.monitor.checks.finding import Finding
 
 AGE, AGAIN = "age_hours", "duplicates"
@@ -53,15 +54,12 @@ def _again(scored: pyarrow.Table, limits: project.MonitorPart) -> Finding:
     enough = scored.num_rows >= limits.min_rows and len(keys) > 0
     different = pyarrow.compute.count_distinct(keys).as_py()
     share = duplicates.duplicates(len(keys), different) if enough else None
-    return Finding(
-        kind=CheckKind.QUALITY,
-        measure=AGAIN,
-        column=None,
+    return finding.judged(
+        CheckKind.QUALITY,
+        AGAIN,
+        None,
         value=share,
-        reference=0.0,
         limit=limits.duplicates,
         rows=len(keys),
-        over=share is not None and share > limits.duplicates,
-        enough=enough,
         said="" if share is None else f"{len(keys) - different:,} rows whose key came before",
     )

@@ -38,6 +38,36 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What changed, in words from the data."""
 
 
+def judged(  # noqa: PLR0913 - a finding has that many sides
+    kind: CheckKind,
+    measure: str,
+    column: str | None,
+    *,
+    value: float | None,
+    limit: float,
+    rows: int,
+    p_value: float | None = None,
+    reference: float = 0.0,
+    weight: float | None = None,
+    said: str = "",
+) -> Finding:
+    """A figure against the limit that it may not exceed; without a figure there is not enough data."""
+    return Finding(
+        kind=kind,
+        measure=measure,
+        column=column,
+        value=value,
+        reference=reference,
+        limit=limit,
+        rows=rows,
+        over=value is not None and value > limit,
+        p_value=p_value,
+        enough=value is not None,
+        weight=weight,
+        said=said,
+    )
+
+
 def states(findings: list[Finding]) -> list[CheckState]:
     """The state of each finding: broken only if over its limit and, among all columns at once, no chance finding.
 

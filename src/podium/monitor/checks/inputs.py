@@ -14,7 +14,7 @@ from podium.measures.drift import reference as references
 from podium.measures.quality import constant
 from podium.measures.sketch import histogram
 from podium.monitor.checks import against as compared
-from podium.monitor.checks import outputs, quality
+from podium.monitor.checks import finding, outputs, quality
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.summary import Summary
 
@@ -122,17 +122,14 @@ def _moved(
     """The share of rows that moved, the effect of `podium check`; tested as the stability index is."""
     tested = spread.psi(*cells) if look.enough else None
     value = moved if tested is not None else None
-    return Finding(
-        kind=CheckKind.DRIFT,
-        measure="moved",
-        column=look.column,
+    return finding.judged(
+        CheckKind.DRIFT,
+        "moved",
+        look.column,
         value=value,
-        reference=0.0,
         limit=look.limits.drift_moved,
         rows=int(numpy.sum(cells[1])),
-        over=value is not None and value > look.limits.drift_moved,
         p_value=1.0 if tested is None else tested.p_value,
-        enough=value is not None,
         said=said,
     )
 
@@ -142,17 +139,14 @@ def _weighted(drift: Mapping[str, Finding], importance: Mapping[str, float], lim
     known = {name: each.value for name, each in drift.items() if each.value is not None and each.enough}
     some = all(name in known for name, share in importance.items() if share > 0.0)
     value = weighted.weighted(known, importance) if importance and some else None
-    return Finding(
-        kind=CheckKind.DRIFT,
-        measure="weighted_psi",
-        column=None,
+    return finding.judged(
+        CheckKind.DRIFT,
+        "weighted_psi",
+        None,
         value=value,
-        reference=0.0,
         limit=limit,
         rows=max((each.rows for each in drift.values()), default=0),
-        over=value is not None and value > limit,
         p_value=discoveries.simes([1.0 if each.p_value is None else each.p_value for each in drift.values()]),
-        enough=value is not None,
     )
 
 
@@ -169,15 +163,12 @@ def _drift(
         return
     before, now = cells
     found = spread.psi(before, now) if enough else None
-    yield Finding(
-        kind=kind,
-        measure="psi",
-        column=column,
+    yield finding.judged(
+        kind,
+        "psi",
+        column,
         value=None if found is None else max(0.0, found.value),
-        reference=0.0,
         limit=limit,
         rows=int(numpy.sum(now)),
-        over=found is not None and found.value > limit,
         p_value=1.0 if found is None else found.p_value,
-        enough=found is not None,
     )

@@ -36,17 +36,14 @@ def of_target(
         now = histogram.coarse(histogram.numeric(target, before.target), before.target).counts
         spread = dispersion.scaled(before.target.dispersion, target.size, before.window_rows)
         found = psi.psi(before.target.counts, now, spread)
-    yield finding.Finding(
-        kind=CheckKind.OUTCOME_DRIFT,
-        measure=MEASURE,
-        column=None,
+    yield finding.judged(
+        CheckKind.OUTCOME_DRIFT,
+        MEASURE,
+        None,
         value=None if found is None else max(0.0, found.value),
-        reference=0.0,
         limit=limits.outcome_psi,
         rows=target.size,
-        over=found is not None and found.value > limits.outcome_psi,
         p_value=1.0 if found is None else found.p_value,
-        enough=found is not None,
         said="" if found is None or before.target is None else said(target, before.target),
     )
 
@@ -60,17 +57,14 @@ def _of_classes(
         spread = dispersion.scaled(known.outcomes.dispersion, target.size, before.window_rows)
         old, new = ([each.counts[label] for label in known.labels] for each in (known.outcomes, now))
         found = psi.psi(old, new, spread)
-    return finding.Finding(
-        kind=CheckKind.OUTCOME_DRIFT,
-        measure=MEASURE,
-        column=None,
+    return finding.judged(
+        CheckKind.OUTCOME_DRIFT,
+        MEASURE,
+        None,
         value=None if found is None else max(0.0, found.value),
-        reference=0.0,
         limit=limits.outcome_psi,
         rows=target.size,
-        over=found is not None and found.value > limits.outcome_psi,
         p_value=1.0 if found is None else found.p_value,
-        enough=found is not None,
         said="" if found is None else words.said(known.outcomes, now),
     )
 

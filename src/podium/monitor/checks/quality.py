@@ -13,6 +13,7 @@ from podium.measures.drift import psi, wander
 from podium.measures.quality import constant, missing_rate, new_categories, vanished
 from podium.measures.sketch import histogram
 from podium.monitor.checks import against as compared
+from podium.monitor.checks import finding
 from podium.monitor.checks.finding import Finding
 
 Cells = tuple[Sequence[int], Sequence[int]]
@@ -47,17 +48,15 @@ def missing(
         return
     changed = spread.psi((before[0], before[1] - before[0]), (now[0], now[1] - now[0]))
     limit = expected + limits.missing_rate
-    yield Finding(
-        kind=CheckKind.QUALITY,
-        measure="missing_rate",
-        column=column,
+    yield finding.judged(
+        CheckKind.QUALITY,
+        "missing_rate",
+        column,
         value=value,
-        reference=expected,
         limit=limit,
         rows=rows,
-        over=value is not None and value > limit,
         p_value=1.0 if changed is None else changed.p_value,
-        enough=value is not None,
+        reference=expected,
     )
 
 
@@ -71,17 +70,14 @@ def new(
     known = sum(seen.counts.values())
     value = new_categories.new_categories(seen.new, known, before) if enough else None
     changed = psi.psi((before.other, sum(before.counts.values())), (seen.new, known))
-    return Finding(
-        kind=CheckKind.QUALITY,
-        measure="new_categories",
-        column=column,
+    return finding.judged(
+        CheckKind.QUALITY,
+        "new_categories",
+        column,
         value=value,
-        reference=0.0,
         limit=limits.new_categories,
         rows=seen.new + known,
-        over=value is not None and value > limits.new_categories,
         p_value=1.0 if changed is None else changed.p_value,
-        enough=value is not None,
         said=words.said_new(seen),
     )
 
@@ -90,17 +86,14 @@ def stuck(look: Look, one: bool, cells: Cells, spread: compared.Spread, said: st
     """Whether a column has one value only; a window of n rows counts as n / spread."""
     rows = int(numpy.sum(cells[1]))
     enough = look.enough and rows > 0
-    return Finding(
-        kind=CheckKind.QUALITY,
-        measure="constant",
-        column=look.column,
+    return finding.judged(
+        CheckKind.QUALITY,
+        "constant",
+        look.column,
         value=float(one) if enough else None,
-        reference=0.0,
         limit=0.0,
         rows=rows,
-        over=enough and one,
         p_value=constant.chance(cells[0], rows / spread.times) if enough else 1.0,
-        enough=enough,
         said=said if one else "",
     )
 
@@ -110,17 +103,14 @@ def outside(
 ) -> Finding:
     """Values below or above all of training's; a window of n rows counts as n / spread."""
     value = numbers.outside(known, seen) if look.enough else None
-    return Finding(
-        kind=CheckKind.QUALITY,
-        measure="out_of_range",
-        column=look.column,
+    return finding.judged(
+        CheckKind.QUALITY,
+        "out_of_range",
+        look.column,
         value=value,
-        reference=0.0,
         limit=look.limits.out_of_range,
         rows=sum(seen.counts),
-        over=value is not None and value > look.limits.out_of_range,
         p_value=numbers.chance_outside(known, seen, spread.times),
-        enough=value is not None,
     )
 
 
@@ -132,16 +122,13 @@ def gone(
     now = {name: count / spread.times for name, count in words.seen(seen).items() if count}
     lost = vanished.vanished(known.counts, now)
     enough = look.enough and rows > 0
-    return Finding(
-        kind=CheckKind.QUALITY,
-        measure="vanished",
-        column=look.column,
+    return finding.judged(
+        CheckKind.QUALITY,
+        "vanished",
+        look.column,
         value=lost.share if enough else None,
-        reference=0.0,
         limit=look.limits.vanished,
         rows=rows,
-        over=enough and lost.share > look.limits.vanished,
         p_value=lost.p_value,
-        enough=enough,
         said=words.said(known, seen),
     )

@@ -8,7 +8,7 @@ import numpy
 from podium.core import project, reference
 from podium.core.check import CheckKind
 from podium.measures.drift import dispersion, reconstruction, standard, told_apart
-from podium.monitor.checks import kept, samples
+from podium.monitor.checks import finding, kept, samples
 from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.summary import Summary
 
@@ -62,17 +62,14 @@ def _pattern(seen: Rows, before: reference.Reference, limits: project.MonitorPar
     if before.pattern is not None and rows >= limits.min_rows:
         spread = dispersion.scaled(before.pattern.dispersion, len(matrix), before.window_rows)
         found = reconstruction.change(before.pattern, seen.of(matrix, before.pattern.columns), spread)
-    return Finding(
-        kind=CheckKind.DRIFT,
-        measure=MEASURE,
-        column=None,
+    return finding.judged(
+        CheckKind.DRIFT,
+        MEASURE,
+        None,
         value=None if found is None else abs(found.value),
-        reference=0.0,
         limit=limits.pattern_moved,
         rows=len(matrix),
-        over=found is not None and abs(found.value) > limits.pattern_moved,
         p_value=1.0 if found is None else found.p_value,
-        enough=found is not None,
         said="" if found is None else f"distance from how features move together {found.value:+.0%}",
     )
 
