@@ -15,7 +15,6 @@ LONGEST = 300
 ONE_IDEA: dict[str, str] = {
     "bundle/columns.py": "every way in and out of the canonical columns, with one rule for each type",
     "core/project.py": "the project file's tables, a type each",
-    "core/project_rules.py": "the rules of the project file, a function each",
     "scoring/http/connection.py": "one client's connection: bytes in, requests on, answers out in order",
 }
 """Files that are longer and stay so, each with the one idea that it holds."""

@@ -4,10 +4,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import croniter
 import msgspec
 
-from podium.core import baseline_rules, check, class_rules, guardrail_rules, monitor_rules, project, time
+from podium.core import (
+    baseline_rules,
+    class_rules,
+    data_rules,
+    guardrail_rules,
+    monitor_rules,
+    project,
+    time,
+    trigger_rules,
+)
 from podium.core import name as names
 from podium.core.errors import Invalid
 from podium.core.signature import Task
@@ -32,12 +40,8 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     Task.MULTICLASS: class_rules.METRICS,
 }
 _TRAIN = re.compile(r"^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$", re.ASCII)
-_COLUMN_LIMIT = 128
 _EXPRESSION_LIMIT = 2_000
-_SPLIT = project.SplitPart()
 _SHADOW = project.ShadowPart()
-_CHECKS = tuple(kind.value for kind in check.CheckKind)
-_GROUPS = ("numeric", "integer", "categorical", "boolean")
 
 
 def check_all(parts: Parts) -> list[Problem]:
@@ -90,56 +94,9 @@ def _seed(parts: Parts) -> Iterator[Problem]:
         yield Problem(("seed",), "seed is between 0 and 4294967295.")
 
 
-def _columns(parts: Parts) -> Iterator[Problem]:
-    data = [("data", key) for key in ("key", "time", "target")]
-    for path in (*data, ("split", "key")):
-        if (given := _at(parts, *path)) is not None:
-            yield from _column(path, given)
-    for key in ("target",):
-        for other in ("key", "time"):
-            if _at(parts, "data", key) is not None and _at(parts, "data", key) == _at(parts, "data", other):
-                yield Problem(("data", key), f"The target is the same column as the {other}.", "Name two columns.")
-
-
-def _column(path: Path, given: str) -> Iterator[Problem]:
-    if not 1 <= len(given) <= _COLUMN_LIMIT or given != given.strip():
-        yield Problem(path, f"A column's name has 1 to {_COLUMN_LIMIT} characters and no space around it.")
-
-
-def _features(parts: Parts) -> Iterator[Problem]:
-    groups = _at(parts, "features")
-    if groups is None:
-        return
-    given = [
-        (("features", group), column) for group in _GROUPS for column in groups.get(group) or () if column is not None
-    ]
-    if not given and None not in groups.values():
-        yield Problem(("features",), "There are no features.", 'For example numeric = ["distance"].')
-    taken = {_at(parts, "data", key): key for key in ("key", "target") if _at(parts, "data", key) is not None}
-    seen: set[str] = set()
-    for path, column in given:
-        yield from _column(path, column)
-        if column in taken:
-            yield Problem(path, f"The {taken[column]} column {column!r} cannot be a feature.", "Leave it out.")
-        if column in seen:
-            yield Problem(path, f"The column {column!r} is listed twice.", "A feature has one type: list it once.")
-        seen.add(column)
-
-
-def _split(parts: Parts) -> Iterator[Problem]:
-    split = _at(parts, "split") or {}
-    validation, test = split.get("validation", _SPLIT.validation), split.get("test", _SPLIT.test)
-    for key, given in (("validation", validation), ("test", test)):
-        if given is not None and not 0.0 < given < 1.0:
-            yield Problem(("split", key), f"{key} is a share between 0 and 1.", "For example 0.15.")
-    if None not in (validation, test) and 0 < validation < 1 and 0 < test < 1 and validation + test >= 0.95:
-        yield Problem(
-            ("split",), "Too little is left to train on: validation and test together are 0.95 or more.", "Lower them."
-        )
-    if split.get("by") == "time" and split.get("key") is not None:
-        yield Problem(("split", "key"), "A split by time has no key.", 'Leave key out, or write by = "hash".')
-    if split.get("salt") is not None and len(split["salt"]) > _COLUMN_LIMIT:
-        yield Problem(("split", "salt"), f"salt has at most {_COLUMN_LIMIT} characters.")
+def _data(parts: Parts) -> Iterator[Problem]:
+    for path, message, fix in data_rules.check(parts):
+        yield Problem(path, message, fix)
 
 
 def _metrics(parts: Parts) -> Iterator[Problem]:
@@ -164,15 +121,6 @@ def _metrics(parts: Parts) -> Iterator[Problem]:
     confidence = _at(parts, "metrics", "confidence")
     if confidence is not None and not 0.5 <= confidence < 1.0:
         yield Problem(("metrics", "confidence"), "confidence is at least 0.5 and below 1.", "For example 0.95.")
-
-
-def _slices(parts: Parts) -> Iterator[Problem]:
-    slices = _at(parts, "metrics", "slices") or ()
-    for column in slices:
-        if column is not None:
-            yield from _column(("metrics", "slices"), column)
-    if len(set(slices)) != len(slices):
-        yield Problem(("metrics", "slices"), "A slice column is listed twice.")
 
 
 def _costs(parts: Parts) -> Iterator[Problem]:
@@ -320,38 +268,8 @@ def _approvals(parts: Parts) -> Iterator[Problem]:
 
 
 def _triggers(parts: Parts) -> Iterator[Problem]:
-    for index, trigger in enumerate(parts.get("triggers") or ()):
-        if isinstance(trigger, Mapping) and trigger.get("on") is not None:
-            yield from _trigger(("triggers", index), trigger)
-
-
-def _trigger(path: Path, trigger: Parts) -> Iterator[Problem]:
-    belongs = {"kinds": "alert", "cron": "schedule", "rows": "new_data"}
-    for key, kind in belongs.items():
-        if key in trigger and trigger["on"] != kind:
-            yield Problem((*path, key), f'{key} belongs to a trigger on = "{kind}".', "Leave it out.")
-    for kind in trigger.get("kinds") or ():
-        if kind is not None and kind not in _CHECKS:
-            yield Problem((*path, "kinds"), "There is no such kind of check.", names.nearest(kind, _CHECKS))
-    if trigger["on"] == "schedule" and "cron" not in trigger:
-        yield Problem(path, "A trigger by schedule needs cron.", 'For example cron = "0 6 1 * *" (monthly).')
-    cron = trigger.get("cron")
-    if cron is not None and not _is_cron(cron):
-        yield Problem(
-            (*path, "cron"), "This is not a cron line.", 'Write minute hour day month weekday: "0 6 1 * *" is monthly.'
-        )
-    if trigger["on"] == "new_data" and (trigger.get("rows", 0) or 0) < 1 and trigger.get("rows", 0) is not None:
-        yield Problem((*path, "rows"), "A trigger by new data needs rows, at least 1.", "For example rows = 20000.")
-
-
-def _is_cron(text: str) -> bool:
-    if len(text) > _COLUMN_LIMIT or len(text.split()) != 5:
-        return False
-    try:
-        croniter.croniter(text, time.EPOCH).get_next()
-    except (croniter.CroniterError, ValueError):
-        return False
-    return True
+    for index, key, message, fix in trigger_rules.check(parts.get("triggers") or ()):
+        yield Problem(("triggers", index, key) if key else ("triggers", index), message, fix)
 
 
 _RULES: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
@@ -359,11 +277,8 @@ _RULES: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     _texts,
     _train,
     _seed,
-    _columns,
-    _features,
-    _split,
+    _data,
     _metrics,
-    _slices,
     _costs,
     _baseline,
     _review,
