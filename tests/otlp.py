@@ -1,13 +1,12 @@
-"""A receiver of spans that has OpenTelemetry's own messages, in a throw-away environment."""
+"""Receivers of spans: one that has OpenTelemetry's own messages, in an environment of its own, and a list."""
 
 import json
-import shutil
 import subprocess
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import pytest
+from podium.core.trace import Kind, Trace
 
 PACKAGES = ("opentelemetry-proto>=1.30,<2",)
 RECEIVER = """
@@ -84,17 +83,34 @@ class Receiver:
         return [json.loads(line) for line in out.splitlines()]
 
 
-def environment(folder: Path) -> Path:
-    """The interpreter of an environment made in a folder; skips, with the reason, where it cannot be had."""
-    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    if not Path(uv).exists():
-        pytest.skip("there is no uv")
-    made = folder / "bin" / "python"
-    for command in (
-        ["venv", "--python", sys.executable, str(folder)],
-        ["pip", "install", "--python", str(made), *PACKAGES],
-    ):
-        done = subprocess.run([uv, "--quiet", *command], capture_output=True, text=True, timeout=200, check=False)
-        if done.returncode:
-            pytest.skip(f"the packages cannot be had: {done.stderr.strip()[-300:]}")
-    return made
+class Told(NamedTuple):
+    """A span that was told."""
+
+    found: Trace
+    name: str
+    about: Mapping[str, str | int]
+    failed: bool
+    kind: Kind
+
+
+class Kept:
+    """Keeps spans in a list."""
+
+    def __init__(self) -> None:
+        self.spans: list[Told] = []
+
+    def tell(
+        self,
+        found: Trace,
+        name: str,
+        seconds: float,
+        attributes: Mapping[str, str | int],
+        *,
+        failed: bool,
+        kind: Kind = Kind.SERVER,
+    ) -> None:
+        assert seconds >= 0
+        self.spans.append(Told(found, name, attributes, failed, kind))
+
+    def close(self) -> None:
+        raise AssertionError("who opened it closes it")

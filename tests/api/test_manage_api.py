@@ -8,8 +8,6 @@ import pytest
 from litestar.testing import TestClient
 
 from podium.core import access, bundle, digest
-from podium.core.access import EVERYWHERE, Role
-from podium.manage.access import actions as people
 from podium.manage.access import api as access_api
 from podium.manage.approvals import api as approvals_api
 from podium.manage.audit import api as audit_api
@@ -32,7 +30,7 @@ ROUTES = [
 ]
 P = "/api/v1/projects/flights"
 Client = TestClient[Any]
-Headers = Callable[[str], dict[str, str]]
+Headers = Callable[..., dict[str, str]]
 
 
 @pytest.fixture
@@ -41,28 +39,10 @@ def client(store: Store) -> Iterator[Client]:
         yield made
 
 
-@pytest.fixture
-def headers(store: Store) -> Headers:
-    people.bootstrap(store, "root")
-    admin = access.Caller(name="root", roles=frozenset({Role.ADMIN}), project=EVERYWHERE)
-    made: dict[str, dict[str, str]] = {}
-
-    def of(role: str) -> dict[str, str]:
-        if role not in made:
-            name = "ana" if role == "scientist" else f"the-{role}"
-            people.create_user(store, admin, name)
-            people.grant(store, admin, name, Role(role), EVERYWHERE if role == "admin" else "flights")
-            secret = people.make_token(store, admin, name).secret
-            made[role] = {"Authorization": f"Bearer {secret}"}
-        return made[role]
-
-    return of
-
-
 def apply(client: Client, headers: Headers) -> dict[str, Any]:
-    source = client.post(f"{P}/sources", content=b"the code", headers=headers("scientist")).json()["digest"]
+    source = client.post(f"{P}/sources", content=b"the code", headers=headers("scientist", "ana")).json()["digest"]
     body = {"spec": msgspec.to_builtins(registered.spec()), "source_digest": source}
-    answer = client.put(f"{P}/models", json=body, headers=headers("scientist"))
+    answer = client.put(f"{P}/models", json=body, headers=headers("scientist", "ana"))
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found

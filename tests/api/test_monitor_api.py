@@ -7,9 +7,7 @@ import pyarrow as pa
 import pytest
 from litestar.testing import TestClient
 
-from podium.core import access, digest, time
-from podium.core.access import EVERYWHERE, Role
-from podium.manage.access import actions as people
+from podium.core import digest, time
 from podium.monitor.alerts import api as alerts_api
 from podium.monitor.checks import api as checks_api
 from podium.monitor.intake import api as intake_api
@@ -22,27 +20,13 @@ from tests import production
 ROUTES = [*intake_api.routes, *checks_api.routes, *alerts_api.routes, *triggers_api.routes]
 P = "/api/v1/projects/flights"
 Client = TestClient[Any]
-Headers = Callable[[str], dict[str, str]]
+Headers = Callable[..., dict[str, str]]
 
 
 @pytest.fixture
 def client(store: Store) -> Iterator[Client]:
     with TestClient(app.build(store, ROUTES)) as made:
         yield made
-
-
-@pytest.fixture
-def headers(store: Store) -> Headers:
-    people.bootstrap(store, "root")
-    admin = access.Caller(name="root", roles=frozenset({Role.ADMIN}), project=EVERYWHERE)
-
-    def of(role: str) -> dict[str, str]:
-        people.create_user(store, admin, f"the-{role}")
-        people.grant(store, admin, f"the-{role}", Role(role), "flights")
-        secret = people.make_token(store, admin, f"the-{role}").secret
-        return {"Authorization": f"Bearer {secret}"}
-
-    return of
 
 
 def test_from_segment_and_outcomes_to_predictions_and_replays(

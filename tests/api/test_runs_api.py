@@ -9,36 +9,20 @@ from litestar.testing import TestClient
 
 from podium.build.runs import actions, api
 from podium.core import access, run
-from podium.core.access import EVERYWHERE, Role
 from podium.core.signature import Signature, Task
-from podium.manage.access import actions as people
 from podium.server import app
 from podium.store.store import Store
 from tests import training_project as made
 
 RUNS = "/api/v1/projects/flights/runs"
 Client = TestClient[Any]
-Headers = Callable[[str], dict[str, str]]
+Headers = Callable[..., dict[str, str]]
 
 
 @pytest.fixture
 def client(store: Store) -> Iterator[Client]:
     with TestClient(app.build(store, api.routes)) as made_client:
         yield made_client
-
-
-@pytest.fixture
-def headers(store: Store) -> Headers:
-    people.bootstrap(store, "root")
-    admin = access.Caller(name="root", roles=frozenset({Role.ADMIN}), project=EVERYWHERE)
-
-    def of(role: str) -> dict[str, str]:
-        people.create_user(store, admin, f"the-{role}")
-        people.grant(store, admin, f"the-{role}", Role(role), "flights")
-        secret = people.make_token(store, admin, f"the-{role}").secret
-        return {"Authorization": f"Bearer {secret}"}
-
-    return of
 
 
 def body(store: Store) -> bytes:

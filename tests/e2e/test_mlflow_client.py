@@ -1,15 +1,13 @@
 """MLflow's own scoring client, unmodified, from a throw-away environment, against a real scorer."""
 
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from podium.bundle import signing
-from tests import engine_kit
+from tests import engine_kit, throwaway
 from tests import scoring_kit as kit
 
 PACKAGES = ("mlflow-skinny>=3.4,<4", "pandas", "requests", "scipy")
@@ -93,7 +91,7 @@ print("all ways work")
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _environment(tmp_path_factory.mktemp("client") / "environment")
+    return throwaway.environment(tmp_path_factory.mktemp("client") / "environment", PACKAGES)
 
 
 def test_mlflows_client_works_unmodified(python: Path, tmp_path: Path) -> None:
@@ -124,19 +122,3 @@ def _run(python: Path, script: str, process: kit.Process, *arguments: str) -> No
     )
     assert done.returncode == 0, done.stderr
     assert "all ways work" in done.stdout
-
-
-def _environment(folder: Path) -> Path:
-    """An environment with MLflow's client, made by uv; skipped where the packages cannot be had."""
-    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    if not Path(uv).exists():
-        pytest.skip("there is no uv")
-    python = folder / "bin" / "python"
-    for command in (
-        ["venv", "--python", sys.executable, str(folder)],
-        ["pip", "install", "--python", str(python), *PACKAGES],
-    ):
-        made = subprocess.run([uv, "--quiet", *command], capture_output=True, text=True, timeout=200, check=False)
-        if made.returncode:
-            pytest.skip(f"the packages cannot be had: {made.stderr.strip()[-300:]}")
-    return python

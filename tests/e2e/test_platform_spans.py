@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests import otlp
+from tests import otlp, throwaway
 
 PODIUM = Path(sys.executable).with_name("podium")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -112,7 +112,10 @@ def answers(url: str) -> bool:
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], str]:
     """All spans of a platform where one command was traced and others were not, and what the training printed."""
-    python, folder = otlp.environment(tmp_path_factory.mktemp("otel")), tmp_path_factory.mktemp("traced")
+    python, folder = (
+        throwaway.environment(tmp_path_factory.mktemp("otel"), otlp.PACKAGES),
+        tmp_path_factory.mktemp("traced"),
+    )
     write_project(folder)
     receiver = otlp.Receiver(python)
     shell = Shell(folder, receiver.url)

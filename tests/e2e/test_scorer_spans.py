@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from podium.core import trace
-from tests import otlp
+from tests import otlp, throwaway
 from tests import scoring_kit as kit
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -17,7 +17,7 @@ UNSAMPLED = PARENT[:-1] + "0"
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return otlp.environment(tmp_path_factory.mktemp("otel"))
+    return throwaway.environment(tmp_path_factory.mktemp("otel"), otlp.PACKAGES)
 
 
 def test_sampled_requests_become_spans_and_others_do_not(python: Path, tmp_path: Path) -> None:

@@ -1,54 +1,24 @@
 """Jobs belong to the trace of what asked for them, and so do the jobs that they ask for, on both databases."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from podium.core import access, event
 from podium.core.errors import Refused
-from podium.core.trace import Kind, Trace
+from podium.core.trace import Kind
 from podium.jobs import attempt, queue
 from podium.jobs import store as rows
 from podium.jobs.context import JobContext
 from podium.jobs.worker import Worker
 from podium.store.store import Store
+from tests import otlp
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "tracestate": "a=1"}
 UNSAMPLED = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-00"}
 QUICK = attempt.Backoff(first_seconds=0.02, longest_seconds=0.1)
-
-
-class Told(NamedTuple):
-    found: Trace
-    name: str
-    about: Mapping[str, str | int]
-    failed: bool
-
-
-class Kept:
-    """Keeps spans in a list."""
-
-    def __init__(self) -> None:
-        self.spans: list[Told] = []
-
-    def tell(
-        self,
-        found: Trace,
-        name: str,
-        seconds: float,
-        attributes: Mapping[str, str | int],
-        *,
-        failed: bool,
-        kind: Kind = Kind.SERVER,
-    ) -> None:
-        assert kind is Kind.CONSUMER
-        assert seconds > 0
-        self.spans.append(Told(found, name, attributes, failed))
-
-    def close(self) -> None:
-        raise AssertionError("who opened it closes it")
 
 
 def add(store: Store, kind: str, trace: dict[str, str]) -> str:
@@ -57,7 +27,7 @@ def add(store: Store, kind: str, trace: dict[str, str]) -> str:
         return queue.enqueue(tx, kind, {}, project="flights")
 
 
-def work(store: Store, handlers: Mapping[str, attempt.Handler], export: Kept | None) -> None:
+def work(store: Store, handlers: Mapping[str, attempt.Handler], export: otlp.Kept | None) -> None:
     Worker(store=store, handlers=handlers, name="one", poll_seconds=0.02, backoff=QUICK, export=export).run_until_idle()
 
 
@@ -78,7 +48,7 @@ def asks(kind: str, seen: list[str]) -> Callable[[JobContext], None]:
 
 
 def test_each_job_of_a_chain_is_a_span_under_the_one_that_asked_for_it(store: Store) -> None:
-    kept, made = Kept(), list[str]()
+    kept, made = otlp.Kept(), list[str]()
     first = add(store, "first", PARENT)
     assert trace_of(store, first) == PARENT
     work(store, {"first": asks("second", made), "second": lambda _: None}, kept)
@@ -94,13 +64,14 @@ def test_each_job_of_a_chain_is_a_span_under_the_one_that_asked_for_it(store: St
         "podium.job.ending": "done",
     }
     assert (one.failed, two.failed) == (False, False)
+    assert {one.kind, two.kind} == {Kind.CONSUMER}
 
 
 @pytest.mark.parametrize(("trace", "keeps"), [(PARENT, False), (UNSAMPLED, True)])
 def test_where_nobody_keeps_its_span_a_job_passes_the_trace_on(
     store: Store, trace: dict[str, str], keeps: bool
 ) -> None:
-    kept, made = Kept(), list[str]()
+    kept, made = otlp.Kept(), list[str]()
     add(store, "first", trace)
     work(store, {"first": asks("second", made), "second": lambda _: None}, kept if keeps else None)
     assert trace_of(store, made[0]) == trace
@@ -108,7 +79,7 @@ def test_where_nobody_keeps_its_span_a_job_passes_the_trace_on(
 
 
 def test_a_job_of_no_trace_has_no_span(store: Store) -> None:
-    kept = Kept()
+    kept = otlp.Kept()
     plain = add(store, "first", {})
     work(store, {"first": lambda _: None}, kept)
     assert trace_of(store, plain) is None
@@ -116,7 +87,7 @@ def test_a_job_of_no_trace_has_no_span(store: Store) -> None:
 
 
 def test_each_attempt_has_its_span_and_says_how_it_ended(store: Store) -> None:
-    kept, tries = Kept(), list[int]()
+    kept, tries = otlp.Kept(), list[int]()
 
     def shaky(context: JobContext) -> None:
         tries.append(context.job.attempt)

@@ -2,49 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
 
 from podium.core import trace
-from podium.core.trace import Kind, Trace
+from podium.core.trace import Kind
 from podium.server import settings, traced
+from tests import otlp
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 UNSAMPLED = PARENT[:-1] + "0"
-
-
-class Told(NamedTuple):
-    found: Trace
-    name: str
-    about: Mapping[str, str | int]
-    failed: bool
-    kind: Kind
-
-
-class Kept:
-    """Keeps spans in a list."""
-
-    def __init__(self) -> None:
-        self.spans: list[Told] = []
-
-    def tell(
-        self,
-        found: Trace,
-        name: str,
-        seconds: float,
-        attributes: Mapping[str, str | int],
-        *,
-        failed: bool,
-        kind: Kind = Kind.SERVER,
-    ) -> None:
-        assert seconds >= 0
-        self.spans.append(Told(found, name, attributes, failed, kind))
-
-    def close(self) -> None:
-        raise AssertionError("who opened it closes it")
 
 
 class App:
@@ -63,7 +33,7 @@ class App:
         await send({"type": "http.response.body", "body": b"yes"})
 
 
-def ask(app: App, export: Kept | None, headers: Mapping[str, str] | list[tuple[str, str]]) -> httpx.Response:
+def ask(app: App, export: otlp.Kept | None, headers: Mapping[str, str] | list[tuple[str, str]]) -> httpx.Response:
     async def asked() -> httpx.Response:
         followed: Any = traced.Traced(app, export, lambda count: bytes(range(1, count + 1)))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(followed), base_url="http://here") as client:
@@ -73,7 +43,7 @@ def ask(app: App, export: Kept | None, headers: Mapping[str, str] | list[tuple[s
 
 
 def test_a_sampled_request_becomes_a_span_and_what_follows_has_it_as_its_parent() -> None:
-    app, kept = App(), Kept()
+    app, kept = App(), otlp.Kept()
     answer = ask(app, kept, {"traceparent": PARENT, "tracestate": "a=1"})
     [span] = kept.spans
     assert (span.name, span.failed, span.kind) == ("GET /things/{name}", False, Kind.SERVER)
@@ -89,8 +59,8 @@ def test_a_sampled_request_becomes_a_span_and_what_follows_has_it_as_its_parent(
     assert app.scope[traced.SCOPE] == {"traceparent": span.found.traceparent, "tracestate": "a=1"}
 
 
-@pytest.mark.parametrize(("parent", "export"), [(UNSAMPLED, Kept()), (PARENT, None), (UNSAMPLED, None)])
-def test_where_nobody_keeps_our_part_the_caller_stays_the_caller(parent: str, export: Kept | None) -> None:
+@pytest.mark.parametrize(("parent", "export"), [(UNSAMPLED, otlp.Kept()), (PARENT, None), (UNSAMPLED, None)])
+def test_where_nobody_keeps_our_part_the_caller_stays_the_caller(parent: str, export: otlp.Kept | None) -> None:
     app = App()
     answer = ask(app, export, {"traceparent": parent})
     assert app.scope[traced.SCOPE] == {"traceparent": parent}
@@ -109,7 +79,7 @@ def test_where_nobody_keeps_our_part_the_caller_stays_the_caller(parent: str, ex
     ],
 )
 def test_without_a_trace_nothing_is_followed(headers: list[tuple[str, str]]) -> None:
-    app, kept = App(), Kept()
+    app, kept = App(), otlp.Kept()
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
     assert ask(app, kept, raw).text == "yes"  # type: ignore[arg-type]  # bytes are what a stranger sends
     assert traced.SCOPE not in app.scope
@@ -118,7 +88,7 @@ def test_without_a_trace_nothing_is_followed(headers: list[tuple[str, str]]) -> 
 
 @pytest.mark.parametrize(("status", "failed", "name"), [(404, False, "GET"), (422, False, ""), (503, True, "")])
 def test_what_the_caller_did_wrong_is_no_error_of_ours(status: int, failed: bool, name: str) -> None:
-    kept = Kept()
+    kept = otlp.Kept()
     assert ask(App(status), kept, {"traceparent": PARENT}).status_code == status
     [span] = kept.spans
     assert (span.failed, span.about["http.response.status_code"]) == (failed, status)
@@ -126,7 +96,7 @@ def test_what_the_caller_did_wrong_is_no_error_of_ours(status: int, failed: bool
 
 
 def test_an_application_that_breaks_leaves_a_span() -> None:
-    kept = Kept()
+    kept = otlp.Kept()
     with pytest.raises(RuntimeError, match="broken"):
         ask(App(0), kept, {"traceparent": PARENT})
     assert [(span.failed, span.about["http.response.status_code"]) for span in kept.spans] == [(True, 500)]
@@ -142,7 +112,7 @@ def test_a_process_belongs_to_the_trace_in_which_it_was_started() -> None:
 
 
 def test_our_part_needs_somebody_who_keeps_it() -> None:
-    kept, random = Kept(), bytes(range(1, 25))
+    kept, random = otlp.Kept(), bytes(range(1, 25))
     mine = trace.take_part({"traceparent": PARENT}, random, kept)
     assert mine.span is not None
     assert mine.onward == {"traceparent": mine.span.traceparent}
