@@ -106,6 +106,9 @@ def test_small_changes_of_all_columns_are_told_together() -> None:
     assert look(rows(63, 1), before, project.MonitorPart(told_apart=0.05, min_rows=10))[1] is CheckState.NOT_ENOUGH_DATA
     (unknown,) = whole.of_rows(given(rows(500, 1), NAMES), msgspec.structs.replace(before, apart=None), APART, 500)
     assert (unknown.enough, unknown.said) == (False, "this version's training kept no rows; the next one keeps some")
+    wordy = msgspec.structs.replace(before, apart=None, numeric={})
+    (none,) = whole.of_rows(given(np.empty((500, 0)), ()), wordy, APART, 500)
+    assert (none.enough, none.said) == (False, "the model has no numeric feature")
 
 
 def wandering(random: np.random.Generator, count: int) -> Any:

@@ -13,6 +13,7 @@ from podium.monitor.checks.finding import Finding
 from podium.monitor.checks.summary import Summary
 
 MEASURE, TOLD = "pattern", "told_apart"
+_NO_ROWS = "this version's training kept no rows; the next one keeps some"
 
 
 class Rows(NamedTuple):
@@ -79,7 +80,7 @@ def _told(seen: Rows, before: reference.Reference, limits: project.MonitorPart, 
     if known is not None and rows >= limits.min_rows:
         found = told_apart.told(known, seen.of(matrix, known.columns))
     usual = 0.5 if known is None else known.usual
-    words = "" if known is not None else "this version's training kept no rows; the next one keeps some"
+    words = "" if known is not None else _NO_ROWS if before.numeric else "the model has no numeric feature"
     if found is not None:
         words = f"rows told from training's: AUC {found.auc:.2f}, usually {usual:.2f}; most by {', '.join(found.most)}"
     return Finding(
