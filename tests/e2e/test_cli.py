@@ -266,6 +266,7 @@ def test_drift_breaks_a_check_and_opens_an_alert(serving: Shell, scored: list[di
 def test_lineage_is_a_tree(serving: Shell) -> None:
     nodes = {(node["noun"]) for node in serving.ask("lineage", "version", "churn/1")["nodes"]}
     assert {"dataset", "run", "version", "approval", "release"} <= nodes
+    assert "Did you mean 'version'?" in serving.refused("lineage", "vresion", "churn/1")
     up = serving.run("lineage", "version", "churn/1", "--direction", "up").stdout
     assert "comes from" in up
     assert "dataset" in up

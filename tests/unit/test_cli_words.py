@@ -1,9 +1,12 @@
 """What commands print is what was said: brackets in people's own words are no markup, and figures can be read."""
 
+import re
+from pathlib import Path
+
 import pytest
 from rich.text import Text
 
-from podium.cli import console, runs
+from podium.cli import console, provenance, runs
 
 
 def test_brackets_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,3 +36,10 @@ def test_brackets_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_what_differs_between_runs_is_short(value: object, shown: str) -> None:
     assert runs._cell(value) == shown
+
+
+def test_lineage_knows_every_noun_of_the_record() -> None:
+    source = Path(provenance.__file__).parents[1]
+    nouns = {noun for path in source.rglob("*.py") for noun in re.findall(r'Subject\("([a-z-]+)"', path.read_text())}
+    assert len(nouns) > 15
+    assert nouns - {"user", "token"} == set(provenance._KNOWN)

@@ -11,6 +11,8 @@ from rich.tree import Tree
 from podium.cli import address, console
 from podium.cli.options import Json, Project
 from podium.cli.session import session
+from podium.core.errors import Invalid
+from podium.core.name import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 audit = typer.Typer(help="Who did what, and the proof that nothing was changed since.", no_args_is_help=True)
 _NOUNS = "dataset, version or run (by NAME/NUMBER), release or approval (by id), model or endpoint (by name)"
+_KNOWN = (
+    *("alert", "approval", "channel", "dataset", "delivery", "drill", "endpoint", "evidence", "job", "log", "model"),
+    *("outcomes", "release", "review", "rollout", "run", "schedule", "segment", "source", "spec", "version", "window"),
+)
 _FOUND = {"dataset": address.dataset, "version": address.version, "run": address.run}
 
 
@@ -43,6 +49,8 @@ def lineage(
 
     Example: podium lineage version churn/3 --direction up
     """
+    if noun not in _KNOWN:
+        raise Invalid("There is nothing of that kind.", field="NOUN", fix=nearest(noun, _KNOWN))
     with session(project) as client:
         subject = _FOUND[noun](client, identifier) if noun in _FOUND else identifier
         found = client.lineage.trace(noun, subject, direction=direction, depth=depth)
