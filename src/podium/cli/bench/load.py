@@ -18,8 +18,8 @@ import time
 from collections import Counter
 
 import msgspec
-import numpy as np
 
+from podium.cli.bench import found
 from podium.core import native
 
 _drive = native.part(native.DRIVE)
@@ -34,8 +34,6 @@ _PATIENCE_S = 30
 _REST_S = 15.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
-_EDGES = np.geomspace(10.0, 1e7, 61)
-"""Of the histogram, in microseconds: ten buckets to a power of ten."""
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,24 +47,6 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     warm_seconds: float
     core: int
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What was answered within the measured seconds; latencies in microseconds, of correct answers only."""
-
-    answers: int
-    seconds: float
-    p50_us: float
-    p99_us: float
-    max_us: float
-    total: int
-    """Answers with those of the warm-up."""
-    wrong: dict[str, int]
-    """How many answers were wrong, by what was wrong with them."""
-    busy: float
-    """The share of its core that this client used: near 1, the client was the limit."""
-    histogram: list[tuple[float, int]]
-    """Upper edge in microseconds, and count; empty buckets are left out."""
 
 
 class _Connection:
@@ -92,7 +72,7 @@ class Load:
         self._poll = select.epoll()
         self._connections: dict[int, _Connection] = {}
 
-    def run(self) -> Result:
+    def run(self) -> found.Result:
         """Warm up, measure, and sum up. What is under way at the end is waited for, so that nothing of it is left."""
         phase = self._one_phase if self._spec.connections == 1 else self._many_phase
         phase = self._driven if self._compiled else phase
@@ -109,7 +89,7 @@ class Load:
             total += len(self._took)
         for one in self._connections.values():
             _finished(one)
-        return result(self._took, elapsed, dict(self._wrong), total, busy)
+        return found.result(self._took, elapsed, dict(self._wrong), total, busy)
 
     def _open(self, made: _Connection) -> None:
         alone = self._spec.connections == 1
@@ -280,24 +260,6 @@ def whole(data: bytes) -> int:
     if _CHUNKED.search(data, 0, head) is None:
         return head + 4
     return len(data) if data.endswith(b"\r\n0\r\n\r\n") else -1
-
-
-def result(took: "array.array[int]", elapsed: float, wrong: dict[str, int], total: int, busy: float) -> Result:
-    """Sum up: latencies in nanoseconds, measured seconds, what was wrong, all answers, and the client's load."""
-    latency = np.frombuffer(took, dtype=np.int64) / 1e3 if len(took) else np.array([np.nan])
-    counts, _ = np.histogram(np.clip(latency, _EDGES[0], _EDGES[-1]), _EDGES)
-    p50, p99 = np.percentile(latency, [50, 99]).tolist()
-    return Result(
-        answers=len(took),
-        seconds=elapsed,
-        p50_us=p50,
-        p99_us=p99,
-        max_us=float(latency.max()),
-        total=total,
-        wrong=wrong,
-        busy=busy,
-        histogram=[(float(edge), int(n)) for edge, n in zip(_EDGES[1:], counts, strict=True) if n],
-    )
 
 
 def main() -> None:

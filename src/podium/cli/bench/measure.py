@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from podium.cli.bench import process
-from podium.cli.bench.load import Result, Spec, whole
+from podium.cli.bench.found import Result
+from podium.cli.bench.load import Spec, whole
 from podium.cli.bench.work import Body, Scores, Work, raw
 from podium.core.errors import Refused, Unavailable
 

@@ -1,7 +1,7 @@
 """Drives a gRPC server from one core, and checks every answer.
 
 The messages are made before and sent as bytes, so that the client costs what its library costs, and no more. It runs as
-a process of its own: a `load.Spec` whose requests are messages on standard input, a `load.Result` on standard output.
+a process of its own: a `load.Spec` whose requests are messages on standard input, a `found.Result` on standard output.
 """
 
 import array
@@ -16,14 +16,14 @@ from typing import Any
 import grpc
 import msgspec
 
-from podium.cli.bench import load
+from podium.cli.bench import found, load
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 _PATIENCE_S = 30.0
 
 
-def drive(spec: load.Spec) -> load.Result:
+def drive(spec: load.Spec) -> found.Result:
     """Keep as many calls under way as there are connections; every answer must hold its needle."""
     total = 0
     with grpc.insecure_channel(f"{spec.host}:{spec.port}", options=OPTIONS) as channel:
@@ -36,7 +36,7 @@ def drive(spec: load.Spec) -> load.Result:
             elapsed = (time.perf_counter_ns() - begin) / 1e9
             busy = (time.process_time() - cpu) / elapsed
             total += len(took)
-    return load.result(took, elapsed, dict(wrong), total, busy)
+    return found.result(took, elapsed, dict(wrong), total, busy)
 
 
 def _phase(call: Any, spec: load.Spec, end: int, took: "array.array[int]", wrong: "Counter[str]") -> None:
