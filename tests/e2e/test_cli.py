@@ -451,6 +451,30 @@ def test_a_command_under_way_waits_for_a_server_that_starts_again(serving: Shell
         assert [model.name for model in client.models.list()] == ["churn"]
 
 
+def test_who_interrupts_a_training_only_stops_looking(serving: Shell) -> None:
+    before = len(serving.ask("runs", "list"))
+    with subprocess.Popen(
+        [PODIUM, "train", "--reason", "again"],
+        cwd=serving.folder,
+        env=serving.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        end = time.monotonic() + 60
+        while len(found := serving.ask("runs", "list")) == before:
+            assert time.monotonic() < end
+        command.send_signal(signal.SIGINT)
+        said = command.communicate(timeout=60)[1]
+    assert command.returncode == 130
+    name = f"churn/{found[0]['number']}"
+    assert f"podium runs show {name}" in said
+    assert "Traceback" not in said
+    while serving.ask("runs", "show", name)["state"] != "finished":
+        assert time.monotonic() < end + 120
+        time.sleep(0.5)
+
+
 def test_a_port_in_use_is_told(running: Shell) -> None:
     assert f"Port {running.port}" in running.refused("up")
 

@@ -133,8 +133,17 @@ def train(
 
 def follow(client: "Client", asked: run.Run, bar: console.Bar, doing: str) -> None:
     """Show how far a run is, until its version is packaged and its gates are evaluated. Raises `Unavailable` when no
-    worker takes it within an hour.
+    worker takes it within an hour. Who interrupts only stops looking.
     """
+    try:
+        _follow(client, asked, bar, doing)
+    except KeyboardInterrupt:
+        name = f"{asked.model}/{asked.number}"
+        console.err.print(f"The run goes on where a worker is: podium runs show {name}", soft_wrap=True)
+        raise
+
+
+def _follow(client: "Client", asked: run.Run, bar: console.Bar, doing: str) -> None:
     begun, pause = time.monotonic(), _SOON_S
     found = asked
     while found.state in (run.RunState.REQUESTED, run.RunState.RUNNING):
