@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 RUN := .venv/bin/
 
-.PHONY: demo test check docs bench bench-scorer bench-monitor faults setup format clean
+.PHONY: demo test check docs bench bench-scorer bench-monitor faults slow setup format clean
 
 setup: .venv/.synced
 
@@ -40,6 +40,9 @@ bench-monitor: setup
 
 faults: setup
 	$(RUN)pytest -q -m "slow or not slow" tests/faults
+
+slow: setup
+	$(RUN)pytest -q -m slow tests --ignore tests/faults
 
 format: setup
 	$(RUN)ruff check --fix .
