@@ -1,4 +1,4 @@
-/* Runs a model's graph as one program over columns of rows: see fused.py, which writes the program.
+/* Runs a model's graph as one program over columns of rows: see program.py, which writes it.
  *
  * The rows go through in blocks of BLOCK. A block's columns stand one after the other (`cells`); each step makes one
  * column of others, as ONNX Runtime's operator computes it, in the same order of additions. A row's score does not
@@ -26,7 +26,7 @@
 enum { BLOCK = 64, LANES = 8, MOST_LEAVES = 64 };
 static const uint32_t NULL_LEFT = 1u << 31; /* in a node's `child`: a null goes left */
 
-/* The steps; fused.py has the same list in the same order. */
+/* The steps; program.py has the same list in the same order. */
 enum {
     NUMBER, TEXT, CONSTANT,                    /* from column `a` of the numbers; of the texts by dictionary `b`; `value` */
     ADD, SUBTRACT, MULTIPLY, DIVIDE, LEAST, MOST, SAME, BOTH, EITHER,           /* of columns `a` and `b` */
