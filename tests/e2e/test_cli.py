@@ -462,8 +462,9 @@ def test_who_interrupts_a_training_only_stops_looking(serving: Shell) -> None:
         text=True,
     ) as command:
         end = time.monotonic() + 60
-        while len(found := serving.ask("runs", "list")) == before:
+        while len(found := serving.ask("runs", "list")) == before or found[0]["state"] == "requested":
             assert time.monotonic() < end
+        time.sleep(1.0)  # the command has long heard of it then
         command.send_signal(signal.SIGINT)
         said = command.communicate(timeout=60)[1]
     assert command.returncode == 130
