@@ -61,6 +61,14 @@ def take(grid: Grid, index: npt.NDArray[Any] | slice) -> Grid:
     return Grid(grid.numbers[index], grid.texts[index])
 
 
+def same_numbers(one: npt.NDArray[np.float64], two: npt.NDArray[np.float64]) -> bool:
+    """Whether two contiguous arrays have one shape and the same bits, but that all nulls (NaN) are the same."""
+    if one.shape != two.shape:
+        return False
+    same = (one.view(np.int64) == two.view(np.int64)) | (np.isnan(one) & np.isnan(two))
+    return bool(same.all())
+
+
 def join(grids: Sequence[Grid]) -> Grid:
     """The rows of all, in order."""
     if len(grids) == 1:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from podium.bundle import columns
+from podium.bundle import columns, grid
 from podium.bundle.engines.onnx import file, fused, session
 
 _ODD_NUMBERS = (np.nan, 0.0, -0.0, 5e-324, -1e300, 1e300)
@@ -19,7 +19,9 @@ def is_alike(data: bytes, scorer: session.Scorer, table: columns.Columns, found:
     except (file.Unreadable, fused.Unsupported):
         return False
     strange = odd(table)
-    return _same(mine.predict(table), found) and _same(mine.predict(strange), scorer.predict(strange))
+    return grid.same_numbers(mine.predict(table), found) and grid.same_numbers(
+        mine.predict(strange), scorer.predict(strange)
+    )
 
 
 def odd(table: columns.Columns) -> columns.Columns:
@@ -34,11 +36,3 @@ def odd(table: columns.Columns) -> columns.Columns:
     for at, (name, value) in enumerate(changed):
         made[name][at] = value
     return made
-
-
-def _same(one: npt.NDArray[np.float64], two: npt.NDArray[np.float64]) -> bool:
-    """Bit for bit, but that any nulls are the same."""
-    if one.shape != two.shape:
-        return False
-    alike = (one.view(np.int64) == two.view(np.int64)) | (np.isnan(one) & np.isnan(two))
-    return bool(alike.all())

@@ -115,7 +115,7 @@ def _found(block: Block, known: _Plan, head: int, body: bytes, asked: codec.Aske
     return sent.Found(
         request_id=_request_id(known.request_id, asked),
         count=len(block.grid),
-        columns=sent.Later(lambda: frames.columns_of(body, head, known.schema, known.places)),
+        columns=sent.Later(lambda: arrow_columns.Batch(_only(body, head, known), known.places)),
         signature=asked.signature,
         block=block,
     )
@@ -123,8 +123,13 @@ def _found(block: Block, known: _Plan, head: int, body: bytes, asked: codec.Aske
 
 def _batches(body: bytes, head: int, claims: ipc_frames.Claims, plan: _Plan) -> list[pa.RecordBatch]:
     if plan.options is None and claims.frames == 1:
-        return [pa.ipc.read_record_batch(pa.py_buffer(body).slice(head), plan.schema)]
+        return [_only(body, head, plan)]
     return list(pa.ipc.open_stream(body, options=plan.options))
+
+
+def _only(body: bytes, head: int, plan: _Plan) -> pa.RecordBatch:
+    """The one batch behind the schema."""
+    return pa.ipc.read_record_batch(pa.py_buffer(body).slice(head), plan.schema)
 
 
 def _check_claims(claims: ipc_frames.Claims, signature: Signature) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from podium.bundle.arrow_columns import Batch
+from podium.bundle import grid as grids
 from podium.core.errors import Invalid
 from podium.core.signature import FieldType, Signature
 from podium.scoring.protocols import finder, ipc_frames, sent, skeleton
@@ -83,13 +83,5 @@ def _are_same(found: Block, rows: sent.Batch, signature: Signature) -> bool:
         grid, keys = rows.grid(signature), rows.keys(signature.key)
     except Invalid:
         return False
-    numbers = np.ascontiguousarray(grid.numbers)
-    same = (numbers.view(np.int64) == found.grid.numbers.view(np.int64)) | np.isnan(numbers) & np.isnan(
-        found.grid.numbers
-    )
-    return bool(same.all()) and grid.texts.tolist() == found.grid.texts.tolist() and keys == found.keys
-
-
-def columns_of(body: bytes, head: int, schema: pa.Schema, places: dict[str, int]) -> Batch:
-    """The columns of the one batch behind the schema, as the library reads them."""
-    return Batch(pa.ipc.read_record_batch(pa.py_buffer(body).slice(head), schema), places)
+    same = grids.same_numbers(np.ascontiguousarray(grid.numbers), found.grid.numbers)
+    return same and grid.texts.tolist() == found.grid.texts.tolist() and keys == found.keys
