@@ -1,7 +1,6 @@
 """A throw-away S3 server for the tests: moto's, a process of its own, speaking the real protocol."""
 
 import contextlib
-import socket
 import subprocess
 import sys
 import time
@@ -9,15 +8,15 @@ from collections.abc import Iterator
 
 import httpx
 
+from tests import ports
+
 _KEYS = {"AWS_ACCESS_KEY_ID": "podium", "AWS_SECRET_ACCESS_KEY": "podium-secret", "AWS_REGION": "us-east-1"}
 
 
 @contextlib.contextmanager
 def server() -> Iterator[tuple[str, dict[str, str]]]:
     """Start a server with one bucket; its URL, and the environment by which programs reach it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = ports.free(1)
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"

@@ -5,12 +5,13 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy
+
+from tests import ports
 
 
 def _binaries() -> Path | None:
@@ -45,9 +46,7 @@ def server(folder: Path) -> Iterator[str]:
     if os.geteuid() == 0:
         owner = pwd.getpwnam("postgres")
         os.chown(data, owner.pw_uid, owner.pw_gid)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = ports.free(1)
     try:
         _as_server([str(home / "initdb"), "-D", str(data), "-A", "trust", "-U", "podium", "-E", "UTF8", "--no-sync"])
         options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=64MB"

@@ -21,6 +21,7 @@ import pytest
 import podium
 from podium.cli import session
 from podium.core.config import Config
+from tests import ports
 
 PODIUM = Path(sys.executable).with_name("podium")
 LIBRARY = Path(podium.__path__[0])
@@ -44,9 +45,9 @@ def fit(features, target, context):
 class Shell:
     """A person at a terminal in a folder."""
 
-    def __init__(self, folder: Path, ports: tuple[int, int]) -> None:
+    def __init__(self, folder: Path, addresses: tuple[int, ...]) -> None:
         self.folder = folder
-        self.port, self.scorer_port = ports
+        self.port, self.scorer_port = addresses
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PODIUM_")}
         self.environment = kept | {
             "PODIUM_PORT": str(self.port),
@@ -74,13 +75,6 @@ class Shell:
         return self.run(*arguments, code=1, **settings).stderr
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
-
-
 def _write_project(folder: Path, shell: Shell) -> None:
     shell.run("init", "churn")
     (folder / "train.py").write_text(TRAIN)
@@ -104,7 +98,7 @@ def _rows(path: Path, first: int, last: int, to: Path) -> Path:
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """A folder with a new project, and nothing running."""
-    made = Shell(tmp_path_factory.mktemp("tour"), _free_ports())
+    made = Shell(tmp_path_factory.mktemp("tour"), ports.free(2))
     _write_project(made.folder, made)
     return made
 
@@ -423,7 +417,7 @@ def test_a_job_says_when_it_is_due(serving: Shell) -> None:
 
 
 def test_a_failed_run_ends_the_command_with_an_exit_code(tmp_path: Path) -> None:
-    lost = Shell(tmp_path, _free_ports())
+    lost = Shell(tmp_path, ports.free(2))
     _write_project(tmp_path, lost)
     (tmp_path / "train.py").write_text("import no_such_module\n")
     done = lost.run("train", code=1)

@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ import httpx
 import msgspec
 import pytest
 from tools import commands
+
+from tests import ports
 
 ROOT = Path(__file__).parents[2]
 GUIDES = (
@@ -102,8 +103,8 @@ class Background:
                 shlex.split(command), cwd=self._folder, env=dict(self._environment), stdout=log, stderr=log
             )
         deadline = time.monotonic() + _UP_S
-        ports = {"PODIUM_PORT": "/healthz", "PODIUM_SCORER_PORT": "/v2/health/live"}
-        for port, path in ports.items():
+        paths = {"PODIUM_PORT": "/healthz", "PODIUM_SCORER_PORT": "/v2/health/live"}
+        for port, path in paths.items():
             while not _answers(f"http://127.0.0.1:{self._environment[port]}{path}"):
                 assert time.monotonic() < deadline, (self._folder / "up.log").read_text()
                 time.sleep(0.1)
@@ -121,16 +122,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_ports() -> tuple[int, int, int]:
-    with socket.socket() as first, socket.socket() as second, socket.socket() as third:
-        for one in (first, second, third):
-            one.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1], third.getsockname()[1]
-
-
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    port, scorer_port, grpc_port = _free_ports()
+    port, scorer_port, grpc_port = ports.free(3)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PODIUM_")}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,8 @@ from sklearn.ensemble import BaggingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
+
+from tests import ports
 
 PODIUM = Path(sys.executable).with_name("podium")
 PACKAGES = (
@@ -118,37 +119,33 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def podium(folder: Path, *arguments: str, code: int | None = 0, ports: dict[str, str] | None = None) -> Any:
+def podium(folder: Path, *arguments: str, code: int | None = 0, settings: dict[str, str] | None = None) -> Any:
     """Run a command; what it answered in JSON, or its error where it may fail."""
     done = subprocess.run(
-        [PODIUM, *arguments, "--json"], cwd=folder, env=plain(ports), capture_output=True, text=True, timeout=280
+        [PODIUM, *arguments, "--json"], cwd=folder, env=plain(settings), capture_output=True, text=True, timeout=280
     )
     assert code is None or done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return json.loads(done.stderr if done.returncode else done.stdout)
 
 
-def plain(ports: dict[str, str] | None = None) -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("PODIUM_")} | (ports or {})
+def plain(settings: dict[str, str] | None = None) -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("PODIUM_")} | (settings or {})
 
 
 @contextlib.contextmanager
 def up(folder: Path) -> Iterator[dict[str, str]]:
     """The platform and a scorer, on free ports."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(3)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        names = ("PODIUM_PORT", "PODIUM_SCORER_PORT", "PODIUM_GRPC_PORT")
-        ports = {name: str(one.getsockname()[1]) for name, one in zip(names, sockets, strict=True)}
+    names = ("PODIUM_PORT", "PODIUM_SCORER_PORT", "PODIUM_GRPC_PORT")
+    given = {name: str(port) for name, port in zip(names, ports.free(3), strict=True)}
     with (folder / "up.log").open("wb") as log:
-        process = subprocess.Popen([PODIUM, "up"], cwd=folder, env=plain(ports), stdout=log, stderr=log)
+        process = subprocess.Popen([PODIUM, "up"], cwd=folder, env=plain(given), stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60
-        while podium(folder, "versions", "list", ports=ports, code=None) != []:
+        while podium(folder, "versions", "list", settings=given, code=None) != []:
             assert time.monotonic() < deadline, (folder / "up.log").read_text()
             time.sleep(0.5)
-        yield ports
+        yield given
     finally:
         process.terminate()
         process.wait(40)
@@ -174,15 +171,15 @@ def test_it_is_approved_released_served_and_replayed_as_any_other(folder: Path) 
     rows = pyarrow.parquet.read_table(folder / "scored.parquet").to_pandas()
     rows["expected"] = [1 / (1 + math.exp(9 - 0.4 * (amount if amount == amount else 0))) for amount in rows["amount"]]
     rows.to_parquet(folder / "scored.parquet", index=False)
-    with up(folder) as ports:
-        podium(folder, "versions", "add", "vendor", "--rows", "scored.parquet", ports=ports)
+    with up(folder) as given:
+        podium(folder, "versions", "add", "vendor", "--rows", "scored.parquet", settings=given)
         for name, role, verb in (("vera", "validator", "validate"), ("olga", "owner", "approve")):
-            secret = podium(folder, "users", "add", name, "--role", role, ports=ports)["secret"]
-            podium(folder, verb, "bought", "1", "--comment", "read the rule", ports=ports | {"PODIUM_TOKEN": secret})
+            secret = podium(folder, "users", "add", name, "--role", role, settings=given)["secret"]
+            podium(folder, verb, "bought", "1", "--comment", "read the rule", settings=given | {"PODIUM_TOKEN": secret})
         score = ("score", "bought", "--data", '[{"id": "a", "amount": 30.5, "kind": "new"}]')
         deadline = time.monotonic() + 90
         while True:
-            said = podium(folder, *score, ports=ports, code=None)
+            said = podium(folder, *score, settings=given, code=None)
             if "error" not in said:
                 break
             assert time.monotonic() < deadline, said
@@ -191,8 +188,8 @@ def test_it_is_approved_released_served_and_replayed_as_any_other(folder: Path) 
         assert str(1 / (1 + math.exp(9 - 0.4 * 30.5)))[:12] in text, text
         deadline = time.monotonic() + 90
         while True:
-            podium(folder, "close", "bought", ports=ports, code=None)  # the log is read when a window closes
-            replayed = podium(folder, "replay", "bought", "--sample", "1", ports=ports, code=None)
+            podium(folder, "close", "bought", settings=given, code=None)  # the log is read when a window closes
+            replayed = podium(folder, "replay", "bought", "--sample", "1", settings=given, code=None)
             if "error" not in replayed:
                 break
             assert time.monotonic() < deadline, replayed

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests import otlp, throwaway
+from tests import otlp, ports, throwaway
 
 PODIUM = Path(sys.executable).with_name("podium")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -73,14 +72,11 @@ class Shell:
 
     def __init__(self, folder: Path, receiver: str) -> None:
         self.folder = folder
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            two.bind(("127.0.0.1", 0))
-            ports = one.getsockname()[1], two.getsockname()[1]
+        port, scorer_port = ports.free(2)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PODIUM_", "TRACE"))}
-        given = {"PODIUM_PORT": str(ports[0]), "PODIUM_SCORER_PORT": str(ports[1]), "PODIUM_OTLP_URL": receiver}
+        given = {"PODIUM_PORT": str(port), "PODIUM_SCORER_PORT": str(scorer_port), "PODIUM_OTLP_URL": receiver}
         self.environment = kept | given
-        self.urls = [f"http://127.0.0.1:{ports[0]}/healthz", f"http://127.0.0.1:{ports[1]}/v2/health/live"]
+        self.urls = [f"http://127.0.0.1:{port}/healthz", f"http://127.0.0.1:{scorer_port}/v2/health/live"]
 
     def run(self, *arguments: str, traced: bool = True) -> str:
         trace = {"TRACEPARENT": f"00-{TRACE}-{CALLER}-01"} if traced else {}

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 from podium.client import credentials
 from podium.client.connect import connect
 from podium.core.errors import Unavailable
+from tests import ports
 
 PODIUM = Path(sys.executable).with_name("podium")
 
@@ -33,17 +33,14 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def platform(small: Path, tmp_path: Path) -> Iterator[credentials.Credentials]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        ports = one.getsockname()[1], two.getsockname()[1]
+    port, scorer_port = ports.free(2)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PODIUM_")}
-    given = {"PODIUM_HOME": str(small), "PODIUM_PORT": str(ports[0]), "PODIUM_SCORER_PORT": str(ports[1])}
+    given = {"PODIUM_HOME": str(small), "PODIUM_PORT": str(port), "PODIUM_SCORER_PORT": str(scorer_port)}
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([PODIUM, "up"], cwd=tmp_path, env=kept | given, stdout=log, stderr=log)
         try:
             end = time.monotonic() + 60
-            while not answers(f"http://127.0.0.1:{ports[0]}/healthz"):
+            while not answers(f"http://127.0.0.1:{port}/healthz"):
                 assert time.monotonic() < end, (tmp_path / "log").read_text()
                 time.sleep(0.2)
             found = credentials.load(small)

@@ -1,29 +1,22 @@
 """Scorers are told to stop, one after the other, while clients ask: no request fails."""
 
-import socket
 import time
 from pathlib import Path
 
 import pytest
 
+from tests import ports
 from tests import scoring_kit as kit
 from tests.faults import aftermath, load
 from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.mark.parametrize("trials", forms("rolling-restart"))
 def test_rolling_restart_under_load(trials: int, tmp_path: Path, record: Record) -> None:
     """Two scorers share a port and a folder; a third starts before one ends, as a rolling update does it."""
     kit.prepare(tmp_path)
-    settings = {"port": free_port(), "shared": True, "segment_seconds": 1.0}
+    settings = {"port": ports.free(1)[0], "shared": True, "segment_seconds": 1.0}
     running = [kit.Process(tmp_path, None, **settings) for _ in range(2)]
     steady = load.Load(running[0].url, "steady", threads=3)
     coming = load.Load(running[0].url, "comer", threads=2, pause=0.005, keep=False)
