@@ -1,7 +1,8 @@
 """A scorer without its parts in C answers and logs the same, bit for bit.
 
-Only the scores of rows that were asked at once may differ, by 2 units in the last place: ONNX Runtime takes the exponentials
-of some rows of a batch by another path than those of its rest, and which rows share a batch is up to the moment.
+Only the scores of rows that were asked at once may differ, by 2 units in the last place: ONNX Runtime takes the
+exponentials of some rows of a batch by another path than those of its rest, and which rows share a batch is up to the
+moment.
 """
 
 import itertools
