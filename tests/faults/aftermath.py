@@ -1,5 +1,6 @@
 """What the log holds when all is over: recovered, shipped and read as the product does it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ def read(data: bytes) -> list[dict[str, Any]]:
     """The rows of one segment."""
     found: list[dict[str, Any]] = pa.ipc.open_stream(data).read_all().to_pylist()
     return found
+
+
+def lost(answered: Mapping[str, float], logged: Mapping[str, float]) -> list[str]:
+    """The ids whose score a client was given and the log has not. Sent again, a row may differ in its last digits."""
+    return [one for one, score in answered.items() if one not in logged or abs(logged[one] - score) > 1e-12]
 
 
 def scores(stored: dict[str, bytes]) -> dict[str, float]:

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests import scoring_kit as kit
+from tests.patience import until
 
 JSON = {"Content-Type": "application/json"}
 _BODY = json.dumps(kit.tensors(id="%s"))
@@ -80,6 +81,11 @@ class Load:
         for thread in self._threads:
             thread.join(60)
         return self
+
+    def go_on(self, requests: int = 100) -> None:
+        """Wait until so many more requests are answered."""
+        enough = len(self.answered) + requests
+        until(lambda: len(self.answered) >= enough, "nobody is answered")
 
     def scores(self) -> dict[str, float]:
         """By prediction id, the score that a client was given."""

@@ -5,6 +5,7 @@ one), once a preloaded library answers for the disk.
 """
 
 import errno
+import functools
 import re
 import subprocess
 import time
@@ -18,6 +19,7 @@ from tests import scoring_kit as kit
 from tests.faults import aftermath, load, power
 from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
+from tests.patience import until
 
 _SIZE = "64m"
 _ROOM = 600
@@ -50,10 +52,7 @@ class Disk:
         """Make it read-only, once no file there is open for writing; the answer undoes it."""
         if self.variables:
             return self._refuse(errno.EROFS)
-        end = time.monotonic() + 20
-        while any(self.log.glob("*.open")):
-            assert time.monotonic() < end, "no segment is sealed"
-            time.sleep(0.05)
+        until(lambda: not any(self.log.glob("*.open")), "no segment is sealed")
         self._remount("ro")
         return lambda: self._remount("rw")
 
@@ -87,25 +86,19 @@ def metric(process: kit.Process, name: str) -> int:
     return int(float(found[1])) if found else 0
 
 
+def dropped_more(process: kit.Process, than: int) -> bool:
+    """Whether the scorer counts more dropped rows than so many."""
+    return metric(process, DROPPED) > than
+
+
 def prepare(folder: Path, durability: Durability) -> None:
     (named,) = kit.prepare(folder)
     kit.put_rollout(folder, kit.sign(kit.document(1, kit.route("champion", 1, named), durability=durability)))
 
 
-def refused_once(process: kit.Process, seconds: float = 10.0) -> None:
+def refused_once(process: kit.Process) -> None:
     """Wait until the scorer has met the disk's refusal."""
-    end = time.monotonic() + seconds
-    while "podium_log_failing 1" not in process.http.get("/metrics").text:
-        assert time.monotonic() < end, "the disk refuses nothing"
-        time.sleep(0.01)
-
-
-def turned_away(clients: load.Load, seconds: float = 20.0) -> None:
-    """Wait until somebody was refused: the log's room ahead takes some rows still when the disk is full."""
-    end = time.monotonic() + seconds
-    while not clients.refused:
-        assert time.monotonic() < end, "everybody is answered"
-        time.sleep(0.01)
+    until(lambda: "podium_log_failing 1" in process.http.get("/metrics").text, "the disk refuses nothing")
 
 
 def durable(folder: Path, disk: Disk, refuse: Callable[[], _Undo], trials: int) -> str | None:
@@ -115,13 +108,12 @@ def durable(folder: Path, disk: Disk, refuse: Callable[[], _Undo], trials: int) 
     with kit.Process(folder, disk.variables, segment_seconds=0.3) as process:
         for trial in range(trials):
             good = load.Load(process.url, f"good{trial}", threads=2)
-            time.sleep(0.2)
+            good.go_on()
             good.stop()
             again = refuse()
             bad = load.Load(process.url, f"bad{trial}", threads=2, pause=0.001)
             refused_once(process)
-            time.sleep(0.4)
-            turned_away(bad)
+            until(bad.refused.total, "the log's room ahead takes all rows though the disk is full")
             again()
             after = until_answered(process)
             bad.stop()
@@ -130,8 +122,7 @@ def durable(folder: Path, disk: Disk, refuse: Callable[[], _Undo], trials: int) 
                 return f"trial {trial}: {good.failed[:1]}, {bad.refused}, {bad.retry_after}, again after {after:.1f} s"
         process.drain()
         process.stop()
-    logged = aftermath.scores(aftermath.segments(disk.log))
-    lost = [one for one, score in given.items() if logged.get(one) != score]
+    lost = aftermath.lost(given, aftermath.scores(aftermath.segments(disk.log)))
     return f"{len(lost)} lost" if lost else None
 
 
@@ -153,10 +144,7 @@ def queued(folder: Path, disk: Disk, refuse: Callable[[], _Undo], trials: int) -
             again = refuse()
             clients = load.Load(process.url, f"queued{trial}", threads=2)
             refused_once(process)
-            before, end = metric(process, DROPPED), time.monotonic() + 20
-            while metric(process, DROPPED) == before:
-                assert time.monotonic() < end, "there is always room"
-                time.sleep(0.05)
+            until(functools.partial(dropped_more, process, metric(process, DROPPED)), "there is always room")
             again()
             clients.stop()
             given |= clients.scores()

@@ -1,5 +1,6 @@
 """A scorer is killed again and again while clients ask it: what was answered is in the log, once."""
 
+import functools
 import os
 import random
 import signal
@@ -25,6 +26,7 @@ from tests import scoring_kit as kit
 from tests.faults import aftermath, load
 from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
+from tests.patience import until
 
 REAL = 5
 """Every fifth start is a new interpreter, as a supervisor would start one; the others are forked, which is faster."""
@@ -85,7 +87,7 @@ def test_kill_9_under_load(
                 process.process.stdout.close()
         with kit.Process(tmp_path, **settings) as last:
             address[0] = last.url
-            time.sleep(0.3)
+            clients.go_on()
             clients.stop()
             last.drain()
             last.stop()
@@ -99,7 +101,7 @@ def test_kill_9_under_load(
     database.write_bytes(sqlite_template.read_bytes())
     table = compacted(make_store(f"sqlite:///{database}"), stored)
     logged = dict(zip(table["prediction_id"].to_pylist(), table["score"].to_pylist(), strict=True))
-    lost = [one for one, score in answered.items() if logged.get(one) != score]
+    lost = aftermath.lost(answered, logged)
     twice = [one for one, count in Counter(table["prediction_id"].to_pylist()).items() if count > 1]
     again = len(aftermath.rows(stored)) - len(logged)
     assert len(answered) > 20 * trials
@@ -115,6 +117,11 @@ def test_kill_9_under_load(
     )
 
 
+def replaced(parent: psutil.Process, killed: int) -> bool:
+    """Whether there are two workers without that one."""
+    return len({child.pid for child in parent.children()} - {killed}) == 2
+
+
 def test_kill_9_of_one_of_several_workers_loses_nothing_either(tmp_path: Path) -> None:
     kit.prepare(tmp_path)
     with kit.Process(tmp_path, workers=2, segment_seconds=0.5) as process:
@@ -122,14 +129,11 @@ def test_kill_9_of_one_of_several_workers_loses_nothing_either(tmp_path: Path) -
         clients = load.Load(process.url, "workers", retry=True)
         try:
             for trial in range(4):
-                time.sleep(0.4)
+                clients.go_on()
                 killed = sorted(child.pid for child in parent.children())[trial % 2]
                 os.kill(killed, signal.SIGKILL)
-                end = time.monotonic() + 30
-                while len({child.pid for child in parent.children()} - {killed}) < 2:
-                    assert time.monotonic() < end, "nobody is started in its place"
-                    time.sleep(0.05)
-            time.sleep(0.3)
+                until(functools.partial(replaced, parent, killed), "nobody is started in its place")
+            clients.go_on()
         finally:
             clients.stop()
         assert process.stop() == 0
@@ -137,6 +141,6 @@ def test_kill_9_of_one_of_several_workers_loses_nothing_either(tmp_path: Path) -
     stored = aftermath.segments(tmp_path / "log")
     answered, logged = clients.scores(), aftermath.scores(stored)
     assert len(answered) > 200
-    assert {one for one, score in answered.items() if logged.get(one) != score} == set()
+    assert aftermath.lost(answered, logged) == []
     for left in (tmp_path / "log").iterdir():
         _only_the_end_is_torn(left)

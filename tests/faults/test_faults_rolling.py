@@ -37,7 +37,7 @@ def test_rolling_restart_under_load(trials: int, tmp_path: Path, record: Record)
     answered = steady.scores() | coming.scores()
     failed = steady.failed + coming.failed
     logged = aftermath.scores(aftermath.segments(tmp_path / "log"))
-    lost = [one for one, score in answered.items() if logged.get(one) != score]
+    lost = aftermath.lost(answered, logged)
     assert len(steady.answered) > 20 * trials
     record(
         "rolling-restart",

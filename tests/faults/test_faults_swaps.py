@@ -2,7 +2,6 @@
 
 import functools
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,7 @@ from tests import scoring_kit as kit
 from tests.faults import load
 from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
-
-
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait until a question is answered with yes."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come to hold in time"
-        time.sleep(0.01)
+from tests.patience import until
 
 
 def serves(process: kit.Process, number: int) -> bool:
@@ -45,13 +37,12 @@ def test_swap_and_rollback_under_load(trials: int, tmp_path: Path, record: Recor
         clients = load.Load(process.url, "swap")
         slowest = 0.0
         for trial in range(trials):
-            time.sleep(0.05)
             number = trial + 3
             begun = time.monotonic()
             kit.put_rollout(tmp_path, kit.sign(kit.document(number, *plans[trial % 4])))
             until(functools.partial(serves, process, number))
             slowest = max(slowest, time.monotonic() - begun)
-        time.sleep(0.1)
+            clients.go_on(20)
         clients.stop()
         process.stop()
     assert expected[1] != expected[2]
