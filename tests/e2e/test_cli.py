@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 import json
 import os
 import re
@@ -9,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import podium
 from podium.cli import session
 from podium.core.config import Config
 from tests import ports
+from tests.patience import until
 
 PODIUM = Path(sys.executable).with_name("podium")
 LIBRARY = Path(podium.__path__[0])
@@ -121,24 +122,15 @@ def running(shell: Shell, first: Any) -> Iterator[Shell]:
             [PODIUM, "up"], cwd=shell.folder, env=shell.environment, stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            _wait(f"http://127.0.0.1:{shell.port}/healthz", shell)
-            _wait(f"http://127.0.0.1:{shell.scorer_port}/v2/health/live", shell)
+            for url in (
+                f"http://127.0.0.1:{shell.port}/healthz",
+                f"http://127.0.0.1:{shell.scorer_port}/v2/health/live",
+            ):
+                until(functools.partial(answers, url), f"{url}: see up.log", seconds=120)
             yield shell
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
-
-
-def _wait(url: str, shell: Shell) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(url, timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError((shell.folder / "up.log").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -160,13 +152,22 @@ def serving(running: Shell, tokens: dict[str, str]) -> Shell:
     said = running.ask("validate", "churn", "1", "--comment", "slices are fine", token=tokens["validator"])
     assert (said["decision"], said["person"], said["role"]) == ("yes", "vera", "validator")
     running.run("approve", "churn", "1", "--comment", "go", token=tokens["owner"])
-    deadline = time.monotonic() + 30
-    while True:
-        found = running.ask("endpoints", "show", "churn")["status"]
-        if found["endpoint"]["champion"] == 1 and found["settled"] and found["scorers"]:
-            return running
-        assert time.monotonic() < deadline, found
-        time.sleep(0.2)
+    until(functools.partial(settled, running))
+    return running
+
+
+def settled(shell: Shell) -> bool:
+    """Whether a scorer serves version 1 and all is done."""
+    found = shell.ask("endpoints", "show", "churn")["status"]
+    return bool(found["endpoint"]["champion"] == 1 and found["settled"] and found["scorers"])
+
+
+def answers(url: str) -> bool:
+    """Whether somebody says there that all is well."""
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def _drain(shell: Shell) -> None:
@@ -447,28 +448,29 @@ def test_a_command_under_way_waits_for_a_server_that_starts_again(serving: Shell
 
 
 def test_who_interrupts_a_training_only_stops_looking(serving: Shell) -> None:
-    for tenths in (12, 16, 20, 25, 30, 35, 40, 50, 60):  # until it comes while the training is under way
-        with subprocess.Popen(
-            [PODIUM, "train", "--reason", "again"],
+    slow = TRAIN.replace("    prepare =", "    time.sleep(4)\n    prepare =")
+    (serving.folder / "train.py").write_text(f"import time\n{slow}")
+    client = session.running(Config(home=str(serving.folder / ".podium")), "churn")
+    assert client is not None
+    with (
+        client,
+        subprocess.Popen(
+            [PODIUM, "train", "--reason", "slowly"],
             cwd=serving.folder,
             env=serving.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        ) as command:
-            time.sleep(tenths / 10)
-            command.send_signal(signal.SIGINT)
-            said = command.communicate(timeout=60)[1]
-        if command.returncode == 130 and "podium runs show churn/" in said:
-            break
-    assert command.returncode == 130
-    assert "Traceback" not in said
-    found = re.search(r"podium runs show (churn/\d+)", said)
-    assert found is not None
-    end = time.monotonic() + 120
-    while serving.ask("runs", "show", found[1])["state"] != "finished":
-        assert time.monotonic() < end
-        time.sleep(0.5)
+        ) as command,
+    ):
+        until(lambda: [run.state for run in client.runs.list() if run.reason == "slowly"] == ["running"])
+        command.send_signal(signal.SIGINT)
+        said = command.communicate(timeout=60)[1]
+        assert command.returncode == 130
+        assert "Traceback" not in said
+        found = re.search(r"podium runs show (churn/\d+)", said)
+        assert found is not None, said
+        until(lambda: serving.ask("runs", "show", found[1])["state"] == "finished", seconds=120)
 
 
 def test_a_port_in_use_is_told(running: Shell) -> None:

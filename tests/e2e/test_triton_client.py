@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from podium.scoring.protocols import arrow
 from podium.scoring.protocols.grpc import messages
 from podium.version import VERSION
 from tests import scoring_kit as kit
+from tests.patience import until
 
 SCORES = [0.2994328575, 0.8859981312, 0.5744425168]
 FLIGHTS = np.array(["UA1", "é2", ""], dtype=object)
@@ -285,7 +285,7 @@ def test_calls_under_way_are_answered_at_the_end(tmp_path: Path) -> None:
     with process:
         for caller in callers:
             caller.start()
-        time.sleep(0.7)
+        until(lambda: len(answered) > 20)
         assert process.stop() == 0
         for caller in callers:
             caller.join(20)
@@ -296,7 +296,6 @@ def test_calls_under_way_are_answered_at_the_end(tmp_path: Path) -> None:
         for row in pa.ipc.open_stream(path.read_bytes()).read_all().to_pylist()
         if row["prediction_id"].endswith("/0")
     ]
-    assert len(answered) > 20
     assert set(answered) <= set(logged)
     assert len(logged) == len(set(logged))
 
