@@ -25,7 +25,7 @@ from tests.vendor import Vendor
 KINDS = tuple(engine_kit.kinds(""))
 OF_THEIR_OWN = ("python", "pickle", "r", "pmml")
 CODE = ("python", "r")
-HEALED_SECONDS = 20.0
+HEALED_SECONDS = 60.0
 HARMS = [(kind, harm) for kind in CODE for harm in ("die", "sleep", "eat")] + [("python", "junk"), ("python", "huge")]
 
 

@@ -16,6 +16,7 @@ import pytest
 from podium.core.errors import Unavailable
 from podium.scoring.explain import desk, frames
 from tests import scoring_kit as kit
+from tests.patience import until
 
 
 @pytest.fixture
@@ -116,8 +117,7 @@ def test_beyond_those_that_may_wait_the_answer_is_429_at_once(scorer: kit.Proces
     ]
     for each in asked:
         each.start()
-    for each in asked:
-        each.join(timeout=0.5)
+    until(lambda: len(codes) >= 3)
     assert codes == [429] * 3
     assert scorer.infer(kit.tensors()).status_code == 200
     child.resume()

@@ -1,5 +1,6 @@
 """What a fault's test measured is kept, so that the page can be made from it."""
 
+import fcntl
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,12 @@ def record() -> Record:
     def keep(name: str, trials: int, measured: str, *, held: bool) -> None:
         assert name in LINES
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        if trials >= known.get(name, {}).get("trials", 0):
-            known[name] = {"trials": trials, "measured": measured, "held": held}
-            RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+        with RESULTS.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # tests may run beside each other
+            known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+            if trials >= known.get(name, {}).get("trials", 0):
+                known[name] = {"trials": trials, "measured": measured, "held": held}
+                RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
         assert held, measured
 
     return keep

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import ports
 from tests import scoring_kit as kit
 from tests.faults import aftermath, load
 from tests.faults.conftest import Record
@@ -27,7 +28,7 @@ def moved(plane: kit.ControlPlane) -> kit.ControlPlane:
 def test_the_control_plane_goes_away(trials: int, tmp_path: Path, record: Record) -> None:
     """Half of the time the scorer goes on, then it starts anew with nothing but its folder; then all comes back."""
     seconds = LONG if trials == LINES["control-plane-down"].full else SHORT
-    plane = kit.ControlPlane()
+    plane = kit.ControlPlane(ports.free(1)[0])
     plane.publish(kit.sign(kit.document(1, kit.route("champion", 1, kit.bundle_digest()))), -1.0)
     settings = {"url": plane.url, "name": "scorer", "segment_seconds": 1.0}
     answered: Counter[str] = Counter()
