@@ -45,7 +45,7 @@ def believed(
         for at, name in enumerate(before.means)
     }
     found = contributions.shifts(now, before)
-    sure = discoveries.discoveries([each.p_value for each in found], finding.FALSE_DISCOVERIES_APART)
+    sure = discoveries.discoveries([each.p_value for each in found], finding.APART * finding.FALSE_DISCOVERIES)
     return {each.feature for each, yes in zip(found, sure, strict=True) if yes}
 
 

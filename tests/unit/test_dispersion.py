@@ -103,6 +103,18 @@ def test_training_measures_it_window_by_window() -> None:
     assert made.numeric["wind"].null_dispersion > 20
 
 
+def test_a_gap_in_the_data_is_no_window() -> None:
+    """One row of another year must not make of windows of 350 rows a few rows each, and of any change a quiet one."""
+    week = np.append(np.repeat(np.arange(8), 350), 700)
+    values = np.random.default_rng(1).normal(size=week.size) + week % 8
+    made = windows.disperse(
+        references_of(references.numeric(values)), {"wind": values}, windows.Given(values, values), week
+    )
+    assert made.window_rows == pytest.approx(350 * 8 / 9, rel=0.01)
+    two = pa.chunked_array([pa.array([0] * 50 + [10**15] * 50, pa.timestamp("us"))])
+    assert windows.number(two, production.spec(monitor={"window": "7d"})) is None
+
+
 def test_it_holds_for_whole_windows_also_where_most_rows_are_null() -> None:
     """Measured on half of the rows, it is told as of all, so that half of the rows in production get theirs again."""
     random = np.random.default_rng(4)

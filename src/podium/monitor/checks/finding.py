@@ -11,8 +11,8 @@ FALSE_DISCOVERIES = 0.01
 
 _APART = frozenset({"constant", "contribution", "outcome_psi", "pattern", "told_apart"})
 """Measures whose tests say nothing of whether the others' columns moved."""
-FALSE_DISCOVERIES_APART = 0.001
-"""The same for each of those, so that many rules together do not alarm on nothing."""
+APART = 0.1
+"""Each of those is held to this part of the rate, so that many rules together do not alarm on nothing."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +68,10 @@ def judged(  # noqa: PLR0913 - a finding has that many sides
     )
 
 
-def states(findings: list[Finding]) -> list[CheckState]:
+def states(findings: list[Finding], rate: float = FALSE_DISCOVERIES) -> list[CheckState]:
     """The state of each finding: broken only if over its limit and, among all columns at once, no chance finding.
+
+    `rate`: of false discoveries.
 
     Findings with p-values are controlled together, those of a rule that stands apart by themselves, so that asking for
     it changes no other; those of outcomes rest on their own interval.
@@ -81,8 +83,8 @@ def states(findings: list[Finding]) -> list[CheckState]:
             for place, each in enumerate(findings)
             if each.enough and each.p_value is not None and _family(each) == family
         ]
-        rate = FALSE_DISCOVERIES_APART if family else FALSE_DISCOVERIES
-        believed = discoveries.discoveries([findings[place].p_value or 0.0 for place in tested], rate)
+        allowed = APART * rate if family else rate
+        believed = discoveries.discoveries([findings[place].p_value or 0.0 for place in tested], allowed)
         chance |= {place for place, sure in zip(tested, believed, strict=True) if not sure}
     return [_state(each, chance=place in chance) for place, each in enumerate(findings)]
 

@@ -19,7 +19,7 @@ _FEWEST = 3
 
 
 def number(moments: pyarrow.ChunkedArray, spec: project.Project) -> Numbers | None:
-    """Which window each row is in; None when the time column has no instants, or too few windows."""
+    """Which window each row is in; None when the time column has no instants, or too few windows have rows."""
     length = time.parse_duration(spec.monitor.window, "monitor.window")
     try:
         instants = moments.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
@@ -29,7 +29,7 @@ def number(moments: pyarrow.ChunkedArray, spec: project.Project) -> Numbers | No
         return None
     since = numpy.asarray(instants.to_numpy()) - pyarrow.compute.min(instants).as_py()
     found: Numbers = since // round(length.total_seconds() * 1e6)
-    return found if found.max() + 1 >= _FEWEST else None
+    return found if numpy.unique(found).size >= _FEWEST else None
 
 
 class Given(NamedTuple):
@@ -45,7 +45,7 @@ def disperse(before: Reference, features: columns.Columns, given: Given, windows
         return before
     return msgspec.structs.replace(
         before,
-        window_rows=float(len(windows) / (windows.max() + 1)),
+        window_rows=float(len(windows) / numpy.unique(windows).size),  # of windows with rows: a gap is none
         numeric={name: numeric(known, features[name], windows) for name, known in before.numeric.items()},
         categorical={name: categorical(known, features[name], windows) for name, known in before.categorical.items()},
         score=numeric(before.score, given.scores, windows),
