@@ -17,7 +17,8 @@ demo: setup
 
 test: setup
 	$(RUN)pytest -q -n 2 tests/unit tests/property tests/store tests/api tests/test_architecture.py src
-	$(RUN)pytest -q tests/e2e tests/faults
+	$(RUN)pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not alone" tests/e2e tests/faults
+	$(RUN)pytest -q -m "alone and not slow" tests/e2e tests/faults
 
 check: setup
 	$(RUN)ruff format --check .

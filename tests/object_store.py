@@ -29,7 +29,7 @@ def server() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _make_bucket(address: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             httpx.put(f"{address}/podium", headers={"Authorization": _authorization()}, timeout=5).raise_for_status()

@@ -5,6 +5,7 @@ the south everything turns round. Each step is a clause of what alerts promise.
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -12,8 +13,7 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from podium.cli.demo.platform import Platform
 from podium.core import outcome
 from podium.core import time as instants
 from tests import mailbox
+from tests.patience import until
 
 pytestmark = pytest.mark.timeout(900)
 PODIUM = Path(sys.executable).with_name("podium")
@@ -213,13 +214,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory, mail: mailbox.Mailbox) -> Ite
         platform.stop()
 
 
-def wait_for(found: list[Any], count: int) -> None:
-    deadline = time.monotonic() + 60
-    while len(found) < count and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert len(found) >= count
-
-
 def test_quiet_days_raise_nothing_and_say_what_decisions_are_worth(shop: Shop) -> None:
     for _ in range(3):
         assert shop.live()["broken"] == 0
@@ -246,20 +240,18 @@ def test_one_bad_day_is_not_enough_two_are_and_one_cause_is_one_alert(shop: Shop
         _feed(found["quality"])
         _world(found["performance"])
         for received in (hook.requests, chat.requests, mail.mails):
-            wait_for(received, 2)
+            until(functools.partial(have_come, received, 2))
         _delivered(hook, made["secret"], found)
         assert {json.loads(each.body)["text"].split(":")[0] for each in chat.requests} == {"Alert on churn (shop)"}
         assert {str(each["To"]) for each in mail.mails} == {"nina@example.org"}
         assert any("noise" in str(each) for each in mail.mails)
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            states = {each["state"] for each in shop.ask("channels", "deliveries")}
-            if states == {"delivered"}:
-                break
-            time.sleep(0.1)
-        assert states == {"delivered"}
+        until(lambda: {each["state"] for each in shop.ask("channels", "deliveries")} == {"delivered"})
         for name in ("desk", "room", "people"):
             shop.run("channels", "remove", name)
+
+
+def have_come(received: Sized, count: int) -> bool:
+    return len(received) >= count
 
 
 def _feed(item: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from podium.cli.bench import page as pages
 from podium.core import native
 from podium.core.errors import Refused
 
+pytestmark = pytest.mark.alone
 ROOT = Path(__file__).parents[2]
 SCORE = 0.123456789012345
 

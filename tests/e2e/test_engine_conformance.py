@@ -228,6 +228,7 @@ def test_an_idle_process_that_hangs_is_found_and_replaced(plant: Plant) -> None:
     assert healed(plant, "python") < HEALED_SECONDS
 
 
+@pytest.mark.alone
 def test_a_model_starts_within_a_second_once_its_environment_is_there(tmp_path: Path) -> None:
     kind = engine_kit.kinds("")["pickle"]()
     folder = tmp_path / "bundles" / engine_kit.write_bundle(tmp_path, kind).removeprefix(digest.PREFIX)
@@ -242,6 +243,7 @@ def test_a_model_starts_within_a_second_once_its_environment_is_there(tmp_path: 
     assert min(seconds[1:]) <= 1.0
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("kind", "harm"), HARMS)
 def test_a_model_that_misbehaves_harms_its_own_process_only(plant: Plant, kind: str, harm: str) -> None:
     plant.serve("onnx")
@@ -322,6 +324,7 @@ def test_a_model_has_the_network_only_where_its_bundle_declares_it(tmp_path: Pat
             loaded.close()
 
 
+@pytest.mark.alone
 def test_a_vendors_failures_are_his_and_pass(plant: Plant) -> None:
     plant.serve("oip")
     rows = engine_kit.rows(4)
@@ -355,6 +358,7 @@ def test_nothing_is_left_of_models_when_the_scorer_is_killed(plant: Plant, tmp_p
     assert not alive
 
 
+@pytest.mark.alone
 def test_callers_of_a_hung_model_keep_no_other_model_from_answering(plant: Plant) -> None:
     plant.serve("python")
     plant.serve("pickle")

@@ -82,7 +82,7 @@ def test_a_killed_workers_job_is_taken_over_and_finishes_once(
 
     heir = Worker(store=store, handlers={"work": act}, name="heir", lease_seconds=1.0)
     heir.run_until_idle()
-    assert real.monotonic() - killed_at < 10
+    assert real.monotonic() - killed_at < 30
     with store.read() as connection:
         done = rows.get(connection, "flights", job_id)
         effects = events.read(connection, project="flights", kind="thing.done")

@@ -1,12 +1,12 @@
 """One trace through the whole platform: a terminal's command, the control plane, its jobs, the training, the scorer."""
 
+import functools
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests import otlp, ports, throwaway
+from tests.patience import until
 
 PODIUM = Path(sys.executable).with_name("podium")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -91,12 +92,6 @@ class Shell:
         assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def until(self, condition: Any, what: str) -> None:
-        deadline = time.monotonic() + 90
-        while not condition():
-            assert time.monotonic() < deadline, what
-            time.sleep(0.2)
-
 
 def answers(url: str) -> bool:
     try:
@@ -119,12 +114,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]]
         process = subprocess.Popen([PODIUM, "up"], cwd=folder, env=shell.environment, stdout=log, stderr=log)
         try:
             for url in shell.urls:
-                shell.until(lambda url=url: answers(url), (folder / "up.log").read_text())
+                until(functools.partial(answers, url), f"{url} does not answer")
             shell.run("data", "add", traced=False)
             shell.run("train", "--reason", "the first one")
-            shell.until(
-                lambda: "all serve it" in shell.run("endpoints", "show", "churn", traced=False), "nothing serves"
-            )
+            until(lambda: "all serve it" in shell.run("endpoints", "show", "churn", traced=False), "nothing serves")
             shell.run("score", "churn", "--data", '[{"id": "a", "amount": 0.5}]')
             run = json.loads(shell.run("runs", "list", "--json", traced=False))[0]["id"]
             printed = shell.run("runs", "log", run, traced=False)
@@ -177,7 +170,7 @@ def test_every_line_of_the_servers_log_is_json_where_nobody_reads_along(tmp_path
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([PODIUM, "server"], cwd=tmp_path, env=shell.environment, stdout=log, stderr=log)
         try:
-            shell.until(lambda: answers(shell.urls[0]), "the server does not answer")
+            until(lambda: answers(shell.urls[0]), "the server does not answer")
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)

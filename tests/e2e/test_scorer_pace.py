@@ -7,7 +7,7 @@ from typing import Any
 from podium.core import endpoint
 from tests import scoring_kit as kit
 
-_PATIENCE_S = 40.0
+_PATIENCE_S = 120.0
 
 
 def wait_for(plane: kit.ControlPlane, rows: int) -> dict[str, Any]:

@@ -299,6 +299,7 @@ def test_a_wrong_request_harms_none_of_its_turn(scorer: kit.Process) -> None:
                     assert body == before
 
 
+@pytest.mark.alone
 def test_large_bodies_do_not_keep_small_ones_waiting(tmp_path: Path) -> None:
     kit.prepare(tmp_path)
     count = 100_000

@@ -29,6 +29,7 @@ from podium.store import events
 from podium.store.store import Store
 from podium.store.transaction import Transaction
 from tests import training_project as made
+from tests.patience import until
 
 CallerOf = Callable[..., access.Caller]
 
@@ -262,14 +263,9 @@ def test_a_cancelled_run_ends(store: Store, caller: CallerOf, tmp_path: Path) ->
     found = actions.request(store, caller("scientist"), asked(store, tmp_path / "p", code))
     thread = threading.Thread(target=work, args=(store,))
     thread.start()
-    pause = threading.Event()
-    for _ in range(200):
-        found = reread(store, found)
-        if found.job is not None and job_of(store, found).message == "asleep":
-            break
-        pause.wait(0.1)
-    jobs.cancel(store, caller("engineer"), "flights", found.job or "")
-    thread.join(30)
+    until(lambda: (job := reread(store, found)).job is not None and job_of(store, job).message == "asleep")
+    jobs.cancel(store, caller("engineer"), "flights", reread(store, found).job or "")
+    thread.join(60)
     assert not thread.is_alive()
     assert reread(store, found).state is run.RunState.CANCELLED
     assert job_of(store, found).state is JobState.CANCELLED
@@ -300,17 +296,13 @@ def test_what_a_run_prints_can_be_read_while_it_runs(store: Store, caller: Calle
     found = actions.request(store, caller("scientist"), asked(store, tmp_path / "p", SLEEPS))
     thread = threading.Thread(target=work, args=(store,))
     thread.start()
-    pause = threading.Event()
-    printed = b""
-    for _ in range(300):
-        found = reread(store, found)
-        printed = actions.log(store, found)
-        if printed:
-            break
-        pause.wait(0.1)
+    until(lambda: actions.log(store, reread(store, found)))
+    found = reread(store, found)
+    printed = actions.log(store, found)
     assert (printed, found.state, found.log) == (b"going to bed\n", run.RunState.RUNNING, None)
     jobs.cancel(store, caller("engineer"), "flights", found.job or "")
-    thread.join(30)
+    thread.join(60)
+    assert not thread.is_alive()
     found = reread(store, found)
     assert found.log is not None
     assert actions.log(store, found) == printed

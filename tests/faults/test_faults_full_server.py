@@ -15,6 +15,7 @@ from podium.client import credentials
 from podium.client.connect import connect
 from podium.core.errors import Unavailable
 from tests import ports
+from tests.patience import until
 
 PODIUM = Path(sys.executable).with_name("podium")
 
@@ -39,10 +40,7 @@ def platform(small: Path, tmp_path: Path) -> Iterator[credentials.Credentials]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([PODIUM, "up"], cwd=tmp_path, env=kept | given, stdout=log, stderr=log)
         try:
-            end = time.monotonic() + 60
-            while not answers(f"http://127.0.0.1:{port}/healthz"):
-                assert time.monotonic() < end, (tmp_path / "log").read_text()
-                time.sleep(0.2)
+            until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), "the server does not answer")
             found = credentials.load(small)
             assert found is not None
             yield found

@@ -51,6 +51,7 @@ def _only_the_end_is_torn(left: Path) -> None:
     assert found.end == max((after for _, after in found.spans), default=found.head)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("trials", forms("killed"))
 def test_kill_9_under_load(
     trials: int, tmp_path: Path, sqlite_template: Path, make_store: Callable[[str], Store], record: Record

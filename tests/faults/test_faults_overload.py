@@ -42,6 +42,7 @@ def shipped(folder: Path) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("seconds", forms("overload"))
 def test_five_times_too_much(seconds: int, tmp_path: Path, record: Record) -> None:
     kit.prepare(tmp_path)

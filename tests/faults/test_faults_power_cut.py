@@ -62,6 +62,7 @@ def test_durable_loses_nothing(trials: int, tmp_path: Path, library: Path, recor
     record("power-cut-durable", trials, f"{len(ages)} of {given:,} acknowledged lost", held=not ages)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("trials", forms("power-cut-queued"))
 def test_queued_loses_the_last_second_at_most(trials: int, tmp_path: Path, library: Path, record: Record) -> None:
     others = load.Others()
