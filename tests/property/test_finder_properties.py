@@ -33,7 +33,7 @@ def learned(body: bytes, *, found: bool) -> reader.Reader:
 def together(made: reader.Reader, bodies: list[bytes]) -> list[Rows] | None:
     """As the tick does it; None when a row has no skeleton or must be read by itself."""
     sheaf = made.sheaf()
-    if not all(sheaf.add(at, body) for at, body in enumerate(bodies)):
+    if sheaf.add([(at, body) for at, body in enumerate(bodies)]):
         return None
     _, rows, others = sheaf.read()
     if rows is None or others or (not rows.certain and made.checks.doubtful(rows.grid.numbers) is not None):
@@ -164,7 +164,7 @@ def test_a_skeleton_is_made_seldom_and_few_are_kept(found: bool) -> None:
     for turn in range(5000):
         body = row_body(FIRST, None, spaced=False, plain=False) + b" " * (turn % 7)
         sheaf = made.sheaf()
-        if not sheaf.add(turn, body) or sheaf.read()[2]:
+        if sheaf.add([(turn, body)]) or sheaf.read()[2]:
             made.unlike(body, single=True)
     assert 1 < len(made._programs if found else made._patterns) <= 4
     assert skeleton.of(plan.Plan(SIGNATURE), b" " * skeleton.LONGEST + body) is None

@@ -57,10 +57,9 @@ def test_reading_and_refusing_keep_no_memory() -> None:
     def rounds(count: int) -> int:
         for _ in range(count):
             sheaf = made.sheaf()
-            for each in good + bad:
-                assert sheaf.add(each, each)
+            assert sheaf.add([(each,) for each in good + bad]) == []
             items, rows, others = sheaf.read()
-            assert (items, others) == (good, bad)
+            assert (items, others) == ([(each,) for each in good], [(each,) for each in bad])
             assert rows is not None
             assert [isinstance(made.read(each), plan.Block) for each in many] == [True, False, False]
         gc.collect()

@@ -25,5 +25,4 @@ def many(prefix: str, now: datetime, random: bytes) -> list[str]:
     True
     """
     start = f"{prefix}-{time.to_us(now) // 1000:012x}"
-    digits = random.hex()
-    return [start + digits[at : at + 16] for at in range(0, len(digits), 16)]
+    return [start + digits for digits in random.hex(",", 8).split(",")] if random else []

@@ -7,6 +7,8 @@ from typing import Any
 VALUES = "podium.scoring.protocols._values"
 MESSAGE = "podium.scoring.log._message"
 FUSED = "podium.bundle.engines.onnx._fused"
+TEMPLATE = "podium.scoring._template"
+COUNTING = "podium.measures._counting"
 DRIVE = "podium.cli.bench._drive"
 """The client of the benchmark: nothing else needs it."""
 
@@ -21,4 +23,4 @@ def part(name: str) -> Any:
 
 def missing() -> list[str]:
     """Those that are not there; Python, and ONNX Runtime, do their work, slower."""
-    return [name for name in (VALUES, MESSAGE, FUSED) if importlib.util.find_spec(name) is None]
+    return [name for name in (VALUES, MESSAGE, FUSED, TEMPLATE, COUNTING) if importlib.util.find_spec(name) is None]

@@ -22,3 +22,16 @@ class Answer(NamedTuple):
     body: bytes
     media: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
+
+
+_END = b"\r\n\r\n"
+
+
+def sized(body: bytes) -> bytes:
+    """A body behind its length and the blank line that ends a head: what follows `content-length: `."""
+    return b"%d\r\n\r\n%b" % (len(body), body)
+
+
+def body_of(sized: bytes) -> bytes:
+    """The body alone."""
+    return sized[sized.index(_END) + len(_END) :]

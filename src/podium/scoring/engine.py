@@ -97,8 +97,8 @@ class Loaded:
         """Of several classes: theirs, which all versions share."""
         self.readers: dict[str, Reader] = {}
         """Compiled readers of the champion's rows, by family."""
-        self.templates: dict[Any, dict[Any, Any]] = {}
-        """Answers to one row, by codec and endpoint, then by what they say; for `work` only."""
+        self.plans: dict[Any, dict[Any, Any]] = {}
+        """Of answers to one row, by codec and endpoint, then by what they say; for `work` only."""
 
     def _find(self, role: RouteRole) -> Live | None:
         return next((each for each in self.live if each.route.role is role), None)
@@ -136,7 +136,7 @@ class Loaded:
             _check(scores)
             part = _rows(champion, batch, scores, batch.grid)
             count = len(scores)
-            chosen = rows.decisions(scores.tolist(), [champion.route.threshold] * count)
+            chosen = rows.decided(scores, champion.route.threshold)
             made = Outcome(scores, chosen, [champion.route.version] * count, [part])
             return _referring(made, [champion.source] * count) if self.referring else made
         mask = router.to_canary(self.document.salt, canary.route.weight, batch.keys, batch.prediction_ids)

@@ -5,7 +5,7 @@ read one by one, by a compiled decoder or else by the strict reader; large ones 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,29 +35,36 @@ class Reading:
         self._desk = desk
         self._gate = gate
         self._score = score
-        self._turn = 0
         self._started = 0.0
 
     def gather(self, items: list[Item], started: float) -> list[Group]:
         """Read the requests into groups; whoever sent a wrong one is told. `started`: when they came."""
-        self._turn += 1
         self._started = started
         groups: list[Group] = []
+        alike: dict[Work, list[Item]] = {}
         for item in items:
-            work: Work = item[2].work
-            lane = work.lane
+            alike.setdefault(item[2].work, []).append(item)
+        for work, some in alike.items():
             try:
-                if lane is None or lane.turn != self._turn:
-                    lane = self._lane(work, groups)
-                if work.watched:
-                    _trace(item, lane.group)
-                if not lane.sheaf.add(item, item[3]):
-                    self._one(item, lane)
-            except Exception as error:  # noqa: BLE001 - one request's fault is not another's
-                self._desk.refuse(item, error)
+                lane = self._lane(work, groups)
+            except Exception as error:  # noqa: BLE001 - what is asked for is not to be had
+                for item in some:
+                    self._desk.refuse(item, error)
+                continue
+            if work.watched:
+                lane.group.traces += [item[0].trace for item in some if isinstance(item[0], Followed)]
+            self._one_by_one(lane.sheaf.add(some))
         for group in groups:
             self._read_sheaves(group)
         return groups
+
+    def _one_by_one(self, items: Sequence[Item]) -> None:
+        """Read requests that are like none before; whoever sent a wrong one is told."""
+        for item in items:
+            try:
+                self._one(item, item[2].work.lane)
+            except Exception as error:  # noqa: BLE001 - one request's fault is not another's
+                self._desk.refuse(item, error)
 
     def _one(self, item: Item, lane: Lane) -> None:
         """Read a request that is like none before."""
@@ -80,11 +87,7 @@ class Reading:
             items, rows, others = sheaf.read()
             if rows is not None:
                 good.append((items, rows))
-            for item in others:
-                try:
-                    self._one(item, item[2].work.lane)
-                except Exception as error:  # noqa: BLE001 - one request's fault is not another's
-                    self._desk.refuse(item, error)
+            self._one_by_one(others)
         for items, rows in good:
             group.items += items
             group.blocks.append(rows)
@@ -109,7 +112,7 @@ class Reading:
             group = Group(place.endpoint, loaded, deciding, self._started)
             group.level = self._gate.bytes
             groups.append(group)
-        lane.turn, lane.group = self._turn, group
+        lane.group = group
         lane.sheaf = group.sheaf(lane.reader) if work.fast else lane.reader.closed
         return lane
 
@@ -179,11 +182,6 @@ class Reading:
             self._score(alone)
 
         self._loop.run_in_executor(None, read).add_done_callback(then)
-
-
-def _trace(item: Item, group: Group) -> None:
-    if isinstance(item[0], Followed):
-        group.traces.append(item[0].trace)
 
 
 def entry(rows: request.Rows, signature: Signature, told: Told) -> Entry:

@@ -9,17 +9,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from podium.core.errors import PodiumError, Unavailable
 from podium.core.rollout import Durability
-from podium.scoring import admission, answers, engine, request
+from podium.scoring import admission, answers, call, engine, request, template
 from podium.scoring.call import Answer
 from podium.scoring.operate import Parts
 from podium.scoring.work import Entry, Group, Item, Lane
 
 _LOG = logging.getLogger("podium.scorer")
-_encode = msgspec.json.encode
 
 
 class Desk:
@@ -43,13 +40,13 @@ class Desk:
 
     def log(self, group: Group, batch: engine.Batch, outcome: engine.Outcome) -> None:
         """Log what was decided; the answers are written meanwhile, and leave when it is on disk."""
-        texts: list[str] = []
-        settle = partial(self._settle, group, batch, outcome, texts)
+        ready: list[bytes] = []
+        settle = partial(self._settle, group, batch, outcome, ready)
         if group.loaded.document.durability is Durability.DURABLE:
             self._parts.log.append(outcome.parts, durable=True, then=partial(self._acknowledge, settle))
-            texts += _texts(group, batch, outcome)  # in time: what is on disk is settled in a later turn
+            ready += _answers(group, batch, outcome)  # in time: what is on disk is settled in a later turn
         else:
-            texts += _texts(group, batch, outcome)
+            ready += _answers(group, batch, outcome)
             self._parts.log.append(outcome.parts, durable=False, then=settle)
 
     def _acknowledge(self, settle: Callable[[Unavailable | None], None], refused: Unavailable | None) -> None:
@@ -71,7 +68,7 @@ class Desk:
         group: Group,
         batch: engine.Batch,
         outcome: engine.Outcome,
-        texts: list[str],
+        ready: list[bytes],
         refused: Unavailable | None,
     ) -> None:
         if refused is not None:
@@ -81,8 +78,8 @@ class Desk:
         self._gate.measure(group.level, now - group.started, now)
         singles = len(group.items)
         size = 0
-        for (exchange, number, _, body), text in zip(group.items, texts, strict=True):
-            exchange.text(number, text)
+        for (exchange, number, _, body), sized in zip(group.items, ready, strict=True):
+            exchange.ready(number, sized)
             size += len(body)
         if singles:
             counts = self._parts.counts
@@ -143,36 +140,27 @@ class Desk:
             self._parts.counts.observe(named, time.perf_counter() - started, requests)
 
 
-def _texts(group: Group, batch: engine.Batch, outcome: engine.Outcome) -> list[str]:
-    """The answers to single rows."""
-    count = len(group.items)
-    if not count:
+def _answers(group: Group, batch: engine.Batch, outcome: engine.Outcome) -> list[bytes]:
+    """The answers to single rows, each behind its length."""
+    items = group.items
+    if not items:
         return []
     if outcome.classed is not None:
-        return [_written(item, batch, outcome, at) for at, item in enumerate(group.items)]
-    scores = _encode(outcome.scores[:count].tolist())[1:-1].decode().split(",")
-    made = []
-    rows = zip(
-        group.items, batch.request_ids, batch.prediction_ids, scores, outcome.versions, outcome.decisions, strict=False
-    )
-    for item, request_id, prediction_id, score, version, decision in rows:
-        work = item[2].work
-        template = work.lane.templates.get((version, decision)) or work.lane.template(work.codec, version, decision)
-        if '"' in request_id or "\\" in request_id:
-            request_id, prediction_id = _escaped(request_id), _escaped(prediction_id)
-        made.append(template.fill(request_id, prediction_id, score))
-    return made
+        return [_written(item, batch, outcome, at) for at, item in enumerate(items)]
+    rows = zip(items, outcome.versions, outcome.decisions, strict=False)
+    try:
+        plans = [item[2].work.lane.plans[version, decision] for item, version, decision in rows]
+    except KeyError:  # none was answered so before
+        rows = zip(items, outcome.versions, outcome.decisions, strict=False)
+        plans = [item[2].work.lane.plan(item[2].work.codec, version, decision) for item, version, decision in rows]
+    return template.fill(plans, batch.request_ids, batch.prediction_ids, outcome.scores[: len(items)].tolist())
 
 
-def _written(item: Item, batch: engine.Batch, outcome: engine.Outcome, at: int) -> str:
+def _written(item: Item, batch: engine.Batch, outcome: engine.Outcome, at: int) -> bytes:
     """The answer to a single row of several classes, by its codec."""
     work = item[2].work
     scored = _part(batch.request_ids[at], None, batch, outcome, slice(at, at + 1))
-    return str(work.codec.write(scored, work.lane.asked).body, "utf-8")
-
-
-def _escaped(text: str) -> str:
-    return _encode(text).decode()[1:-1]
+    return call.sized(work.codec.write(scored, work.lane.asked).body)
 
 
 def _scored(entry: Entry, batch: engine.Batch, outcome: engine.Outcome, at: int) -> request.Scored:

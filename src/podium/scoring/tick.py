@@ -6,6 +6,8 @@ wait for its end, as they could not be answered sooner: it saves calls. A wrong 
 """
 
 import asyncio
+import bisect
+import itertools
 import logging
 import time
 from collections import deque
@@ -153,7 +155,7 @@ class Tick:
     def _admit(self) -> None:
         """What came in this turn joins the queue, the last first, as far as there is room; the rest hears so now."""
         items, self._items = self._items, []
-        first = len(items) - self.gate.admit([len(item[3]) for item in reversed(items)], self._started)
+        first = len(items) - self.gate.admit([len(item[3]) for item in items][::-1], self._started)
         if first:
             self._desk.turn_away(items[:first], self._started)
         if first < len(items):
@@ -162,9 +164,8 @@ class Tick:
 
 def _slice(items: list[Item]) -> tuple[list[Item], list[Item]]:
     """The first of them, up to a slice's size, and the rest."""
-    size = 0
-    for at, item in enumerate(items):
-        size += len(item[3])
-        if size > _SLICE and at:
-            return items[:at], items[at:]
-    return items, []
+    sizes = [len(item[3]) for item in items]
+    if sum(sizes) <= _SLICE:
+        return items, []
+    at = max(1, bisect.bisect_right([*itertools.accumulate(sizes)], _SLICE))
+    return items[:at], items[at:]

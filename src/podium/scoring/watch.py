@@ -10,6 +10,7 @@ import msgspec
 
 from podium.core import log_lines, trace
 from podium.core.trace import Export, Trace
+from podium.scoring import call
 from podium.scoring.call import Answer
 
 _LOG = logging.getLogger("podium.access")
@@ -23,7 +24,7 @@ class Exchange(Protocol):
     def answer(self, number: int, answer: Answer, head: Any) -> None:
         """An answer of any kind."""
 
-    def text(self, number: int, text: str) -> None:
+    def ready(self, number: int, sized: bytes) -> None:
         """A good answer in JSON."""
 
 
@@ -132,9 +133,9 @@ class Followed:
         headers = (*answer.headers, (trace.TRACERESPONSE, self.trace.traceparent))
         self._exchange.answer(number, answer._replace(headers=headers), head)
 
-    def text(self, number: int, text: str) -> None:
+    def ready(self, number: int, sized: bytes) -> None:
         """Send a good answer in JSON likewise."""
-        self.answer(number, Answer(200, text.encode()), self._head)
+        self.answer(number, Answer(200, call.body_of(sized)), self._head)
 
     def _send(self, export: Export, answer: Answer) -> None:
         """A span by OpenTelemetry's conventions; the path is in its name only where it is one of ours."""

@@ -8,11 +8,10 @@ from podium.core.errors import PodiumError
 from podium.core.rollout import Durability
 from podium.core.signature import Signature
 from podium.core.trace import Trace
-from podium.scoring import codec, codecs, engine, request, routes
+from podium.scoring import codec, codecs, engine, request, routes, template
 from podium.scoring.call import Answer
 from podium.scoring.protocols.plan import One, Singles
 from podium.scoring.protocols.reader import Reader, Sheaf
-from podium.scoring.template import Template
 
 Told: TypeAlias = Callable[[request.Scored | Exception], None]
 """Called once on the loop: with the answer when its rows are logged, or with why there is none."""
@@ -27,8 +26,8 @@ class Exchange(Protocol):
     def answer(self, number: int, answer: Answer, head: Any) -> None:
         """An answer of any kind."""
 
-    def text(self, number: int, text: str) -> None:
-        """A good answer in JSON."""
+    def ready(self, number: int, sized: bytes) -> None:
+        """A good answer in JSON behind its length, see `call.sized`."""
 
 
 Item: TypeAlias = tuple[Exchange, int, Any, bytes]
@@ -90,7 +89,7 @@ class Group:
 class Lane:
     """What requests of one head need while a rollout is in force."""
 
-    __slots__ = ("asked", "durable", "group", "loaded", "read", "reader", "sheaf", "templates", "turn")
+    __slots__ = ("asked", "durable", "group", "loaded", "plans", "read", "reader", "sheaf")
 
     def __init__(self, loaded: engine.Loaded, asked: codec.Asked, work: "Work") -> None:
         self.loaded = loaded
@@ -101,18 +100,15 @@ class Lane:
             reader = loaded.readers[work.family] = Reader(asked.signature, work.family)
         self.reader = reader
         self.read = reader.read if work.fast else _for_the_strict
-        self.templates: dict[Any, Template] = loaded.templates.setdefault((work.codec, asked.endpoint), {})
-        self.turn = -1
+        self.plans: dict[Any, template.Plan] = loaded.plans.setdefault((work.codec, asked.endpoint), {})
         self.group: Group
         self.sheaf: Sheaf
 
-    def template(self, chosen: codec.Codec, version: int, decision: bool | None) -> Template:  # noqa: FBT001
-        """The answer's text for one row."""
-        found = self.templates.get((version, decision))
-        if found is None:
-            referring = self.loaded.referring
-            gone = (decision is None and version in referring) if referring else None
-            found = self.templates[version, decision] = Template(chosen, self.asked, version, decision, gone)
+    def plan(self, chosen: codec.Codec, version: int, decision: bool | None) -> template.Plan:  # noqa: FBT001
+        """Of the answer to one row."""
+        referring = self.loaded.referring
+        gone = (decision is None and version in referring) if referring else None
+        found = self.plans[version, decision] = template.plan(chosen, self.asked, version, decision, gone)
         return found
 
 

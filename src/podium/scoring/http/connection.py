@@ -7,8 +7,8 @@ look-up and one slice. Everything else takes the careful way, which gives the sa
 import asyncio
 from typing import Protocol, cast
 
-from podium.scoring import answers
-from podium.scoring.call import JSON, Answer
+from podium.scoring import answers, call
+from podium.scoring.call import Answer
 from podium.scoring.http import body, writing
 from podium.scoring.http import head as heads
 from podium.scoring.http.head import Head
@@ -50,7 +50,7 @@ class Shared:
 
     def renew(self) -> None:
         """Make what all answers of a second share."""
-        self.ok = self.out.start(200, JSON)
+        self.ok = self.out.start(200, call.JSON).encode("latin-1")
         self.too_many = self.out.whole(answers.TOO_MANY, close=False, bare=False)
 
     def sweep(self) -> None:
@@ -271,13 +271,12 @@ class Connection(asyncio.Protocol):
         close = self._closing and number == self._taken - 1
         self.send(number, self._shared.out.whole(answer, close=close, bare=head.method == "HEAD"))
 
-    def text(self, number: int, text: str) -> None:
-        """Send a good answer in JSON once those before it are sent."""
+    def ready(self, number: int, sized: bytes) -> None:
+        """Send a good answer in JSON once those before it are sent. `sized`: see `call.sized`."""
         if self._closing:
-            self.answer(number, Answer(200, text.encode()), _PLAIN)
+            self.answer(number, Answer(200, call.body_of(sized)), _PLAIN)
             return
-        size = len(text) if text.isascii() else len(text.encode())
-        data = f"{self._shared.ok}{size}\r\n\r\n{text}".encode()
+        data = self._shared.ok + sized
         if number != self._next or self._held or self._paused or self._buffer:
             self.send(number, data)
             return

@@ -11,6 +11,7 @@ https://arrow.apache.org/docs/format/Columnar.html#recordbatch-message
 Where a C compiler was at hand when Podium was installed, `_message.c` lays the rows of one source in one pass.
 """
 
+import itertools
 import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -254,11 +255,7 @@ def _lay(
 ) -> bytearray:
     """The rows of one source, the compiled way. `values`: scores and grid of all parts."""
     scores, grid = values
-    first, *others = parts
-    own = [[*first.prediction_ids], [*first.request_ids], [*first.keys]]
-    for part in others:
-        for column, more in zip(own, (part.prediction_ids, part.request_ids, part.keys), strict=True):
-            column += more
+    own = [(part.prediction_ids, part.request_ids, part.keys) for part in parts]
     made: bytearray = layout.encode(
         form.head,
         form.shared,
@@ -269,7 +266,7 @@ def _lay(
         [len(part) for part in parts],
         np.ascontiguousarray(scores),
         np.ascontiguousarray(grid.numbers),
-        *own,
+        *(own[0] if len(own) == 1 else [[*itertools.chain(*columns)] for columns in zip(*own, strict=True)]),
         grid.texts.ravel().tolist(),
     )
     return made

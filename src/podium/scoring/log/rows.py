@@ -111,6 +111,11 @@ def without(chosen: Sequence[bool | None], gone: Sequence[bool]) -> list[bool | 
     return [None if each else decision for decision, each in zip(chosen, gone, strict=True)]
 
 
+def decided(scores: npt.NDArray[np.float64], threshold: float | None) -> list[bool | None]:
+    """As `decisions`, where all rows have one threshold."""
+    return [None] * len(scores) if threshold is None else (scores >= threshold).tolist()
+
+
 def decisions(scores: Sequence[float], thresholds: Sequence[float | None]) -> list[bool | None]:
     """Act or not: score ≥ threshold; None where there is no threshold."""
     return [

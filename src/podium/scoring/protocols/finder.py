@@ -94,13 +94,15 @@ class Sheaf:
         self._items: list[Any] = []
         self._bodies: list[bytes] = []
 
-    def add(self, item: Any, body: bytes) -> bool:
-        """Whether the body may be that of a single row. `item`: whose row it is."""
-        if len(body) > self._most:
-            return False
-        self._items.append(item)
-        self._bodies.append(body)
-        return True
+    def add(self, items: list[Any]) -> list[Any]:
+        """Take requests whose bodies (their last entries) may hold a single row; the others."""
+        large: list[Any] = []
+        if max([len(item[-1]) for item in items]) > self._most:
+            large = [item for item in items if len(item[-1]) > self._most]
+            items = [item for item in items if len(item[-1]) <= self._most]
+        self._items += items
+        self._bodies += [item[-1] for item in items]
+        return large
 
     def read(self) -> tuple[list[Any], Singles | None, list[Any]]:
         """The items whose rows are read, those rows, and the items that must be read one by one."""

@@ -89,8 +89,11 @@ class Sheaf:
         self._ids: dict[int, bytes] = {}
         self._items: list[Any] = []
 
-    def add(self, item: Any, body: bytes) -> bool:
-        """Whether a pattern fits the body, whose values are taken in then. `item`: whose row it is."""
+    def add(self, items: Sequence[Any]) -> list[Any]:
+        """Take the values of requests whose bodies (their last entries) a pattern fits; the others."""
+        return [item for item in items if not self._fits(item, item[-1])]
+
+    def _fits(self, item: Any, body: bytes) -> bool:
         for pattern in self._patterns:
             found = pattern.match(body)
             if found is not None:
