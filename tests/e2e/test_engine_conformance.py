@@ -73,13 +73,8 @@ class Plant:
 
     def workers(self, kind: str) -> list[psutil.Process]:
         """The processes of a kind's model, of this scorer."""
-        mark = {"r": "guest.R", "pmml": "guest.py", "python": "guest.py", "pickle": "guest.py"}[kind]
-        found = [
-            each
-            for each in psutil.Process(self.process.process.pid).children(recursive=True)
-            if any(mark in part for part in each.cmdline())
-        ]
-        return [each for each in found if kind == _kind_of(each)]
+        children = psutil.Process(self.process.process.pid).children(recursive=True)
+        return [each for each in children if kind == _kind_of(each)]
 
     def close(self) -> None:
         self.process.stop()
@@ -87,10 +82,16 @@ class Plant:
 
 
 def _kind_of(process: psutil.Process) -> str:
-    last = Path(process.cmdline()[-1])
-    if last.suffix == ".txt":
-        return "r"
-    said = json.loads(last.read_text())
+    """The kind of the model that a process serves; nothing of any other process, or of one that ended meanwhile."""
+    try:
+        line = process.cmdline()
+        if any("guest.R" in part for part in line):
+            return "r"
+        if not any("guest.py" in part for part in line):
+            return ""
+        said = json.loads(Path(line[-1]).read_text())
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return ""
     if said["open"]:
         return "pmml"
     return "pickle" if said["model"] else "python"
