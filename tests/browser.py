@@ -43,7 +43,8 @@ class Tab:
         self._back = os.fdopen(back, "rb", buffering=0)
         self._numbers = itertools.count(1)
         self._answers: Queue[dict[str, Any]] = Queue()
-        self._loaded = threading.Event()
+        self._loads: Queue[str] = Queue()
+        self._page = ""
         self._session: str | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -51,6 +52,7 @@ class Tab:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the DevTools protocol, and its answer."""
@@ -80,8 +82,8 @@ class Tab:
         method, told = message.get("method"), message.get("params", {})
         if "id" in message:
             self._answers.put(message)
-        elif method == "Page.loadEventFired":
-            self._loaded.set()
+        elif method == "Page.lifecycleEvent" and told["name"] == "load":
+            self._loads.put(told["loaderId"])
         elif method == "Runtime.exceptionThrown":
             self.errors.append(str(told["exceptionDetails"]))
         elif (method == "Runtime.consoleAPICalled" and told["type"] in {"error", "warning"}) or (
@@ -97,18 +99,23 @@ class Tab:
 
     def open(self, url: str) -> None:
         """Go to an address and wait until it is loaded."""
-        self._loaded.clear()
-        self.call("Page.navigate", url=url)
-        self.wait_loaded()
+        asked = self.call("Page.navigate", url=url)["loaderId"]
+        while self._page != asked:
+            self._page = self._next()
 
     def submit(self, script: str) -> None:
         """Run a script that leads to another page, and wait for that one."""
-        self._loaded.clear()
+        before = self._page
         self.value(script)
-        self.wait_loaded()
+        while self._page == before:
+            self._page = self._next()
 
-    def wait_loaded(self) -> None:
-        assert self._loaded.wait(_PATIENCE_S), "the page does not load"
+    def _next(self) -> str:
+        """The document that was loaded next."""
+        try:
+            return self._loads.get(timeout=_PATIENCE_S)
+        except Empty:
+            raise TimeoutError("the page does not load") from None
 
     def value(self, script: str) -> Any:
         """What an expression in the page is worth."""
