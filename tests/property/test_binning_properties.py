@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from podium.core import reference as core
 from podium.measures import binning, cells
 from podium.measures.drift import reference
-from podium.measures.sketch import column, histogram
+from podium.measures.sketch import arrow, column, histogram
 
 FINITE = some.floats(-1e30, 1e30, allow_nan=False)
 ANY = some.one_of(FINITE, some.sampled_from([numpy.nan, numpy.inf, -numpy.inf, 0.0, -0.0, 1e300, 5e-324]))
@@ -98,10 +98,9 @@ def test_pieces_make_the_summary_of_the_whole(values: list[float | None], size: 
     inner = binning.suited(_array([-1.0, 0.0, 2.0]))
     whole, pieces = binning.Bins(inner), binning.Bins(inner)
     array = pyarrow.array(values, pyarrow.float64())
-    column.Numbers(whole).add(array)
-    fed = column.Numbers(pieces)
+    whole.add(*arrow.numbers_and_valid(array))
     for start in range(0, len(array), size):
-        fed.add(array.slice(start, size))
+        pieces.add(*arrow.numbers_and_valid(array.slice(start, size)))
     assert pieces.counts.tolist() == whole.counts.tolist()
     assert (pieces.nulls, pieces.minimum, pieces.maximum) == (whole.nulls, whole.minimum, whole.maximum)
     assert pieces.sums == pytest.approx(whole.sums, rel=1e-6, abs=1e24)

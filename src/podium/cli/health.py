@@ -79,7 +79,7 @@ def compiled_parts() -> Finding:
         fix = "Install a C compiler and Python's headers (Debian: gcc libc6-dev python3-dev), then Podium again."
         said = f"not compiled: {', '.join(missing)}; Python does the same, slower"
         return Finding(name="compiled parts", state="warn", said=said, fix=fix)
-    return Finding(name="compiled parts", state="ok", said="the scorer's reader and log")
+    return Finding(name="compiled parts", state="ok", said="the scorer's reader, log and models; counting")
 
 
 def extras() -> Iterator[Finding]:

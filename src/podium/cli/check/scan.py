@@ -2,8 +2,8 @@
 
 import concurrent.futures
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 import numpy
@@ -30,6 +30,8 @@ _THREADS = 8
 _QUANTILES = (0.1, 0.5, 0.9)
 
 Result = TypeVar("Result")
+_Numbers: TypeAlias = tuple[rows.Numbers, binning.Valid | None]
+"""A piece of a numeric column: its values, and which are not null."""
 Heard = Callable[[float], None]
 """Is told what share is done."""
 
@@ -39,10 +41,9 @@ class _Taker(Protocol):
 
 
 class Sample(NamedTuple):
-    """The same rows of every column, spread evenly over the table."""
+    """The same rows of every numeric column, spread evenly over the table."""
 
     numbers: dict[str, rows.Numbers]
-    words: dict[str, references.Objects]
 
     def matrix(self, columns: Sequence[str]) -> standard.Matrix:
         """Numeric columns side by side, shape [rows, columns]."""
@@ -60,8 +61,7 @@ def reference(
         return _reference_of(reader, name, source.types[name], source.rows, sampled), sampled
 
     found = _each(source, names, make, heard, threads)
-    kinds = {name: each[0].kind for name, each in found.items()}
-    sample = _sample(kinds, {name: each[1] for name, each in found.items()})
+    sample = _sample({name: sampled for name, (each, sampled) in found.items() if each.numeric is not None})
     numeric = tuple(name for name in together if name in sample.numbers)
     pattern = reconstruction.pattern(numeric, sample.matrix(numeric)) if numeric else None
     columns = tuple(found[name][0] for name in names)
@@ -80,8 +80,13 @@ def summary(
         return _summary_of(reader, known[name], source.types[name], sampled), sampled
 
     found = _each(source, names, make, heard, threads)
-    kinds = {name: each[0].kind for name, each in found.items() if each[0].numeric or each[0].category}
-    sample = _sample(kinds, {name: found[name][1] for name in kinds})
+    sample = _sample(
+        {
+            name: sampled
+            for name, (each, sampled) in found.items()
+            if each.numeric is not None and each.kind is arrow.Kind.NUMERIC
+        }
+    )
     return table.TableSummary(rows=source.rows, columns=tuple(found[name][0] for name in names)), sample
 
 
@@ -136,10 +141,19 @@ def _each(
     return made
 
 
-def _feed(pieces: Iterable[pyarrow.Array], *takers: _Taker) -> None:
+def _feed(pieces: Iterable[pyarrow.Array], taker: _Taker) -> None:
     for piece in pieces:
-        for taker in takers:
-            taker.add(piece)
+        taker.add(piece)
+
+
+def _count(pieces: Iterable[_Numbers], bins: binning.Bins, sampled: column.Sampled) -> None:
+    for values, valid in pieces:
+        bins.add(values, valid)
+        sampled.add(values, valid)
+
+
+def _numbers(reader: sources.Reader, name: str, most_groups: int | None = None) -> Iterator[_Numbers]:
+    return map(arrow.numbers_and_valid, reader.pieces(name, most_groups))
 
 
 def _reference_of(
@@ -147,29 +161,28 @@ def _reference_of(
 ) -> table.ColumnReference:
     made = table.ColumnReference(name=name, kind=arrow.kind(type_), type=str(type_))
     if made.kind is arrow.Kind.NUMERIC:
-        held = list(reader.pieces(name)) if total <= _HELD else None
-        edges, centre = _edges(held if held is not None else reader.pieces(name, _GROUPS), total)
-        counted = column.Numbers(binning.Bins(edges, centre=centre))
-        _feed(held if held is not None else reader.pieces(name), counted, sampled)
-        nulls = counted.bins.nulls + counted.bins.infinite
-        return msgspec.structs.replace(made, numeric=references.of_bins(counted.bins, nulls))
+        held = list(_numbers(reader, name)) if total <= _HELD else None
+        edges, centre = _edges(held if held is not None else _numbers(reader, name, _GROUPS), total)
+        bins = binning.Bins(edges, centre=centre)
+        _count(held if held is not None else _numbers(reader, name), bins, sampled)
+        return msgspec.structs.replace(made, numeric=references.of_bins(bins, bins.nulls + bins.infinite))
     if made.kind is arrow.Kind.TIME:
         instants = column.Instants()
-        _feed(reader.pieces(name), instants, sampled)
+        _feed(reader.pieces(name), instants)
         return msgspec.structs.replace(made, first_us=instants.first_us, last_us=instants.last_us, nulls=instants.nulls)
     if made.kind is arrow.Kind.CATEGORY:
         words = column.Words()
-        _feed(reader.pieces(name), words, sampled)
+        _feed(reader.pieces(name), words)
         return msgspec.structs.replace(made, category=words.to_reference())
     if made.kind is arrow.Kind.EMPTY:
         return msgspec.structs.replace(made, category=core.CategoryReference(counts={}, other=0, nulls=total))
     return msgspec.structs.replace(made, nulls=sum(piece.null_count for piece in reader.pieces(name)))
 
 
-def _edges(pieces: Iterable[pyarrow.Array], total: int) -> tuple[rows.Numbers, float]:
+def _edges(pieces: Iterable[_Numbers], total: int) -> tuple[rows.Numbers, float]:
     """The edges of a column's bins and a value in its middle, from values spread evenly over the pieces."""
     step = max(1, total // _EDGES_FROM)
-    found = [arrow.numbers(_every(each, step)) for each in pieces]
+    found = [binning.chosen(values, valid, slice(None, None, step)) for values, valid in pieces]
     values = numpy.concatenate(found) if found else numpy.empty(0)
     known = values[numpy.isfinite(values)]
     if not known.size:
@@ -178,29 +191,24 @@ def _edges(pieces: Iterable[pyarrow.Array], total: int) -> tuple[rows.Numbers, f
     return edges, float(edges[edges.size // 2]) if edges.size else 0.0
 
 
-def _every(array: pyarrow.Array, step: int) -> pyarrow.Array:
-    """Every so manieth value, without looking at the others."""
-    return array if step == 1 else array.take(arrow.of_plain(numpy.arange(0, len(array), step)))
-
-
 def _summary_of(
     reader: sources.Reader, before: table.ColumnReference, type_: pyarrow.DataType, sampled: column.Sampled
 ) -> table.ColumnSummary:
     made = table.ColumnSummary(name=before.name, kind=arrow.kind(type_), type=str(type_))
-    pieces = reader.pieces(before.name)
     if before.numeric is not None and made.kind in (arrow.Kind.NUMERIC, arrow.Kind.EMPTY):
         known = before.numeric
-        counted = column.Numbers(binning.Bins(numpy.array(known.edges), low=known.minimum, high=known.maximum))
-        _feed(pieces, counted, sampled)
-        sketch = histogram.of_bins(counted.bins)
+        bins = binning.Bins(numpy.array(known.edges), low=known.minimum, high=known.maximum)
+        _count(_numbers(reader, before.name), bins, sampled)
+        sketch = histogram.of_bins(bins)
         return msgspec.structs.replace(made, numeric=sketch, quantiles=_quantiles(sampled.numbers()))
+    pieces = reader.pieces(before.name)
     if before.category is not None and (made.kind in (arrow.Kind.CATEGORY, arrow.Kind.EMPTY)):
         words = column.Words(tuple(before.category.counts))
-        _feed(pieces, words, sampled)
+        _feed(pieces, words)
         return msgspec.structs.replace(made, category=words.sketch(before.category))
     if before.kind is arrow.Kind.TIME and made.kind is arrow.Kind.TIME:
         instants = column.Instants()
-        _feed(pieces, instants, sampled)
+        _feed(pieces, instants)
         return msgspec.structs.replace(made, first_us=instants.first_us, last_us=instants.last_us, nulls=instants.nulls)
     if before.kind is arrow.Kind.EMPTY and before.category is not None:
         words = column.Words(())
@@ -219,9 +227,5 @@ def _quantiles(values: rows.Numbers) -> tuple[float, float, float] | None:
     return low, middle, high
 
 
-def _sample(kinds: dict[str, arrow.Kind], sampled: dict[str, column.Sampled]) -> Sample:
-    """The rows that were kept of each column; columns of other kinds have none."""
-    return Sample(
-        numbers={name: each.numbers() for name, each in sampled.items() if kinds[name] is arrow.Kind.NUMERIC},
-        words={name: each.words() for name, each in sampled.items() if kinds[name] is arrow.Kind.CATEGORY},
-    )
+def _sample(sampled: dict[str, column.Sampled]) -> Sample:
+    return Sample(numbers={name: each.numbers() for name, each in sampled.items()})

@@ -1,15 +1,17 @@
 """Arrow arrays as what summaries take: numbers with NaN for null, words with None, instants in microseconds."""
 
 import enum
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy
 import numpy.typing
 import pyarrow
 import pyarrow.compute
 
-from podium.measures import rows
+from podium.measures import binning, rows
 from podium.measures.drift import reference as references
+
+Number = TypeVar("Number", numpy.int32, numpy.float64)
 
 
 class Kind(enum.StrEnum):
@@ -78,15 +80,55 @@ def numbers(array: pyarrow.Array) -> rows.Numbers:
     >>> numbers(pyarrow.array([1, None, 3])).tolist()
     [1.0, nan, 3.0]
     """
+    array = _doubles(array)
+    if array.null_count:
+        array = pyarrow.compute.fill_null(array, of_plain(numpy.array([numpy.nan]))[0])
+    return numpy.asarray(plain(array), dtype=numpy.float64)
+
+
+def numbers_and_valid(array: pyarrow.Array) -> tuple[rows.Numbers, binning.Valid | None]:
+    """A numeric array as float64, with anything where it is null, and which values are there; None = all. Not copied.
+
+    >>> values, valid = numbers_and_valid(pyarrow.array([1, None, 3]))
+    >>> values[[0, 2]].tolist(), valid.of(3).tolist()
+    ([1.0, 3.0], [True, False, True])
+    """
+    array = _doubles(array)
+    return _stored(array, numpy.dtype(numpy.float64)), _valid(array)
+
+
+def codes_and_valid(array: pyarrow.Array) -> tuple[numpy.typing.NDArray[numpy.int32], binning.Valid | None]:
+    """Codes as 32-bit integers, with anything where they are null, and which are there; None = all.
+
+    >>> codes, valid = codes_and_valid(pyarrow.array([1, None], pyarrow.int8()))
+    >>> codes[0].item(), valid.of(2).tolist()
+    (1, [True, False])
+    """
+    if not pyarrow.types.is_int32(array.type):
+        array = array.cast(pyarrow.int32())
+    return _stored(array, numpy.dtype(numpy.int32)), _valid(array)
+
+
+def _stored(array: pyarrow.Array, type_: numpy.dtype[Number]) -> numpy.typing.NDArray[Number]:
+    """What an array of plain values holds, whether null or not."""
+    if not len(array):
+        return numpy.empty(0, dtype=type_)
+    start = array.offset * type_.itemsize
+    return numpy.frombuffer(array.buffers()[1], dtype=type_, count=len(array), offset=start)
+
+
+def _valid(array: pyarrow.Array) -> binning.Valid | None:
+    return binning.Valid(array.buffers()[0], array.offset) if array.null_count else None
+
+
+def _doubles(array: pyarrow.Array) -> pyarrow.Array:
     if pyarrow.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pyarrow.types.is_duration(array.type) or pyarrow.types.is_time(array.type):
         array = array.cast(pyarrow.int64() if array.type.bit_width == 64 else pyarrow.int32())
     if not pyarrow.types.is_float64(array.type):
         array = pyarrow.compute.cast(array, pyarrow.float64(), safe=False)
-    if array.null_count:
-        array = pyarrow.compute.fill_null(array, of_plain(numpy.array([numpy.nan]))[0])
-    return numpy.asarray(plain(array), dtype=numpy.float64)
+    return array
 
 
 def words(array: pyarrow.Array) -> tuple[pyarrow.Array, pyarrow.Array]:

@@ -14,43 +14,25 @@ from podium.measures.sketch import arrow, histogram
 
 NAMES = 10_000
 """How many different categories are counted by name before the rarer ones are put together."""
-_PIECE = binning.PIECE
 
 
 class Sampled:
-    """The rows at given places (ascending) of a column that comes piece by piece: the same rows of every column."""
+    """The rows at given places (ascending) of a numeric column that comes piece by piece: the same of every column."""
 
     def __init__(self, places: numpy.typing.NDArray[numpy.int64]) -> None:
         self._places = places
         self._done = 0
-        self._found: list[pyarrow.Array] = []
+        self._found = [numpy.empty(0)]
 
-    def add(self, array: pyarrow.Array) -> None:
-        """Take the next piece."""
-        begin, end = numpy.searchsorted(self._places, [self._done, self._done + len(array)])
-        if end > begin:
-            self._found.append(array.take(arrow.of_plain(self._places[begin:end] - self._done)))
-        self._done += len(array)
+    def add(self, values: rows.Numbers, valid: binning.Valid | None = None) -> None:
+        """Take the next piece (float64, NaN = null, and what is not `valid`)."""
+        begin, end = numpy.searchsorted(self._places, [self._done, self._done + values.size])
+        self._found.append(binning.chosen(values, valid, self._places[begin:end] - self._done))
+        self._done += values.size
 
     def numbers(self) -> rows.Numbers:
         """The values, shape [places], NaN = null."""
-        return numpy.concatenate([numpy.empty(0), *(arrow.numbers(each) for each in self._found)])
-
-    def words(self) -> references.Objects:
-        """The categories, shape [places], None = null."""
-        return numpy.concatenate([numpy.empty(0, dtype=object), *(arrow.objects(each) for each in self._found)])
-
-
-class Numbers:
-    """A numeric column that is counted on bins."""
-
-    def __init__(self, bins: binning.Bins) -> None:
-        self.bins = bins
-
-    def add(self, array: pyarrow.Array) -> None:
-        """Take the next piece."""
-        for start in range(0, len(array), _PIECE):
-            self.bins.add(arrow.numbers(array.slice(start, _PIECE)))
+        return numpy.concatenate(self._found)
 
 
 class Words:
@@ -132,5 +114,6 @@ class Instants:
 
 
 def _counted(codes: pyarrow.Array, different: int) -> binning.Counts:
-    known = codes.drop_null() if codes.null_count else codes
-    return numpy.bincount(arrow.plain(known), minlength=different)
+    counts = numpy.zeros(different, dtype=numpy.int64)
+    binning.tally(*arrow.codes_and_valid(codes), counts)
+    return counts
