@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,17 +11,11 @@ from podium.build.runs.training import evaluate, export
 from podium.build.runs.training import table as tables
 from podium.build.runs.training.context import Context
 from podium.bundle import columns
-from podium.bundle.engines.onnx import session
 from podium.bundle.export import frame
-from podium.core import bundle, digest, endpoint, project, rollout, run, version
+from podium.core import digest, endpoint, project, rollout, version
 from podium.core.dataset import Part
 from podium.core.outcome import Outcome
-from podium.deploy.endpoints import actions as endpoint_actions
-from podium.deploy.endpoints import store as endpoint_rows
-from podium.manage.registry import actions as versions
-from podium.manage.registry import store as registry
 from podium.monitor.intake import actions as intake
-from podium.monitor.intake import segments
 from podium.store.store import Store
 from tests import class_project, production, training_project
 
@@ -67,75 +60,24 @@ def make(folder: Path, wanted: project.Project, *, blind: bool = False) -> expor
 
 def register(store: Store, made: export.Exported, number: int = 1) -> version.Version:
     """The next version, of those files."""
-    for data in made.files.values():
-        store.blobs.put(data)
-    manifest = bundle.Manifest(
-        project="flights",
+    manifest = production.described(
         model="fate",
-        engine=bundle.Engine.ONNX,
         signature=made.signature,
         threshold=None,
-        files=tuple(
-            bundle.File(path=path, digest=digest.of_bytes(data), bytes=len(data))
-            for path, data in sorted(made.files.items())
-        ),
         parity=made.parity,
         run=f"run-{number}",
-        dataset=digest.of_bytes(b"data"),
-        source=digest.of_bytes(b"code"),
         created_us=number,
     )
-    address = store.blobs.put(digest.canonical(manifest))
-    item = run.Run(
-        id=f"run-{number}",
-        project="flights",
-        model="fate",
-        number=number,
-        state=run.RunState.FINISHED,
-        dataset=digest.of_bytes(b"data"),
-        spec_digest=model_of(store).spec_digest,
-        params={},
-        seed=0,
-        code=run.Code(source_digest=digest.of_bytes(b"code")),
-        reason="first",
-        created_us=number,
-        created_by="ada",
-    )
-    with store.write(SYSTEM) as tx:
-        return tx.done(versions.register_in(tx, item, manifest, address))
+    return production.register(store, manifest, made.files)
 
 
 def start(store: Store, made: export.Exported, wanted: project.Project, shadow: export.Exported | None = None) -> Any:
     """A model with its champion in force, and a shadow if there is one; the rollout."""
-    versions.apply(store, SYSTEM, wanted, store.blobs.put(b"the code"))
+    production.register_model(store, wanted)
     champion = register(store, made)
     other = None if shadow is None else register(store, shadow, 2)
-    endpoint_actions.create(
-        store, SYSTEM, endpoint_actions.NewEndpoint(name="fate", environment="production", model="fate")
-    )
-    with store.plumbing() as connection:
-        place = endpoint_rows.get(connection, "flights", "fate")
-        number = endpoint_rows.serve(connection, place, champion.number)
-        routes = [_route(rollout.RouteRole.CHAMPION, champion, 1.0)]
-        routes += [] if other is None else [_route(rollout.RouteRole.SHADOW, other, 0.0)]
-        document = rollout.Rollout(
-            project="flights",
-            endpoint="fate",
-            environment="production",
-            model="fate",
-            number=number,
-            routes=tuple(routes),
-            required=(),
-            created_us=START_US,
-        )
-        body = digest.canonical(document)
-        signed = rollout.Signed(body=body, signature=store.signer(body), key_id=store.key_id)
-        endpoint_rows.keep(connection, document, signed)
-    return document
-
-
-def _route(role: rollout.RouteRole, item: version.Version, weight: float) -> rollout.Route:
-    return rollout.Route(role=role, version=item.number, digest=item.digest, weight=weight, threshold=None)
+    production.make_endpoint(store, "fate")
+    return production.serve(store, champion, other)
 
 
 def day(
@@ -156,28 +98,19 @@ def day(
     for route in document.routes:
         if route.role.value not in roles:
             continue
-        manifest = manifest_of(store, route.digest)
+        manifest = production.manifest_of(store, route.digest)
         seen = columns.from_arrow(manifest.signature, data)
-        chances = session.Scorer(store.blobs.get(manifest.file(bundle.MODEL).digest)).predict(seen)
+        chances = production.predict(store, manifest, seen)
         core = {
             "prediction_id": ids,
             "request_id": ids,
-            "at": pa.array(at, pa.timestamp("us", "UTC")),
-            "endpoint": ["fate"] * rows,
-            "model": ["fate"] * rows,
-            "version": [route.version] * rows,
-            "digest": [route.digest] * rows,
-            "role": [route.role.value] * rows,
-            "rollout": [document.number] * rows,
+            "at": at,
             "key": data.column("id").to_pylist(),
             "score": chances.max(axis=1),
             "threshold": pa.nulls(rows, pa.float64()),
             "decision": pa.nulls(rows, pa.bool_()),
         }
-        table = pa.table(core).cast(segments.CORE)
-        logged = columns.to_arrow(manifest.signature, seen)
-        for name in logged.column_names:
-            table = table.append_column(name, logged.column(name))
+        table = production.logged(document, route, core, columns.to_arrow(manifest.signature, seen))
         for place, label in enumerate(LABELS):
             table = table.append_column(f"p.{label}", pa.array(chances[:, place]))
         parts.append(table)
@@ -192,15 +125,9 @@ def day(
     return truth
 
 
-def manifest_of(store: Store, address: str) -> bundle.Manifest:
-    return msgspec.json.decode(store.blobs.get(address), type=bundle.Manifest)
-
-
 def model_of(store: Store) -> Any:
-    with store.read() as connection:
-        return registry.model(connection, "flights", "fate")
+    return production.model_of(store, "fate")
 
 
 def place_of(store: Store) -> endpoint.Endpoint:
-    with store.read() as connection:
-        return endpoint_rows.get(connection, "flights", "fate")
+    return production.place_of(store, "fate")

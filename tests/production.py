@@ -1,7 +1,7 @@
 """A model in production without its scorer: versions, an endpoint, rollouts, and segments as a scorer sends them."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ import onnx
 import pyarrow as pa
 
 from podium.build.runs.training import importance
-from podium.bundle import columns, layout
+from podium.bundle import columns, layout, write
 from podium.bundle.engines.onnx import session
 from podium.core import access, approval, bundle, digest, endpoint, project, reference, rollout, run, version
 from podium.core.review import Band
@@ -112,71 +112,78 @@ def register_model(store: Store, wanted: project.Project | None = None) -> None:
 
 def register_version(store: Store, bias: float = -1.0, review: Band | None = None) -> version.Version:
     """The next version: a real bundle of the logistic model with that bias."""
-    files = bundle_files(bias)
-    for data in files.values():
-        store.blobs.put(data)
-    manifest = bundle.Manifest(
+    plain = described(review=review or msgspec.UNSET, created_us=int(-bias * 1000))
+    return register(store, plain, bundle_files(bias))
+
+
+def described(**parts: Any) -> bundle.Manifest:
+    """A manifest of the model, with some parts replaced; its files are still missing."""
+    plain = bundle.Manifest(
         project="flights",
         model="delay",
         engine=bundle.Engine.ONNX,
         signature=msgspec.structs.replace(artifacts.SIGNATURE, task=Task.BINARY),
         threshold=THRESHOLD,
-        review=review or msgspec.UNSET,
-        files=tuple(
-            bundle.File(path=path, digest=digest.of_bytes(data), bytes=len(data))
-            for path, data in sorted(files.items())
-        ),
+        files=(),
         parity=artifacts.parity(),
         run="run-1",
         dataset=digest.of_bytes(b"data"),
         source=digest.of_bytes(b"code"),
-        created_us=int(-bias * 1000),
+        created_us=1,
     )
-    address = store.blobs.put(digest.canonical(manifest))
-    item = _run(model_of(store).spec_digest)
-    with store.write(SYSTEM) as tx:
-        return tx.done(versions.register_in(tx, item, manifest, address))
+    return msgspec.structs.replace(plain, **parts)
 
 
-def _run(spec_digest: str) -> run.Run:
-    return run.Run(
-        id="run-1",
-        project="flights",
-        model="delay",
-        number=1,
+def register(store: Store, manifest: bundle.Manifest, files: Mapping[str, bytes]) -> version.Version:
+    """The next version of the manifest's model, with those files."""
+    address, sealed, written = write.seal(manifest, files)
+    for data in (*files.values(), written):
+        store.blobs.put(data)
+    number = int(manifest.run.removeprefix("run-"))
+    item = run.Run(
+        id=manifest.run,
+        project=manifest.project,
+        model=manifest.model,
+        number=number,
         state=run.RunState.FINISHED,
-        dataset=digest.of_bytes(b"data"),
-        spec_digest=spec_digest,
+        dataset=manifest.dataset,
+        spec_digest=model_of(store, manifest.model).spec_digest,
         params={},
         seed=0,
-        code=run.Code(source_digest=digest.of_bytes(b"code")),
+        code=run.Code(source_digest=manifest.source),
         reason="first",
-        created_us=1,
+        created_us=number,
         created_by="ada",
     )
+    with store.write(SYSTEM) as tx:
+        return tx.done(versions.register_in(tx, item, sealed, address))
 
 
-def make_endpoint(store: Store) -> endpoint.Endpoint:
-    """The endpoint `delay`."""
-    wanted = endpoint_actions.NewEndpoint(name="delay", environment="production", model="delay")
+def make_endpoint(store: Store, name: str = "delay") -> endpoint.Endpoint:
+    """The endpoint of the model of that name."""
+    wanted = endpoint_actions.NewEndpoint(name=name, environment="production", model=name)
     return endpoint_actions.create(store, SYSTEM, wanted)
 
 
 def serve(store: Store, champion: version.Version, shadow: version.Version | None = None) -> rollout.Rollout:
-    """Put a rollout in force as the control plane signs it, without asking for approvals."""
+    """Have champion and shadow served at their model's endpoint."""
+    routes = [_route(store, rollout.RouteRole.CHAMPION, champion, 1.0)]
+    routes += [] if shadow is None else [_route(store, rollout.RouteRole.SHADOW, shadow, 0.0)]
+    return put_in_force(store, champion.model, routes)
+
+
+def put_in_force(store: Store, name: str, routes: Sequence[rollout.Route]) -> rollout.Rollout:
+    """A rollout as the control plane signs it, without asking for approvals; the first route is the champion's."""
     with store.plumbing() as connection:
-        place = endpoint_rows.get(connection, "flights", "delay")
-        number = endpoint_rows.serve(connection, place, champion.number)
+        place = endpoint_rows.get(connection, "flights", name)
+        number = endpoint_rows.serve(connection, place, routes[0].version)
         document = rollout.Rollout(
             project="flights",
-            endpoint="delay",
+            endpoint=name,
             environment="production",
-            model="delay",
+            model=place.model,
             number=number,
-            routes=(
-                _route(store, rollout.RouteRole.CHAMPION, champion, 1.0),
-                *(() if shadow is None else (_route(store, rollout.RouteRole.SHADOW, shadow, 0.0),)),
-            ),
+            routes=tuple(routes),
             required=(),
             created_us=START_US,
         )
@@ -187,13 +194,14 @@ def serve(store: Store, champion: version.Version, shadow: version.Version | Non
 
 
 def _route(store: Store, role: rollout.RouteRole, item: version.Version, weight: float) -> rollout.Route:
+    known = manifest_of(store, item.digest)
     return rollout.Route(
         role=role,
         version=item.number,
         digest=item.digest,
         weight=weight,
-        threshold=THRESHOLD,
-        review=manifest_of(store, item.digest).band,
+        threshold=known.threshold,
+        review=known.band,
         approvals=tuple[approval.Approval, ...](),
     )
 
@@ -227,18 +235,12 @@ def traffic(
     at = START_US + day * DAY_US + np.arange(rows) * step
     parts = []
     for route in document.routes:
-        described = manifest_of(store, route.digest)
-        score = session.Scorer(store.blobs.get(described.file(bundle.MODEL).digest)).predict(seen)
+        known = manifest_of(store, route.digest)
+        score = predict(store, known, seen)
         core = {
             "prediction_id": [f"p-{seed}-{day}-{number}" for number in range(rows)],
             "request_id": [f"r-{seed}-{day}-{number}" for number in range(rows)],
-            "at": pa.array(at, pa.timestamp("us", "UTC")),
-            "endpoint": ["delay"] * rows,
-            "model": ["delay"] * rows,
-            "version": [route.version] * rows,
-            "digest": [route.digest] * rows,
-            "role": [route.role.value] * rows,
-            "rollout": [document.number] * rows,
+            "at": at,
             "key": [f"f-{seed}-{day}-{number}" for number in range(rows)],
             "score": score,
             "threshold": [route.threshold] * rows,
@@ -246,12 +248,32 @@ def traffic(
                 None if route.review and route.review.refers(one) else bool(one >= THRESHOLD) for one in score
             ],
         }
-        table = pa.table(core).cast(segments.CORE)
-        logged = columns.to_arrow(described.signature, seen)
-        for name in logged.column_names:
-            table = table.append_column(name, logged.column(name))
-        parts.append(table)
+        parts.append(logged(document, route, core, columns.to_arrow(known.signature, seen)))
     return Traffic(table=pa.concat_tables(parts), late=late)
+
+
+def predict(store: Store, manifest: bundle.Manifest, seen: columns.Columns) -> npt.NDArray[np.float64]:
+    """What a version's model answers to rows."""
+    return session.Scorer(store.blobs.get(manifest.file(bundle.MODEL).digest)).predict(seen)
+
+
+def logged(document: rollout.Rollout, route: rollout.Route, core: dict[str, Any], features: pa.Table) -> pa.Table:
+    """What a scorer logs of rows by a route. `core`: the columns in which rows differ, `at` in microseconds."""
+    rows = len(core["at"])
+    same = {
+        "endpoint": document.endpoint,
+        "model": document.model,
+        "version": route.version,
+        "digest": route.digest,
+        "role": route.role.value,
+        "rollout": document.number,
+    }
+    whole = core | {name: [value] * rows for name, value in same.items()}
+    whole["at"] = pa.array(core["at"], pa.timestamp("us", "UTC"))
+    table = pa.table({name: whole[name] for name in segments.CORE.names}).cast(segments.CORE)
+    for name in features.column_names:
+        table = table.append_column(name, features.column(name))
+    return table
 
 
 def manifest_of(store: Store, address: str) -> bundle.Manifest:
@@ -303,14 +325,14 @@ def start(
     return serve(store, champion, shadow)
 
 
-def model_of(store: Store) -> Any:
+def model_of(store: Store, name: str = "delay") -> Any:
     with store.read() as connection:
-        return registry.model(connection, "flights", "delay")
+        return registry.model(connection, "flights", name)
 
 
-def place_of(store: Store) -> endpoint.Endpoint:
+def place_of(store: Store, name: str = "delay") -> endpoint.Endpoint:
     with store.read() as connection:
-        return endpoint_rows.get(connection, "flights", "delay")
+        return endpoint_rows.get(connection, "flights", name)
 
 
 def days(numbers: Sequence[int]) -> list[int]:

@@ -13,16 +13,13 @@ from typing import Any
 import httpx
 import msgspec
 
-from podium.bundle import write
-from podium.core import access, bundle, digest, endpoint, release, version
+from podium.core import access, endpoint, release, version
 from podium.core.config import Config
-from podium.core.signature import Task
 from podium.deploy.releases import store as releases
 from podium.jobs.worker import Worker
 from podium.manage.access import actions as people
-from podium.manage.registry import actions as versions
 from podium.server import handlers, wiring
-from tests import artifacts, production
+from tests import production
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,26 +59,8 @@ class Platform:
 
     def register(self, files: Mapping[str, bytes], **changes: Any) -> version.Version:
         """A version with these files, whatever they are; its gates pass, and its release begins."""
-        for data in files.values():
-            self.store.blobs.put(data)
-        plain = bundle.Manifest(
-            project="flights",
-            model="delay",
-            engine=bundle.Engine.ONNX,
-            signature=msgspec.structs.replace(artifacts.SIGNATURE, task=Task.BINARY),
-            threshold=production.THRESHOLD,
-            files=(),
-            parity=artifacts.parity(),
-            run="run-1",
-            dataset=digest.of_bytes(b"data"),
-            source=digest.of_bytes(b"code"),
-            created_us=time.time_ns() // 1000,
-        )
-        address, sealed, data = write.seal(msgspec.structs.replace(plain, **changes), files)
-        assert self.store.blobs.put(data) == address
-        item = production._run(production.model_of(self.store).spec_digest)
-        with self.store.write(production.SYSTEM) as tx:
-            made = tx.done(versions.register_in(tx, item, sealed, address))
+        plain = production.described(created_us=time.time_ns() // 1000)
+        made = production.register(self.store, msgspec.structs.replace(plain, **changes), files)
         self.work()
         return made
 
