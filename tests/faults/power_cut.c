@@ -28,6 +28,7 @@ REAL(close, int, int);
 REAL(write, ssize_t, int, const void *, size_t);
 REAL(pwrite, ssize_t, int, const void *, size_t, off_t);
 REAL(writev, ssize_t, int, const struct iovec *, int);
+REAL(pwritev2, ssize_t, int, const struct iovec *, int, off_t, int);
 REAL(fsync, int, int);
 REAL(fdatasync, int, int);
 REAL(rename, int, const char *, const char *);
@@ -42,7 +43,7 @@ __attribute__((constructor)) static void begin(void) {
   lies = getenv("POWER_CUT_LIES") != NULL;
   root_length = root ? strlen(root) : 0;
 #define FIND(name) real_##name = dlsym(RTLD_NEXT, #name)
-  FIND(open); FIND(openat); FIND(close); FIND(write); FIND(pwrite); FIND(writev);
+  FIND(open); FIND(openat); FIND(close); FIND(write); FIND(pwrite); FIND(writev); FIND(pwritev2);
   FIND(fsync); FIND(fdatasync); FIND(rename); FIND(unlink); FIND(link);
 }
 
@@ -174,6 +175,33 @@ static int synced(int fd, int (*real)(int)) {
 }
 int fsync(int fd) { return synced(fd, real_fsync); }
 int fdatasync(int fd) { return synced(fd, real_fdatasync); }
+
+/* How many of the bytes that are to be written stand there already: whole blocks are written, but their beginning may be
+   what it was, and so it is after a power cut. */
+static off_t same(int fd, const struct iovec *parts, int number, off_t offset) {
+  char second[4096], old[4096];
+  snprintf(second, sizeof second, "%s/%lu", stash ? stash : "", inode(fd));
+  int before = real_open(second, O_RDONLY | O_CLOEXEC, 0);
+  ssize_t known = before < 0 || number < 1 ? 0 : pread(before, old, sizeof old, offset);
+  if (before >= 0) real_close(before);
+  off_t count = 0;
+  while (count < known && count < (off_t)parts[0].iov_len && ((const char *)parts[0].iov_base)[count] == old[count]) count++;
+  return count;
+}
+
+/* A write that is a sync, too, is a write and then a sync. */
+ssize_t pwritev2(int fd, const struct iovec *parts, int number, off_t offset, int flags) {
+  if (!watched(fd)) return real_pwritev2(fd, parts, number, offset, flags);
+  if (refused()) return -1;
+  off_t kept = same(fd, parts, number, offset);
+  ssize_t count = real_pwritev2(fd, parts, number, offset, flags & ~RWF_DSYNC);
+  wrote(fd, count - kept, offset + count);
+  if (count >= 0 && flags & RWF_DSYNC && synced(fd, real_fdatasync) != 0) return -1;
+  return count;
+}
+ssize_t pwritev64v2(int fd, const struct iovec *parts, int number, off_t offset, int flags) {
+  return pwritev2(fd, parts, number, offset, flags);
+}
 
 int rename(const char *from, const char *to) {
   int code = real_rename(from, to);

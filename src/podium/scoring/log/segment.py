@@ -4,10 +4,8 @@
 `<name>.arrow.sha256` beside it holds its digest. A file gets its lock before it gets a name that others look at,
 else another process takes it for a dead one's.
 
-Each record batch carries a checksum, so that after a power cut those that are whole are kept: see `batches`.
-
-An open file that is written often has room ahead: zeros behind its last batch. To sync bytes that replace zeros a file
-system need not note where they are and how long the file is now, which is most of what a sync costs.
+Each record batch carries a checksum, so that after a power cut those that are whole are kept: see `batches`. An open
+file may have zeros behind its last batch: see `direct`.
 """
 
 import fcntl
@@ -17,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from podium.core import digest
+from podium.scoring.log import direct
 
-_MOST_ROOM = 256 * 1024
-"""Bytes of zeros that are written at a time: as many as the file already holds, but no more than that."""
+_HASHED = 256 * 1024
+"""So many bytes are hashed at a time, so that who waits for a sync does not wait for a hash, too."""
 NEW, OPEN, SEALED, SIDECAR, ASIDE = ".new", ".open", ".arrow", ".arrow.sha256", ".refused"
 
 
@@ -35,17 +34,15 @@ class Segment:
         self.opened = opened
         self.bytes = 0
         """Without the room ahead."""
-        self._end = 0
-        """Of the file: where the room ahead ends."""
         self.rows = 0
-        self.harmed = False
-        """What was written in vain could not be cut off again: nothing may follow it."""
         self._hash = hashlib.sha256()
+        self._unhashed: list[direct.Piece] = []
         new = folder / f"{name}{NEW}"
         self._file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             new.rename(self.path)
+            self._content = direct.File(self._file)
             self._write([head])
             sync_folder(folder)
         except OSError:
@@ -54,50 +51,28 @@ class Segment:
             os.close(self._file)
             raise
 
+    @property
+    def harmed(self) -> bool:
+        """What was written in vain could not be cut off again: nothing may follow it."""
+        return self._content.harmed
+
     def append(self, messages: Sequence[bytearray], rows: int) -> None:
         """Write batches of so many rows and wait until they are on disk; on OSError nothing of them is in the file."""
         self._write(messages)
         self.rows += rows
 
-    def _write(self, pieces: Sequence[bytes | bytearray]) -> None:
-        end = self.bytes + sum(map(len, pieces))
-        try:
-            at = self.bytes
-            for piece in pieces:
-                at = self._put(piece, at)
-            if end > self._end:
-                self._make_room(end)
-            os.fdatasync(self._file)
-        except OSError:
-            self._cut()
-            raise
-        for piece in pieces:
+    def _write(self, pieces: Sequence[direct.Piece]) -> None:
+        self._content.append(pieces)
+        before = self.bytes // _HASHED
+        self.bytes = self._content.size
+        self._unhashed += pieces
+        if self.bytes // _HASHED > before:
+            self._hash_all()
+
+    def _hash_all(self) -> None:
+        for piece in self._unhashed:
             self._hash.update(piece)
-        self.bytes = end
-
-    def _put(self, piece: bytes | bytearray, at: int) -> int:
-        """Write bytes there; where they end."""
-        view = memoryview(piece)
-        while view:
-            written = os.pwrite(self._file, view, at)
-            view = view[written:]
-            at += written
-        return at
-
-    def _make_room(self, end: int) -> None:
-        """Put zeros behind the batches that end there, if the disk has as much to spare."""
-        try:
-            self._end = self._put(bytes(_room(self.bytes, end - self.bytes)), end)
-        except OSError:
-            self._end = os.fstat(self._file).st_size
-
-    def _cut(self) -> None:
-        """Leave nothing behind the last batch that was synced."""
-        try:
-            os.ftruncate(self._file, self.bytes)
-            self._end = self.bytes
-        except OSError:
-            self.harmed = True
+        self._unhashed = []
 
     def seal(self) -> Path | None:
         """Give the segment its digest and final name; one without rows is deleted. On OSError try again."""
@@ -105,10 +80,8 @@ class Segment:
             self.path.unlink(missing_ok=True)
             os.close(self._file)
             return None
-        if self._end > self.bytes:
-            os.ftruncate(self._file, self.bytes)
-            os.fdatasync(self._file)
-            self._end = self.bytes
+        self._content.finish()
+        self._hash_all()
         sealed = finish(self.path, digest.PREFIX + self._hash.hexdigest())
         os.close(self._file)
         return sealed
@@ -116,11 +89,6 @@ class Segment:
     def abandon(self) -> None:
         """Close the file as a dead process would leave it; recovery seals it."""
         os.close(self._file)
-
-
-def _room(held: int, added: int) -> int:
-    """How many zeros follow: none behind a large write, which comes seldom or fills them at once."""
-    return min(held, _MOST_ROOM) if added <= held and added <= _MOST_ROOM // 4 else 0
 
 
 def finish(path: Path, named: str) -> Path:
