@@ -1,10 +1,10 @@
 """What explanations cost those who wait for scores, and how many a scorer gives: one scorer, asked for them in turn and
 not, under the same load of scoring.
 
-`python -m benches explain [--seconds S] [--repeats N] [--json]`. The bar: p99 of scoring ≤ 1.2 times that without.
+`python -m benches explain [--seconds S] [--repeats N] [--json] [--page P]`. The bar: p99 of scoring ≤ 1.2 times that
+without. `--page` writes the figures into a Markdown page, between the marks of that name.
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -16,10 +16,10 @@ from typing import Any
 
 import msgspec
 
-from benches.shadow import BAR
+from benches.shadow import BAR, options, written
 from podium.bundle import columns
 from podium.bundle.export import explanation, frame
-from podium.cli.bench import measure, model, podium_scorer, process, work
+from podium.cli.bench import machine, measure, model, podium_scorer, process, tables, work
 from podium.core.rollout import Durability
 
 CONNECTIONS = (1, 8)
@@ -103,13 +103,27 @@ def _asking(server: process.Process, some: work.Body, many: int) -> Iterator[lis
             each.join()
 
 
+def table(found: dict[str, Any]) -> tables.Table:
+    """The figures as people read them."""
+    rows = [
+        (
+            count.removeprefix("c"),
+            tables.number(each["p99_with_over_without"]),
+            tables.number(each["explained_rows_per_s"]),
+            "pass" if each["holds"] else "miss",
+        )
+        for count, each in found.items()
+    ]
+    columns = ("connections of scoring", "p99, with over without", "rows explained a second meanwhile", f"≤ {BAR:g}")
+    return tables.Table("Explanations asked for beside scores", columns, rows)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print the figures; 0 when the bar holds everywhere."""
-    parser = argparse.ArgumentParser(prog="python -m benches explain")
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true", help="Nothing but the figures; they are always JSON.")
-    given = parser.parse_args(arguments)
+    given = options("explain").parse_args(arguments)
+    on = machine.describe()
     found = compare(given.seconds, given.repeats)
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+    if given.page:
+        written("explain", given, table(found), on)
     return 0 if all(each["holds"] for each in found.values()) else 1

@@ -1,6 +1,7 @@
 """What a shadow costs those who wait for answers: one scorer, driven in turn with a shadow in its rollout and without.
 
-`python -m benches shadow [--seconds S] [--repeats N] [--json]`. The bar: p99 with a shadow ≤ 1.2 times that without.
+`python -m benches shadow [--seconds S] [--repeats N] [--json] [--page P]`. The bar: p99 with a shadow ≤ 1.2 times that
+without. `--page` writes the figures into a Markdown page, between the marks of that name.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 
 from podium.bundle import read, signing, write
-from podium.cli.bench import folder, measure, model, podium_scorer, process, work
+from podium.cli.bench import folder, machine, measure, model, page, podium_scorer, process, tables, work
 from podium.core import digest, rollout
 from podium.core.rollout import Durability, RouteRole
 from podium.scoring import cache
@@ -128,6 +129,48 @@ def _pairs(
     }
 
 
+def written(name: str, given: argparse.Namespace, table: tables.Table, on: machine.Machine) -> None:
+    """Put a table of figures, and what they were measured on, between the marks of that name on the page."""
+    about = tables.machine({"machine": msgspec.to_builtins(on), "run": vars(given)})
+    text = page.replaced(given.page.read_text(encoding="utf-8"), name, f"{page.written(table)}\n{about}\n")
+    given.page.write_text(text, encoding="utf-8")
+
+
+def options(name: str) -> argparse.ArgumentParser:
+    """What may be asked of a benchmark that compares with and without."""
+    parser = argparse.ArgumentParser(prog=f"python -m benches {name}")
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="Nothing but the figures; they are always JSON.")
+    parser.add_argument("--page", type=Path, help="A Markdown page to write the figures into.")
+    return parser
+
+
+def table(found: dict[str, Any]) -> tables.Table:
+    """The figures as people read them."""
+    rows = [
+        (
+            count.removeprefix("c"),
+            *(tables.number(each["p99_us"][way] / 1000) for way in ("without", "with")),
+            tables.number(each["p99_with_over_without"]),
+            tables.number(each["rps_with_over_without"]),
+            f"{each['shadow_rows']:,}",
+            f"{each['dropped_rows']:,}",
+            "pass" if each["holds"] else "miss",
+        )
+        for count, each in found.items()
+    ]
+    columns = (
+        "connections",
+        "p99 ms without",
+        "with",
+        "with over without",
+        "answers, likewise",
+        "rows the shadow scored",
+    )
+    return tables.Table("A shadow beside the champion", (*columns, "dropped", f"≤ {BAR:g}"), rows)
+
+
 def _say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
@@ -138,11 +181,10 @@ def _silent(_text: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the figures; 0 when the bar holds everywhere."""
-    parser = argparse.ArgumentParser(prog="python -m benches shadow")
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args(arguments)
+    given = options("shadow").parse_args(arguments)
+    on = machine.describe()
     found = compare(given.seconds, given.repeats, _silent if given.json else _say)
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+    if given.page:
+        written("shadow", given, table(found), on)
     return 0 if all(each["holds"] for each in found.values()) else 1

@@ -6,9 +6,8 @@ from typing import Any
 
 import msgspec
 
-from podium.core import errors
+from podium.cli.bench import page
 
-BEGIN, END = "<!-- monitor: written by the benchmark -->", "<!-- end of monitor -->"
 _SIZES = {"1m": "1 million rows × 50 columns", "10m": "10 million rows × 50 columns"}
 _NONE = ""
 
@@ -20,13 +19,7 @@ def write(found: Mapping[str, Any], path: Path) -> None:
 
 def replaced(text: str, found: Mapping[str, Any]) -> str:
     """The page's text with other figures between the marks; `Invalid` when it has none."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise errors.Invalid(
-            "The page has no marks between which the figures belong.", field="page", fix=f"Add {BEGIN}"
-        )
-    return f"{before}{BEGIN}\n\n{markdown(found)}\n{END}{after}"
+    return page.replaced(text, "monitor", markdown(found))
 
 
 def markdown(found: Mapping[str, Any]) -> str:

@@ -28,7 +28,8 @@ SCORE = 0.123456789012345
 
 def test_a_short_run_gives_a_whole_report(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"# Before\n{pages.BEGIN}\nthe last run\n{pages.END}\nafter\n")
+    begin, end = pages.marks("scorer")
+    page.write_text(f"# Before\n{begin}\nthe last run\n{end}\nafter\n")
     command = [sys.executable, "-m", "benches", "scorer", "--quick", "--seconds", "0.2", "--peers", "none"]
     command += ["--enforce", "--json", "--out", str(tmp_path), "--page", str(page)]
     made = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=200, check=False)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from benches.check import page
+from podium.cli.bench.page import marks
 from podium.core import errors
 
 SPEED: dict[str, Any] = {
@@ -74,7 +75,8 @@ def test_parts_that_were_not_run_are_left_out() -> None:
 
 
 def test_only_what_stands_between_the_marks_is_replaced() -> None:
-    text = page.replaced(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n", FOUND)
+    begin, end = marks("monitor")
+    text = page.replaced(f"before\n{begin}\nold\n{end}\nafter\n", FOUND)
     assert page.replaced(text, FOUND) == text
     assert text.startswith("before\n")
     assert text.endswith("after\n")

@@ -7,25 +7,34 @@ from typing import Any
 from podium.cli.bench import tables
 from podium.core.errors import Invalid
 
-BEGIN, END = "<!-- scorer: written by the benchmark -->", "<!-- end of scorer -->"
-
 
 def write(report: Mapping[str, Any], path: Path) -> None:
-    """Replace what stands between the marks on the page; `Invalid` when it has none."""
-    text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    """Replace what stands between the scorer's marks on the page; `Invalid` when it has none."""
+    path.write_text(replaced(path.read_text(encoding="utf-8"), "scorer", markdown(report)), encoding="utf-8")
+
+
+def replaced(text: str, name: str, figures: str) -> str:
+    """A page's text with other figures between the marks of that name; `Invalid` when it has none."""
+    first, last = marks(name)
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise Invalid("The page has no marks between which the figures belong.", field="page", fix=f"Add {BEGIN}")
-    path.write_text(f"{before}{BEGIN}\n\n{markdown(report)}\n{END}{after}", encoding="utf-8")
+        raise Invalid("The page has no marks between which the figures belong.", field="page", fix=f"Add {first}")
+    return f"{before}{begin}\n\n{figures}\n{end}{after}"
+
+
+def marks(name: str) -> tuple[str, str]:
+    """What stands on a page before and behind the figures of that name."""
+    return f"<!-- {name}: written by the benchmark -->", f"<!-- end of {name} -->"
 
 
 def markdown(report: Mapping[str, Any]) -> str:
     """The machine, and all tables."""
-    return "\n".join([f"{tables.machine(report)}\n", *(_written(table) for table in tables.of(report))])
+    return "\n".join([f"{tables.machine(report)}\n", *map(written, tables.of(report))])
 
 
-def _written(table: tables.Table) -> str:
+def written(table: tables.Table) -> str:
+    """A table under its title."""
     lines = [f"### {table.title}", "", _row(table.columns), f"|---|{'---:|' * (len(table.columns) - 1)}"]
     lines += [_row(row) for row in table.rows]
     return "\n".join([*lines, "", *([table.said, ""] if table.said else [])])
