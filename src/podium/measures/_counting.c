@@ -121,7 +121,7 @@ static Cut cut_around(const Grid *self, double from, float *room)
         room[at] = fabsf((float)(self->edges[at] - from));
     qsort(room, (size_t)count, sizeof *room, compare);
     Cut cut = {.from = from, .shift = LEAST_SHIFT};
-    memcpy(&cut.least, room + count / 64, sizeof cut.least);
+    memcpy(&cut.least, room + count / 256, sizeof cut.least);
     for (;; cut.shift++) {
         int32_t low = level((float)(self->edges[tail] - from), cut);
         int32_t high = level((float)(self->edges[count - 1 - tail] - from), cut);
@@ -295,22 +295,29 @@ static void put_odd(const Grid *self, Found *found, Bin *bins, double value)
         found->nulls++;
 }
 
+static inline void put_one(const Grid *self, Found *found, Bin *bins, double value, int32_t cell, int looks)
+{
+    Py_ssize_t bin = self->first[cell];
+    if (bin & MANY) {
+        put_odd(self, found, bins, value);
+        return;
+    }
+    for (int step = 1 << looks >> 1; step; step >>= 1)
+        bin += (self->edges[bin + step - 1] < value) * step;
+    put(bins + bin, value);
+}
+
 /* Every other value goes to the other half of the bins: equal ones that follow each other need not wait for each other. */
 static inline void put_by(const Grid *self, Found *found, const double *restrict values, const int32_t *restrict cells, int count, int looks)
 {
-    const double *edges = self->edges;
-    Bin *halves[2] = {found->bins, found->bins + self->count + 1};
-    for (int at = 0; at < count; at++) {
-        double value = values[at];
-        Py_ssize_t bin = self->first[cells[at]];
-        if (bin & MANY) {
-            put_odd(self, found, halves[at & 1], value);
-            continue;
-        }
-        for (int step = 1 << looks >> 1; step; step >>= 1)
-            bin += (edges[bin + step - 1] < value) * step;
-        put(halves[at & 1] + bin, value);
+    Bin *even = found->bins, *odd = even + self->count + 1;
+    int at = 0;
+    for (; at + 1 < count; at += 2) {
+        put_one(self, found, even, values[at], cells[at], looks);
+        put_one(self, found, odd, values[at + 1], cells[at + 1], looks);
     }
+    if (at < count)
+        put_one(self, found, even, values[at], cells[at], looks);
 }
 
 /* So that the compiler knows the usual numbers of looks. */

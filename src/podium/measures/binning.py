@@ -32,7 +32,13 @@ class Valid(NamedTuple):
         """As booleans, shape [size]."""
         first, last = self.offset // 8, (self.offset + size + 7) // 8
         bits = numpy.unpackbits(numpy.frombuffer(self.bits, dtype=numpy.uint8)[first:last], bitorder="little")
-        return bits[self.offset % 8 :][:size].astype(numpy.bool_)
+        return bits[self.offset % 8 :][:size].view(numpy.bool_)
+
+    def at(self, places: numpy.typing.NDArray[numpy.int64]) -> numpy.typing.NDArray[numpy.bool_]:
+        """Those at places alone, as booleans, shape [places]."""
+        here = places + self.offset
+        bits = numpy.frombuffer(self.bits, dtype=numpy.uint8)[here >> 3]
+        return numpy.asarray(bits >> (here & 7).astype(numpy.uint8) & 1, dtype=numpy.bool_)
 
 
 class Bins:
@@ -205,13 +211,15 @@ class Bins:
 def chosen(
     values: rows.Numbers, valid: Valid | None, places: slice | numpy.typing.NDArray[numpy.int64]
 ) -> rows.Numbers:
-    """Some of the values (float64, shape [n]), NaN where they are not `valid`.
+    """The values (float64, shape [n]) at places, NaN where they are not `valid`, shape [places].
 
-    >>> chosen(numpy.array([1.0, 2.0, 3.0]), Valid(b"\x06", 0), slice(0, None, 2)).tolist()
+    >>> chosen(numpy.array([1.0, 2.0, 3.0]), Valid(b"\x06", 0), numpy.array([0, 2])).tolist()
     [nan, 3.0]
     """
-    found = values[places]
-    return found if valid is None else numpy.where(valid.of(values.size)[places], found, numpy.nan)
+    if valid is None:
+        return values[places]
+    there = valid.of(values.size)[places] if isinstance(places, slice) else valid.at(places)
+    return numpy.where(there, values[places], numpy.nan)
 
 
 def tally(codes: numpy.typing.NDArray[numpy.int32], valid: Valid | None, counts: Counts) -> int:

@@ -9,7 +9,6 @@ import msgspec
 import numpy
 import numpy.typing
 import pyarrow
-import pyarrow.compute
 
 from podium.cli.check import source as sources
 from podium.core import reference as core
@@ -92,6 +91,8 @@ def summary(
 
 def different(source: sources.Source, key: str) -> int:
     """How many different values a column has; `Invalid` for lists and structures."""
+    import pyarrow.compute
+
     if pyarrow.types.is_nested(source.types[key]):
         raise Invalid("A list or structure is no key.", field="--key")
     reader = source.reader()
@@ -183,11 +184,12 @@ def _edges(pieces: Iterable[_Numbers], total: int) -> tuple[rows.Numbers, float]
     """The edges of a column's bins and a value in its middle, from values spread evenly over the pieces."""
     step = max(1, total // _EDGES_FROM)
     found = [binning.chosen(values, valid, slice(None, None, step)) for values, valid in pieces]
-    values = numpy.concatenate(found) if found else numpy.empty(0)
-    known = values[numpy.isfinite(values)]
+    ordered = numpy.concatenate(found) if found else numpy.empty(0)
+    ordered.sort()  # null comes last; no more copies: memory that was never used costs more than the sort
+    known = ordered[ordered.searchsorted(-numpy.inf, "right") : ordered.searchsorted(numpy.inf)]
     if not known.size:
         return numpy.empty(0), 0.0
-    edges = binning.suited(references.fine_edges(known))
+    edges = binning.suited(references.fine_edges_of(known))
     return edges, float(edges[edges.size // 2]) if edges.size else 0.0
 
 

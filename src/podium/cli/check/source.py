@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow
-import pyarrow.compute
-import pyarrow.csv
 import pyarrow.parquet
 
 from podium.core.errors import Invalid, NotFound
@@ -95,7 +93,7 @@ class Reader:
         wanted = self._types[name]
         if array.type == wanted or pyarrow.types.is_dictionary(array.type):
             return array
-        return pyarrow.compute.cast(array, wanted, safe=False)
+        return array.cast(wanted, safe=False)
 
     def close(self) -> None:
         """Close the files."""
@@ -193,7 +191,9 @@ def _delimiter(file: Path) -> str:
     return max(_DELIMITERS, key=lambda each: line.count(each.encode()))
 
 
-def _reader(file: Path, types: dict[str, pyarrow.DataType]) -> pyarrow.csv.CSVStreamingReader:
+def _reader(file: Path, types: dict[str, pyarrow.DataType]) -> "pyarrow.csv.CSVStreamingReader":
+    import pyarrow.csv
+
     return pyarrow.csv.open_csv(
         file,
         read_options=pyarrow.csv.ReadOptions(block_size=8 << 20),

@@ -9,7 +9,7 @@ import msgspec
 import numpy
 
 from podium.cli.check import asked as asks
-from podium.cli.check import pairs, scan
+from podium.cli.check import scan
 from podium.cli.check import source as sources
 from podium.core import time
 from podium.core.errors import Invalid, NotFound
@@ -124,6 +124,8 @@ def _no_rows() -> Finding:
 
 
 def _skew(asked: asks.Asked, now: sources.Source, names: list[str]) -> list[Finding]:
+    from podium.cli.check import pairs
+
     with sources.Source(sources.find(asked.reference, "REFERENCE")) as before:
         return pairs.findings(before, now, asked.key, names, asked.rule)
 

@@ -163,9 +163,17 @@ def fine_edges(known: rows.Numbers, bins: int = FINE) -> rows.Numbers:
     >>> fine_edges(numpy.arange(1000.0)).size
     255
     """
-    ordered = numpy.sort(known)
-    different = binning.different(ordered)
-    if different.size <= bins // 2:
+    return fine_edges_of(numpy.sort(known), bins)
+
+
+def fine_edges_of(ordered: rows.Numbers, bins: int = FINE) -> rows.Numbers:
+    """The same of values in ascending order.
+
+    >>> fine_edges_of(numpy.array([1.0, 2.0])).size
+    4
+    """
+    if numpy.count_nonzero(ordered[1:] != ordered[:-1]) < bins // 2:
+        different = binning.different(ordered)
         return numpy.sort(numpy.concatenate([numpy.nextafter(different, -numpy.inf), different]))
     tails = 1 / bins / 2.0 ** numpy.arange(1, _TAILS + 1)
     levels = numpy.concatenate([tails, numpy.arange(1, bins) / bins, 1 - tails])

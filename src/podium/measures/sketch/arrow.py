@@ -1,4 +1,7 @@
-"""Arrow arrays as what summaries take: numbers with NaN for null, words with None, instants in microseconds."""
+"""Arrow arrays as what summaries take: numbers with NaN for null, words with None, instants in microseconds.
+
+Methods of arrays are called, not `pyarrow.compute`'s functions: they load it when it is needed, which is seldom.
+"""
 
 import enum
 from typing import Any, TypeVar
@@ -6,7 +9,6 @@ from typing import Any, TypeVar
 import numpy
 import numpy.typing
 import pyarrow
-import pyarrow.compute
 
 from podium.measures import binning, rows
 from podium.measures.drift import reference as references
@@ -80,10 +82,8 @@ def numbers(array: pyarrow.Array) -> rows.Numbers:
     >>> numbers(pyarrow.array([1, None, 3])).tolist()
     [1.0, nan, 3.0]
     """
-    array = _doubles(array)
-    if array.null_count:
-        array = pyarrow.compute.fill_null(array, of_plain(numpy.array([numpy.nan]))[0])
-    return numpy.asarray(plain(array), dtype=numpy.float64)
+    values, valid = numbers_and_valid(array)
+    return values if valid is None else numpy.where(valid.of(values.size), values, numpy.nan)
 
 
 def numbers_and_valid(array: pyarrow.Array) -> tuple[rows.Numbers, binning.Valid | None]:
@@ -127,7 +127,7 @@ def _doubles(array: pyarrow.Array) -> pyarrow.Array:
     if pyarrow.types.is_duration(array.type) or pyarrow.types.is_time(array.type):
         array = array.cast(pyarrow.int64() if array.type.bit_width == 64 else pyarrow.int32())
     if not pyarrow.types.is_float64(array.type):
-        array = pyarrow.compute.cast(array, pyarrow.float64(), safe=False)
+        array = array.cast(pyarrow.float64(), safe=False)
     return array
 
 
@@ -142,7 +142,8 @@ def words(array: pyarrow.Array) -> tuple[pyarrow.Array, pyarrow.Array]:
         return array.cast(pyarrow.int32()), pyarrow.array([], pyarrow.string())
     if not pyarrow.types.is_dictionary(array.type):
         array = array.dictionary_encode()
-    return array.indices, array.dictionary.cast(pyarrow.string())
+    names = array.dictionary
+    return array.indices, names if pyarrow.types.is_string(names.type) else names.cast(pyarrow.string())
 
 
 def objects(array: pyarrow.Array) -> references.Objects:
@@ -166,9 +167,8 @@ def microseconds(array: pyarrow.Array) -> tuple[int, int] | None:
     >>> microseconds(pyarrow.array([datetime.date(1970, 1, 2), None]))
     (86400000000, 86400000000)
     """
-    found = pyarrow.compute.min_max(array)
-    if not found["min"].is_valid:
+    known = array.drop_null()
+    if not len(known):
         return None
-    whole = pyarrow.array([found["min"].as_py(), found["max"].as_py()], array.type)
-    instants = whole.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64())
-    return int(instants[0].as_py()), int(instants[1].as_py())
+    instants = plain(known.cast(pyarrow.timestamp("us"), safe=False).cast(pyarrow.int64()))
+    return int(instants.min()), int(instants.max())

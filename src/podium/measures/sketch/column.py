@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy
 import numpy.typing
 import pyarrow
-import pyarrow.compute
 
 from podium.core import reference
 from podium.measures import binning, rows
@@ -51,24 +50,25 @@ class Words:
         if self._kept is None:
             self._count(*arrow.words(array))
         else:
-            self._place(*arrow.words(array))
+            self._place(*arrow.words(array), self._kept)
         if self._kept is None and len(self.counts) > NAMES:
             self._settle()
 
     def _count(self, codes: pyarrow.Array, names: pyarrow.Array) -> None:
         numbers = _counted(codes, len(names))
         held = numpy.flatnonzero(numbers)
-        found = names.take(arrow.of_plain(held)).to_pylist()
+        found = (names if held.size == len(names) else names.take(arrow.of_plain(held))).to_pylist()
         for name, number in zip(found, numbers[held].tolist(), strict=True):
             self._add(name, number)
 
-    def _place(self, codes: pyarrow.Array, names: pyarrow.Array) -> None:
+    def _place(self, codes: pyarrow.Array, names: pyarrow.Array, known: pyarrow.Array) -> None:
         """Count the categories that are kept; the others only together."""
         numbers = _counted(codes, len(names))
-        place = arrow.numbers(pyarrow.compute.index_in(names, value_set=self._kept))
-        for at in numpy.flatnonzero(~numpy.isnan(place) & (numbers > 0)).tolist():
+        both = pyarrow.concat_arrays([known, names]).dictionary_encode()
+        kept = arrow.numbers(both.indices[len(known) :]) < len(known)  # of equal words the first has the code
+        for at in numpy.flatnonzero(kept & (numbers > 0)).tolist():
             self._add(names[at].as_py(), int(numbers[at]))
-        self.unnamed += int(numbers[numpy.isnan(place)].sum())
+        self.unnamed += int(numbers[~kept].sum())
 
     def _add(self, name: str | None, number: int) -> None:
         if name is None:
