@@ -1,7 +1,7 @@
 """A loaded rollout, and scoring rows with it: each row by the version that decides it, each version once."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,40 +139,38 @@ class Loaded:
             chosen = rows.decided(scores, champion.route.threshold)
             made = Outcome(scores, chosen, [champion.route.version] * count, [part])
             return _referring(made, [champion.source] * count) if self.referring else made
-        mask = router.to_canary(self.document.salt, canary.route.weight, batch.keys, batch.prediction_ids)
-        found = np.empty(len(mask), dtype=np.float64)
+        found = np.empty(len(batch.keys), dtype=np.float64)
+        sources = [champion.source] * len(batch.keys)
         parts = []
-        for live, flag in ((champion, False), (canary, True)):
-            index = np.flatnonzero(mask == flag)
-            if not len(index):
-                continue
-            seen = batch.seen_by(champion.runtime.manifest.signature, live.runtime.manifest.signature)
-            taken = grid.take(seen, index)
+        for live, index, taken in self._shares(batch, deciding):
             found[index] = _predict(live, taken)
             parts.append(_rows(live, _pick(batch, index), found[index], taken))
+            for at in index.tolist():
+                sources[at] = live.source
         _check(found)
-        sources = [canary.source if flag else champion.source for flag in mask.tolist()]
         chosen = rows.decisions(found.tolist(), [source.threshold for source in sources])
         made = Outcome(found, chosen, [source.version for source in sources], parts)
         return _referring(made, sources) if self.referring else made
 
-    def _score_classes(self, batch: Batch, deciding: Deciding) -> Outcome:
-        """As `score`, where a row has a probability for each of several classes, and nothing is acted on by one."""
+    def _shares(self, batch: Batch, deciding: Deciding) -> Iterator[tuple[Live, npt.NDArray[np.int64], Grid]]:
+        """Each version that decides some of the rows, which ones, and what it sees of them."""
         champion, canary = deciding
-        count = len(batch.keys)
-        mask = np.zeros(count, dtype=np.bool_)
+        mask = np.zeros(len(batch.keys), dtype=np.bool_)
         if canary is not None:
             mask = router.to_canary(self.document.salt, canary.route.weight, batch.keys, batch.prediction_ids)
+        for live, flag in ((champion, False), (canary, True)):
+            index = np.flatnonzero(mask == flag)
+            if live is not None and len(index):
+                seen = batch.seen_by(champion.runtime.manifest.signature, live.runtime.manifest.signature)
+                yield live, index, grid.take(seen, index)
+
+    def _score_classes(self, batch: Batch, deciding: Deciding) -> Outcome:
+        """As `score`, where a row has a probability for each of several classes, and nothing is acted on by one."""
+        count = len(batch.keys)
         found = np.empty((count, len(self.labels)), dtype=np.float64)
         versions = np.empty(count, dtype=np.int64)
         parts = []
-        for live, flag in ((champion, False), (canary, True)):
-            index = np.flatnonzero(mask == flag)
-            if live is None or not len(index):
-                continue
-            taken = grid.take(
-                batch.seen_by(champion.runtime.manifest.signature, live.runtime.manifest.signature), index
-            )
+        for live, index, taken in self._shares(batch, deciding):
             found[index] = _predict(live, taken)
             versions[index] = live.route.version
             parts.append(_rows(live, _pick(batch, index), found[index], taken))
