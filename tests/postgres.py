@@ -50,6 +50,7 @@ def server(folder: Path) -> Iterator[str]:
     try:
         _as_server([str(home / "initdb"), "-D", str(data), "-A", "trust", "-U", "podium", "-E", "UTF8", "--no-sync"])
         options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=64MB"
+        options += " -c fsync=off -c full_page_writes=off"  # no test cuts its power
         _as_server([str(home / "pg_ctl"), "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start"])
         try:
             yield f"postgresql://podium@127.0.0.1:{port}/postgres"

@@ -1,5 +1,6 @@
 """A model in production without its scorer: versions, an endpoint, rollouts, and segments as a scorer sends them."""
 
+import functools
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,6 +69,7 @@ def features(rows: int, seed: int | list[int], shift: float = 0.0) -> columns.Co
     }
 
 
+@functools.cache
 def bundle_files(bias: float = -1.0) -> dict[str, bytes]:
     """A bundle's files, whose reference is that of the features above and of the model's own calibrated scores."""
     files = dict(artifacts.files(bias))

@@ -12,6 +12,7 @@ from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("trials", forms("rolling-restart"))
 def test_rolling_restart_under_load(trials: int, tmp_path: Path, record: Record) -> None:
     """Two scorers share a port and a folder; a third starts before one ends, as a rolling update does it."""
@@ -42,6 +43,7 @@ def test_rolling_restart_under_load(trials: int, tmp_path: Path, record: Record)
     record(
         "rolling-restart",
         trials,
-        f"{len(failed)} of {len(answered) // 3:,} requests failed, {len(lost)} lost; stopped in {slowest:.1f} s",
+        f"{len(failed)} of {len(answered) // 3:,} requests failed, {len(lost)} lost; stopped in {slowest:.1f} s"
+        + "".join(f"; {each.what}" for each in failed[:3]),
         held=not failed and not lost,
     )
