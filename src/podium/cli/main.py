@@ -1,6 +1,8 @@
 """The command line. Each command is arguments to client calls, or starts a process."""
 
+import contextlib
 import gc
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -52,10 +54,23 @@ def _name(command: "CommandInfo") -> str:
     return command.name or getattr(command.callback, "__name__", "").replace("_", "-")
 
 
+def _leave(code: int) -> None:
+    """End at once: taking apart all that was loaded, which the system does anyway, takes a tenth of a check's time."""
+    with contextlib.suppress(BrokenPipeError):  # nobody reads any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
 def run() -> None:
     """Entry point: errors that Podium raises on purpose end as one clear message and exit code 1."""
+    words = sys.argv[1:]
     try:
-        coercion.spare(typer.main.get_command(_asked(sys.argv[1:])))()
+        coercion.spare(typer.main.get_command(_asked(words)))()
+    except SystemExit as ended:
+        if words[:1] == [_CHECK] and isinstance(ended.code, int):
+            _leave(ended.code)
+        raise
     except PodiumError as problem:
         console.fail(problem)
         sys.exit(1)
