@@ -71,8 +71,12 @@ async def serve(bound: socket.socket, shared: Shared, life: Life, drain_seconds:
 
 
 async def _accept_the_rest(bound: socket.socket, shared: Shared) -> None:
-    """Those that the kernel has let in already must not be turned away."""
+    """Those that the kernel has let in already must not be turned away: it would do so when the socket is closed.
+
+    It lets in nobody else meanwhile: who comes now knocks again a second later, when another process has the port.
+    """
     loop = asyncio.get_running_loop()
+    bound.listen(0)
     await asyncio.sleep(0)
     while True:
         try:
