@@ -304,6 +304,15 @@ def test_what_performance_needs_is_said(outcomes: Path, more: tuple[str, ...], s
     assert said in " ".join(run(outcomes, "before.parquet", "worse.parquet", *more, code=2).split())
 
 
+def test_a_few_rows_are_not_enough_for_rows_as_wholes_either(tmp_path: Path) -> None:
+    """Fifty rows that moved far: nothing is said of columns, and nothing of how they move together."""
+    random = numpy.random.default_rng(3)
+    for name, rows, moved in (("before", 2_000, 0.0), ("few", 50, 3.0), ("enough", 150, 3.0)):
+        write(tmp_path, f"{name}.parquet", {each: random.normal(size=rows) + moved for each in "abc"})
+    assert "Not enough data" in run(tmp_path, "before.parquet", "few.parquet", code=0)
+    assert "telling rows of both apart" in run(tmp_path, "before.parquet", "enough.parquet", code=1)
+
+
 def test_a_feature_that_matters_less_is_named(tmp_path: Path) -> None:
     """Contributions change size, not place: their distributions stay centred."""
     random = numpy.random.default_rng(1)
@@ -400,6 +409,7 @@ def test_one_outlier_blinds_nothing_and_raises_nothing(folder: Path) -> None:
         (("no.parquet", "same.parquet"), "no such file"),
         (("reference.parquet", "broken.parquet"), "cannot be read as Parquet"),
         (("reference.parquet", "same.parquet", "--ignore", "nothing"), "no such column"),
+        (("reference.parquet", "same.parquet", "--columns", "agee"), "Did you mean 'age'?"),
         (("reference.parquet",), "nothing to compare"),
         (("reference.parquet", "same.parquet", "--effect", "2"), "between 0 and 1"),
         (("notes.json", "same.parquet"), "not a stored reference"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from podium.core.errors import Invalid
 
+_SHOWN = 30
 _NAME = re.compile(r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$")
 
 
@@ -22,7 +23,8 @@ def check(name: str, field: str = "name") -> str:
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word, or all of them when none is near."""
+    """A hint that names the nearest known word, or all of them (of many the first thirty) when none is near."""
     names = sorted(known)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names[:_SHOWN])}{more}."

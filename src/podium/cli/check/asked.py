@@ -2,6 +2,7 @@
 
 import msgspec
 
+from podium.core import name as names_of
 from podium.core.errors import Invalid
 from podium.measures.comparison.finding import Rule
 
@@ -88,5 +89,5 @@ def named(asked: Asked, known: set[str]) -> None:
         "--ignore": asked.ignore,
     }
     for option, names in options.items():
-        if any(name and name not in known for name in names):
-            raise Invalid("The reference has no such column.", field=option)
+        for wrong in (name for name in names if name and name not in known):
+            raise Invalid("The reference has no such column.", field=option, fix=names_of.nearest(wrong, known))

@@ -8,6 +8,7 @@ import numpy.typing
 
 from podium.cli.check import pairs
 from podium.cli.check import source as sources
+from podium.core import name as names_of
 from podium.core import run
 from podium.core.errors import Invalid
 from podium.measures import binning
@@ -66,7 +67,7 @@ def _slices(
 def _known(source: sources.Source, named: Named) -> tuple[outcomes.Rows, numpy.typing.NDArray[numpy.bool_]]:
     for option, name in (("--target", named.target), ("--prediction", named.prediction)):
         if name not in source.types:
-            raise Invalid("There is no such column.", field=option)
+            raise Invalid("There is no such column.", field=option, fix=names_of.nearest(name, source.types))
     return outcomes.known(_values(source, named.target), _values(source, named.prediction))
 
 

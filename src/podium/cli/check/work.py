@@ -11,6 +11,7 @@ import numpy
 from podium.cli.check import asked as asks
 from podium.cli.check import scan
 from podium.cli.check import source as sources
+from podium.core import name as names_of
 from podium.core import time
 from podium.core.errors import Invalid, NotFound
 from podium.measures.comparison import figures, together
@@ -99,8 +100,8 @@ def _performance(
     from podium.cli.check import performance as performances
 
     for option, named in (("--groups", asked.groups), ("--slices", asked.slices)):
-        if any(name not in source.types for name in named):
-            raise Invalid("There is no such column.", field=option)
+        for wrong in (name for name in named if name not in source.types):
+            raise Invalid("There is no such column.", field=option, fix=names_of.nearest(wrong, source.types))
     features = [name for name in names if name not in asked.roles]
     return performances.look(source, _named_columns(asked), features, before.figures) if source.rows else None
 
@@ -179,12 +180,12 @@ def _rows_and_key(asked: asks.Asked, source: sources.Source) -> None:
     if not source.rows:
         raise Invalid("The reference has no rows.", field="REFERENCE", fix="Is it complete?")
     if asked.key and asked.key not in source.types:
-        raise Invalid("The reference has no such column.", field="--key")
+        raise Invalid("The reference has no such column.", field="--key", fix=names_of.nearest(asked.key, source.types))
 
 
 def _all_there(asked: asks.Asked, before: table.TableReference, source: sources.Source) -> None:
     if asked.key and asked.key not in source.types:
-        raise Invalid("There is no such column.", field="--key")
+        raise Invalid("There is no such column.", field="--key", fix=names_of.nearest(asked.key, source.types))
     if not any(each.name in source.types for each in before.columns):
         raise Invalid("Not one column of the reference is there.", field="CURRENT", fix="Is it another table?")
 

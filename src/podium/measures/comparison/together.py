@@ -106,9 +106,9 @@ def patterns(
 ) -> list[Finding]:
     """Findings on rows as wholes: from `now`, a sample of numeric `columns`, and `old`, the reference's, if at hand.
 
-    `now` and `old`: shape [rows, columns].
+    `now` and `old`: shape [rows, columns]. With fewer rows than the rule asks for on either side: not enough data.
     """
-    made = []
+    made, enough = [], min(before.rows, len(now)) >= rule.min_rows
     if before.pattern is not None and before.pattern.columns == columns:
         changed = reconstruction.change(before.pattern, now)
         if changed is not None:
@@ -120,6 +120,7 @@ def patterns(
                     floor=rule.pattern,
                     p_value=changed.p_value,
                     said=f"how columns move together: distance from their pattern {changed.value:+.0%}",
+                    enough=enough,
                 )
             )
     apart = None if old is None else domain_classifier.domain_classifier(old, now, random)
@@ -133,6 +134,7 @@ def patterns(
                 floor=rule.apart,
                 p_value=apart.p_value,
                 said=f"telling rows of both apart: AUC {apart.auc:.2f}, most by {', '.join(name for _, name in most)}",
+                enough=enough,
             )
         )
     return made
