@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import psutil
+
 
 def until(holds: Callable[[], object], what: str = "it did not come to hold in time", *, seconds: float = 60.0) -> None:
     """Ask again and again until the answer is true; AssertionError with `what` where it never is."""
@@ -10,3 +12,11 @@ def until(holds: Callable[[], object], what: str = "it did not come to hold in t
     while not holds():
         assert time.monotonic() < end, what
         time.sleep(0.02)
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether it is gone; what nobody has waited for yet is gone too."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -20,6 +20,7 @@ from podium.core import bundle, digest
 from podium.core.errors import Invalid
 from tests import engine_kit
 from tests import scoring_kit as kit
+from tests.patience import ended, until
 from tests.vendor import Vendor
 
 KINDS = tuple(engine_kit.kinds(""))
@@ -222,10 +223,7 @@ def test_an_idle_process_that_hangs_is_found_and_replaced(plant: Plant) -> None:
     healed(plant, "python")
     (worker,) = plant.workers("python")
     worker.suspend()
-    deadline = time.monotonic() + 30
-    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: ended(worker))
     assert healed(plant, "python") < HEALED_SECONDS
 
 
@@ -266,7 +264,7 @@ def test_a_model_that_misbehaves_harms_its_own_process_only(plant: Plant, kind: 
     assert answer.status_code == 503, answer.text
     assert answer.headers["retry-after"] == "1"
     assert time.monotonic() - begun < 6.0
-    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    assert ended(worker)
     assert healed(plant, kind) < HEALED_SECONDS
     assert psutil.Process(plant.process.process.pid).memory_info().rss - resident < 64 << 20
 
@@ -355,8 +353,7 @@ def test_nothing_is_left_of_models_when_the_scorer_is_killed(plant: Plant, tmp_p
         if scorer.http.get("/v2/models/python/ready").status_code == 200:
             children = psutil.Process(scorer.process.pid).children(recursive=True)
     scorer.kill()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive
+    until(lambda: all(map(ended, children)))
 
 
 @pytest.mark.alone
@@ -401,4 +398,4 @@ def test_a_version_that_is_replaced_takes_its_process_along(plant: Plant) -> Non
         assert plant.infer("python", [NULL]).status_code == 200
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert not before.is_running() or before.status() == psutil.STATUS_ZOMBIE
+    until(lambda: ended(before))

@@ -16,7 +16,7 @@ import pytest
 from podium.core.errors import Unavailable
 from podium.scoring.explain import desk, frames
 from tests import scoring_kit as kit
-from tests.patience import until
+from tests.patience import ended, until
 
 
 @pytest.fixture
@@ -130,8 +130,7 @@ def test_the_explainer_ends_with_its_scorer(scorer: kit.Process) -> None:
     assert explain(scorer, kit.tensors()).status_code == 200
     child = psutil.Process(scorer.process.pid).children()[0]
     scorer.kill()
-    psutil.wait_procs([child], timeout=10)
-    assert not child.is_running()
+    until(lambda: ended(child))
 
 
 def test_an_explanation_that_takes_too_long_is_given_up(folder: Path) -> None:
