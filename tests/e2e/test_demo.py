@@ -31,10 +31,11 @@ def start(folder: Path, *options: str, environment: dict[str, str] | None = None
 
 
 def told(folder: Path, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
-    try:
-        output, errors = process.communicate(timeout=1100)
-    finally:
-        process.terminate()  # where it is too slow, it must not stand in the way of others
+    with process:
+        try:
+            output, errors = process.communicate(timeout=1100)
+        finally:
+            process.terminate()  # where it is too slow, it must not stand in the way of others
     assert process.returncode == 0, output.decode()[-2000:] + errors.decode()[-2000:]
     report: dict[str, Any] = json.loads((folder / "report.json").read_text())
     return report
