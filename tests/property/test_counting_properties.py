@@ -103,6 +103,7 @@ def test_columns_as_they_are_found(kind: str) -> None:
 
 @needs_c
 @given(some.lists(some.integers(0, 9), max_size=200), some.integers(0, 70), some.booleans(), some.randoms())
+@settings(deadline=None)
 def test_codes_are_tallied_the_same(codes: list[int], offset: int, nulls: bool, random: object) -> None:
     array = numpy.array(codes, dtype=numpy.int32)
     bits = bytes(random.randbytes(40))  # type: ignore[attr-defined]
