@@ -243,7 +243,7 @@ class MonitorPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Largest tolerated drift of the scores against training (PSI)."""
     missing_rate: float = 0.1
     """Largest tolerated rise of a feature's share of nulls."""
-    new_categories: float = 0.05
+    new_categories: float = 0.01
     """Largest tolerated share of rows with a category that training never saw."""
     performance_drop: float = 0.05
     """Largest tolerated relative worsening of the primary metric against the test split of training."""
