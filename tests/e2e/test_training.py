@@ -264,7 +264,8 @@ def test_a_cancelled_run_ends(store: Store, caller: CallerOf, tmp_path: Path) ->
     thread = threading.Thread(target=work, args=(store,))
     thread.start()
     until(lambda: (job := reread(store, found)).job is not None and job_of(store, job).message == "asleep")
-    jobs.cancel(store, caller("engineer"), "flights", reread(store, found).job or "")
+    found = reread(store, found)
+    jobs.cancel(store, caller("engineer"), "flights", found.job or "")
     thread.join(60)
     assert not thread.is_alive()
     assert reread(store, found).state is run.RunState.CANCELLED
