@@ -57,7 +57,9 @@ class Disk:
         return lambda: self._remount("rw")
 
     def _remount(self, how: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,{how}", str(self.log)], check=True)
+        """It is busy while a file that got its last name is being closed."""
+        command = ["mount", "-o", f"remount,{how}", str(self.log)]
+        until(lambda: subprocess.run(command, check=False).returncode == 0, f"the disk cannot be made {how}")
 
     def _refuse(self, code: int) -> _Undo:
         told = Path(self.variables["POWER_CUT_REFUSES"])
