@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,9 @@ from podium.store.blobs import Blobs
 from podium.store.database import Database
 from podium.store.store import Store
 from tests import postgres
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""Tests interrupt processes that they start; one that begins in the background inherits that interrupts are ignored."""
 
 
 class SetClock:

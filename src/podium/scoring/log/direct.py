@@ -43,6 +43,7 @@ class File:
         self._tail = b""
         """Of the last block what is in use."""
         self._buffer = memoryview(mmap.mmap(-1, _BUFFER))
+        """Shared memory at a page's beginning: another thread may fork while the disk reads it."""
         self._synced = _SYNCED
         self._direct = self._past_cache(_PAST_CACHE)
 
