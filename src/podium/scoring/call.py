@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 JSON = "application/json"
+END = b"\r\n\r\n"
+"""What ends a head in HTTP/1.1."""
 
 
 class Call(NamedTuple):
@@ -24,9 +26,6 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-_END = b"\r\n\r\n"
-
-
 def sized(body: bytes) -> bytes:
     """A body behind its length and the blank line that ends a head: what follows `content-length: `."""
     return b"%d\r\n\r\n%b" % (len(body), body)
@@ -34,4 +33,4 @@ def sized(body: bytes) -> bytes:
 
 def body_of(sized: bytes) -> bytes:
     """The body alone."""
-    return sized[sized.index(_END) + len(_END) :]
+    return sized[sized.index(END) + len(END) :]

@@ -228,7 +228,7 @@ class Connection(asyncio.Protocol):
 
     def _find_head(self) -> Head | None:
         buffer, limit = self._buffer, self._shared.limits.head
-        end = buffer.find(heads.END, max(0, self._searched - 3), limit)
+        end = buffer.find(call.END, max(0, self._searched - 3), limit)
         if end < 0:
             heads.check_beginning(buffer, max(0, self._searched - 1), limit)
             self._searched = len(buffer)

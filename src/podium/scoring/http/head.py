@@ -11,7 +11,6 @@ from typing import Any
 from podium.scoring.call import Answer
 from podium.scoring.http.refusals import Refusal
 
-END = b"\r\n\r\n"
 CHUNKED = -1
 _FIRST, _LAST, _CR = 0x21, 0x7E, 0x0D
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
