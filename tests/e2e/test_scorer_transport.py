@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import socket
+import struct
 import time
 import zlib
 from collections import Counter
@@ -182,6 +183,30 @@ def test_bodies_that_are_still_arriving_take_no_more_memory_than_all_may_togethe
         assert taken[1].answer()[0] == 200
 
 
+def test_packed_bodies_that_come_at_once_are_not_unpacked_at_once(tmp_path: Path) -> None:
+    """A quarter of a megabyte of requests may hold as much as the limit of bodies sixteen times, on each connection."""
+    kit.prepare(tmp_path)
+    bomb = message(gzip.compress(bytes(16 * 1024 * 1024), 9), "content-encoding: gzip")
+    with kit.Process(tmp_path) as process, contextlib.ExitStack() as opened:
+        assert ask(process, bomb)[0] == 400
+        before = most_memory(process)
+        wires = [opened.enter_context(Wire(process.url)) for _ in range(4)]
+        for wire in wires:
+            wire.send(bomb * 16)
+        with Wire(process.url) as wire:
+            wire.send(message())
+            assert wire.answer()[0] == 200
+        statuses = Counter(wire.answer()[0] for wire in wires for _ in range(16))
+        assert set(statuses) <= {400, 429}
+        assert most_memory(process) - before < 384 * 1024 * 1024
+
+
+def most_memory(process: kit.Process) -> int:
+    """The most that the process ever had resident, in bytes."""
+    lines = Path(f"/proc/{process.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+
+
 def test_many_ways_to_send_the_same(scorer: kit.Process) -> None:
     expected = json.loads(ask(scorer, message())[2])
     cut = [BODY[at : at + 7] for at in range(0, len(BODY), 7)]
@@ -261,6 +286,22 @@ def test_a_client_that_goes_away_harms_nobody(scorer: kit.Process) -> None:
             assert [wire.answer()[0] for _ in range(3)] == [200, 200, 200]
             assert wire.ended()
     assert scorer.http.get("/ping").status_code == 200
+
+
+def test_a_client_that_resets_its_connection_keeps_no_answer_from_others(scorer: kit.Process) -> None:
+    """Its request is scored and logged together with theirs, and its answer goes nowhere."""
+    for _ in range(10):
+        wires = [Wire(scorer.url) for _ in range(30)]
+        for at, wire in enumerate(wires):
+            wire.send(message())
+            if at % 3 == 0:
+                wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                wire.socket.close()
+        for at, wire in enumerate(wires):
+            if at % 3:
+                assert wire.answer()[0] == 200
+                wire.socket.close()
+    until(lambda: "\nhttp_server_active_requests 0\n" in httpx.get(f"{scorer.url}/metrics").text)
 
 
 def test_connections_have_a_limit(scorer: kit.Process) -> None:

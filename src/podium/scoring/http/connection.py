@@ -5,6 +5,7 @@ look-up and one slice. Everything else takes the careful way, which gives the sa
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from podium.scoring import answers, call
@@ -20,9 +21,16 @@ _LONGEST_KEPT = 2048
 _DRAIN_SECONDS = 1.0
 _LIGHT = 64 * 1024
 """Connections that hold no more than that may go on, however much the others hold."""
+_UNPACKED = 16 * 1024 * 1024
+"""Once so many bytes were unpacked in a turn of the loop, other packed bodies wait for the next: a few bytes may become
+thousands of times as many, and only at a turn's end is it seen how many requests came."""
 
 
 _PLAIN = Head("POST", "/", ())
+
+
+def _forget(_data: bytes) -> None:
+    """Write to a client that has gone away."""
 
 
 class Front(Protocol):
@@ -46,6 +54,8 @@ class Shared:
         self.refused = 0
         self.arriving = 0
         """Bytes that connections hold of requests that are not whole."""
+        self.unpacked = 0
+        """Bytes that were unpacked in this turn of the loop."""
         self.renew()
 
     def renew(self) -> None:
@@ -59,6 +69,18 @@ class Shared:
         self.renew()
         for connection in list(self.connections):
             connection.sweep()
+
+    def unpack(self, content: bytes, coding: str) -> bytes:
+        """The content of a packed body; raises `Refusal` or `TooLarge`."""
+        if not self.unpacked:
+            asyncio.get_running_loop().call_soon(self._turn)
+        self.unpacked += len(content)
+        made = body.inflate(content, self.limits.body, coding)
+        self.unpacked += len(made)
+        return made
+
+    def _turn(self) -> None:
+        self.unpacked = 0
 
     def head(self, block: bytes) -> Head:
         """The head in those bytes; raises `Refusal`."""
@@ -81,6 +103,7 @@ class Connection(asyncio.Protocol):
         "_buffer",
         "_chunks",
         "_closing",
+        "_deferred",
         "_front",
         "_going",
         "_head",
@@ -103,6 +126,7 @@ class Connection(asyncio.Protocol):
         self._known = shared.known
         self._front = shared.front.take
         self._transport: asyncio.Transport
+        self._write: Callable[[bytes], None]
         self._buffer = bytearray()
         self._searched = 0
         self._head: Head | None = None
@@ -111,6 +135,7 @@ class Connection(asyncio.Protocol):
         self._next = 0
         self._held: dict[int, bytes] = {}
         self._closing = False
+        self._deferred = False
         self._going = False
         self._lingering = False
         self._paused = False
@@ -129,6 +154,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
+        self._write = _forget  # answers under way: the loop would raise, and whoever was answered behind it would wait
         self._held.clear()
         self._weigh(0)
         self._shared.connections.discard(self)
@@ -209,15 +235,30 @@ class Connection(asyncio.Protocol):
                 return False
             self._head = head
             self._begin(head)
+        packed = head.coding in ("gzip", "deflate")
+        if packed and self._shared.unpacked >= _UNPACKED:
+            self._defer()
+            return False
         content = self._content(head)
         if content is None:
             return False
         self._head, self._chunks = None, None
         self.seconds = 0
-        if head.coding in ("gzip", "deflate"):
-            content = body.inflate(content, self._shared.limits.body, head.coding)
-        self._take(head, content)
+        self._take(head, self._shared.unpack(content, head.coding) if packed else content)
         return True
+
+    def _defer(self) -> None:
+        """Go on in the loop's next turn, and read nothing until then."""
+        if not self._deferred:
+            self._deferred = True
+            self._pause()
+            asyncio.get_running_loop().call_soon(self._again)
+
+    def _again(self) -> None:
+        self._deferred = False
+        if not self._closing:
+            self._go_on()
+        self._resume()
 
     def _take(self, head: Head, content: bytes) -> None:
         number = self._taken
@@ -313,7 +354,8 @@ class Connection(asyncio.Protocol):
 
     def _resume(self) -> None:
         room = self._taken - self._next < self._shared.limits.pipelined
-        if self._paused and room and not self._stuck and not self._transport.is_closing():
+        held = self._stuck or self._deferred
+        if self._paused and room and not held and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
 
