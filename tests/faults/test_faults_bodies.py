@@ -58,6 +58,19 @@ def _bomb() -> bytes:
     return b"".join(packer.compress(bytes(_MB)) for _ in range(256)) + packer.flush()
 
 
+def _many(value: bytes) -> bytes:
+    """Sixteen megabytes of that value in one tensor: to be read it takes many times as much."""
+    return (
+        b'{"inputs":[{"name":"distance","datatype":"FP64","shape":[1],"data":['
+        + (value + b",") * _times(value)
+        + b"0]}]}"
+    )
+
+
+def _times(value: bytes) -> int:
+    return 16_000_000 // (len(value) + 1)
+
+
 GOOD = json.dumps(kit.tensors()).encode()
 KINDS = [
     *(Bad(f"malformed {number}", body, (400, 422)) for number, body in enumerate(MALFORMED)),
@@ -93,6 +106,11 @@ KINDS = [
     Bad("rows of two lengths", json.dumps({"instances": [[1], [1, 2]]}).encode(), (422,), MLFLOW),
     Bad("a text of 4 MB", json.dumps({"inputs": [CANARY * 400_000]}).encode(), (422,)),
     Bad("a name of 4 MB", json.dumps({CANARY * 400_000: 1}).encode(), (422,)),
+    Bad("four million texts", _many(b'"a"'), (422,)),
+    Bad("four million numbers", _many(b"0.5"), (422,)),
+    Bad("a million keys", b"{%b}" % b",".join(b'"%d":1' % at for at in range(1_400_000)), (422,)),
+    Bad("nine hundred thousand rows", b'{"instances":[' + b"[1,1]," * 900_000 + b"[]]}", (422,), MLFLOW),
+    Bad("CSV of commas", b"," * 16_000_000, (422,), MLFLOW, {"Content-Type": "text/csv"}),
     Bad("a million brackets", b'{"inputs":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}", (400,)),
     Bad("a text of quotes without end", b'{"inputs":"' + b'\\"' * 500_000, (400,)),
     Bad("NaN in records", b'{"instances":[{"distance":NaN,"hour":1}]}', (400,), MLFLOW),

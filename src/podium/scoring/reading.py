@@ -5,6 +5,7 @@ read one by one, by a compiled decoder or else by the strict reader; large ones 
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from podium.bundle.grid import Grid
 from podium.core.errors import Conflict
 from podium.core.signature import Signature
-from podium.scoring import admission, codec, engine, operate, request, routes, settle
+from podium.scoring import admission, codec, engine, memory, operate, request, routes, settle
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import plan, reader
 from podium.scoring.watch import Followed
@@ -36,6 +37,8 @@ class Reading:
         self._gate = gate
         self._score = score
         self._started = 0.0
+        self.turns = threading.Lock()
+        """Held by the thread that reads a large body value by value, as that takes many times its size."""
 
     def gather(self, items: list[Item], started: float) -> list[Group]:
         """Read the requests into groups; whoever sent a wrong one is told. `started`: when they came."""
@@ -171,7 +174,10 @@ class Reading:
                 lane.reader.unlike(item[3], single=False)
                 found = plan.block(found)
             made = self._many(item, lane, found) if isinstance(found, plan.Block) else None
-            return self.strict(item, lane) if made is None else made
+            if made is not None:
+                return made
+            with self.turns:
+                return memory.freed(lambda: self.strict(item, lane), len(item[3]))
 
         def then(reading: asyncio.Future[Entry]) -> None:
             error = reading.exception()

@@ -14,9 +14,11 @@ from podium.core.errors import Invalid
 DEPTH = 32
 MOST_PARTS = 1_000_000
 """Lists and objects in a body: a hundred thousand rows need as many, so this is room enough."""
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """A string, or the beginning of one that has no end: so a search never looks at a byte twice."""
-_STRING_OR_NAN = re.compile(rb"NaN|" + _STRING.pattern, re.DOTALL)
+_STRING_OR_NAN = re.compile(r"NaN|" + _STRING.pattern, re.DOTALL)
+_BYTES = "latin-1"
+"""Bytes as characters: to join millions of pieces of text costs a tenth of the memory that as many of bytes do."""
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _LARGEST = 2**63 - 1
@@ -30,7 +32,7 @@ class Malformed(Invalid):
 
 def parse(body: bytes) -> dict[str, Any]:
     """The object in those bytes, else `Malformed`."""
-    bare = _STRING.sub(b"", body)
+    bare = _STRING.sub("", body.decode(_BYTES)).encode(_BYTES)
     if bare.count(b"[") + bare.count(b"{") > MOST_PARTS:
         raise Malformed(f"The JSON has more than {MOST_PARTS} lists and objects.", field="body", fix="Send fewer rows.")
     try:
@@ -55,7 +57,8 @@ def parse(body: bytes) -> dict[str, Any]:
 
 def nan_as_null(body: bytes) -> bytes:
     """The document with null for each NaN outside of strings, a word that Python's `json` writes and no JSON has."""
-    return _STRING_OR_NAN.sub(lambda found: b"null" if found[0] == b"NaN" else found[0], body)
+    text = _STRING_OR_NAN.sub(lambda found: "null" if found[0] == "NaN" else found[0], body.decode(_BYTES))
+    return text.encode(_BYTES)
 
 
 def _check_depth(bare: bytes) -> None:
