@@ -85,6 +85,11 @@ def test_nothing_is_logged_and_wrong_rows_are_named(scorer: kit.Process) -> None
     bad = explain(scorer, kit.tensors({"distance": [1.0], "hour": [1.5]}))
     assert bad.status_code == 422
     assert bad.json()["field"] == "hour"
+    for version in ("", "/versions/1", "/versions/2"):  # nobody explains what is no score, and of which row it is none
+        unscored: list[float | None] = [1.0, 2.0, None, 4.0, None]
+        none = explain(scorer, kit.tensors({"distance": unscored, "hour": [1] * 5}), version)
+        assert (none.status_code, none.json()["field"]) == (422, "score")
+        assert "row 2" in none.json()["detail"] or (not version and "row 4" in none.json()["detail"])
     many = explain(scorer, kit.tensors({"distance": [1.0] * 101, "hour": [1] * 101}))
     assert many.status_code == 422
     assert explain(scorer, kit.tensors(), "/versions/9").status_code == 404

@@ -13,7 +13,7 @@ from podium.bundle import columns, golden, layout
 from podium.bundle.explain import estimate, paths, shapley, table
 from podium.bundle.explain.table import Doubles
 from podium.core import bundle, explanation
-from podium.core.errors import Refused
+from podium.core.errors import Invalid, Refused
 
 SUM_TOLERANCE = 1e-9
 """How far contributions may be from the model's own sum, relative to the size of what is added."""
@@ -39,6 +39,18 @@ class Model(Protocol):
         ...
 
 
+class Unscored(Invalid):
+    """The model has no answer for a row, so there is nothing to explain."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__(
+            f"The model has no answer for row {row}.",
+            field="score",
+            fix="Send the features that are null, or less extreme ones.",
+        )
+        self.row = row
+
+
 class Contributions(NamedTuple):
     """Of n rows: what each feature added [n, features], from where [n], the sum [n], the errors of an estimate."""
 
@@ -51,7 +63,8 @@ class Contributions(NamedTuple):
 def score_of(scale: str, margin: Doubles) -> Doubles:
     """The scores of sums on that scale."""
     if scale == Links.LOG_ODDS:
-        return np.asarray(1.0 / (1.0 + np.exp(-margin)), dtype=np.float64)
+        with np.errstate(over="ignore"):
+            return np.asarray(1.0 / (1.0 + np.exp(-margin)), dtype=np.float64)
     return np.asarray(np.exp(margin), dtype=np.float64) if scale == Links.LOG else margin
 
 
@@ -115,8 +128,14 @@ class Explainer:
             check(folder, model.manifest, self._native)
 
     def explain(self, rows: columns.Columns, *, seed: int = estimate.SEED) -> explanation.Explained:
-        """What each feature added to each row's score, which of several classes is that of the most probable one."""
+        """What each feature added to each row's score, which of several classes is that of the most probable one.
+
+        `Unscored` where a row has no score.
+        """
         scores, labels = self._model.predict(rows), self._manifest.signature.labels
+        wrong = ~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)
+        if wrong.any():
+            raise Unscored(int(wrong.argmax()))
         if labels:
             return self._explain_classes(rows, scores, labels, seed)
         if self._native is None:

@@ -78,7 +78,10 @@ def _rows(asked: frames.Ask, load: Load, sent: request.Rows, keys: list[str]) ->
             continue
         known = load(version)
         table = columns.take(sent.table(known.model.manifest.signature), places)
-        made = known.explains.explain(table)
+        try:
+            made = known.explains.explain(table)
+        except explainer.Unscored as problem:
+            raise explainer.Unscored(int(places[problem.row])) from None
         found |= {int(at): _Row(version.number, made, index) for index, at in enumerate(places)}
     return [found[at] for at in range(sent.count)]
 
