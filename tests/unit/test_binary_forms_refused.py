@@ -213,7 +213,12 @@ BAD_STREAMS = [
     (stream(GOOD | {"distance": pa.array([[1.0], [2.0]])}), "distance"),
     (stream(GOOD | {"distance": pa.array([1.5, float("inf")])}), "distance"),
     (stream(GOOD | {"origin": words("a", "\x1a")}), "origin"),
-    (stream(GOOD | {"origin": pa.array(["a", "b"], pa.string_view())}), "origin"),
+    (stream(GOOD | {"origin": pa.array([b"a", b"b"], pa.binary_view())}), "origin"),
+    (stream(GOOD | {"distance": pa.array(["1", "2"], pa.string_view())}), "distance"),
+    (stream(GOOD | {"origin": pa.array(["a", "\x1a"], pa.string_view())}), "origin"),
+    (stream(GOOD) + b"\0", "body"),
+    (stream(GOOD) + stream(GOOD), "body"),
+    (stream(GOOD, times=1025), "body"),
     (stream(GOOD | {"origin": pa.array([b"a", b"b"])}), "origin"),
     (stream(GOOD | {"flight": words("a", "b" * 600)}), "flight"),
     (stream(GOOD | {"flight": pa.array([1.5, 2.5])}), "flight"),
@@ -246,6 +251,34 @@ def test_a_compressed_buffer_may_not_claim_more_than_there_is_room_for() -> None
     body[at : at + 8] = struct.pack("<q", 2**40)
     with pytest.raises(Invalid, match="unpack"):
         arrow.read(bytes(body), asked())
+
+
+@pytest.mark.parametrize("values", [["JFK", None, "a word of more than twelve bytes"], []])
+@pytest.mark.parametrize("times", [1, 3])
+def test_views_of_texts_mean_the_same_as_texts(values: list[str | None], times: int) -> None:
+    """Polars sends all of its texts so."""
+    rows = {"distance": pa.array([1.5] * len(values)), "origin": pa.array(values, pa.string())}
+    read = [
+        arrow.read(
+            stream(rows | {"flight": rows["origin"].cast(kind), "origin": rows["origin"].cast(kind)}, times=times),
+            asked(),
+        )
+        for kind in (pa.string(), pa.string_view())
+    ]
+    plain, seen = ((each.count, each.keys("flight"), each.table(SIGNATURE)["origin"].tolist()) for each in read)
+    assert plain == seen
+    assert plain[0] == times * len(values)
+
+
+def test_views_of_one_text_spell_out_to_no_more_than_any_may() -> None:
+    count = 1000
+    view = struct.pack("<i4sii", len(LONG), LONG[:4].encode(), 0, 0)
+    aliases = pa.Array.from_buffers(
+        pa.string_view(), count, [None, pa.py_buffer(view * count), pa.py_buffer(LONG.encode())]
+    )
+    assert aliases[count - 1].as_py() == LONG
+    with pytest.raises(Invalid, match="spelled out"):
+        arrow.read(stream({"distance": pa.array(np.zeros(count)), "origin": aliases}), asked())
 
 
 def test_columns_that_are_no_feature_are_not_looked_at() -> None:

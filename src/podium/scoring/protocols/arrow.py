@@ -5,6 +5,7 @@ https://arrow.apache.org/docs/format/Columnar.html
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -46,6 +47,7 @@ class _Plan:
         self.options = None if len(wanted) == len(schema) else pa.ipc.IpcReadOptions(included_fields=wanted)
         self.dictionaries = any(pa.types.is_dictionary(field.type) for field in fields)
         self.texts = [at for at, field in enumerate(fields) if _is_textual(field.type)]
+        self.views = [at for at, field in enumerate(fields) if pa.types.is_string_view(field.type)]
         self.request_id = (schema.metadata or {}).get(REQUEST_ID.encode())
         self.like = frames.Frames(signature, fields if self.options is None else [])
 
@@ -98,6 +100,8 @@ def _read(body: bytes, plan: _Plan, head: int, asked: codec.Asked) -> request.Ro
     except _UNREADABLE:
         raise _unreadable() from None
     request_id = _request_id(plan.request_id, asked)
+    if plan.views:
+        batches = _without_views(batches, plan.views)
     if len(plan.texts) * len(body) * (claims.rows if plan.dictionaries else 1) > MOST_BYTES:
         _check_texts([batch.column(at) for batch in batches for at in plan.texts])
     if len(batches) == 1:
@@ -148,6 +152,25 @@ def _check_texts(columns: Sequence[pa.Array]) -> None:
         raise _too_many("The texts are too long when spelled out.")
 
 
+def _without_views(batches: Sequence[pa.RecordBatch], views: Sequence[int]) -> list[pa.RecordBatch]:
+    """With plain texts in place of views (as Polars sends them), many of which may be of the same bytes."""
+    if sum(_seen(batch.column(at)) for batch in batches for at in views) > MOST_BYTES:
+        raise _too_many("The texts are too long when spelled out.")
+    return [_plain(batch, views) for batch in batches]
+
+
+def _plain(batch: pa.RecordBatch, views: Sequence[int]) -> pa.RecordBatch:
+    for at in views:
+        batch = batch.set_column(at, batch.schema.names[at], batch.column(at).cast(pa.string()))
+    return batch
+
+
+def _seen(column: pa.Array) -> int:
+    """The lengths of a validated column's views: each has 16 bytes, of which the first 4 say it."""
+    views = np.frombuffer(column.buffers()[1] or b"", dtype=np.int32).reshape(-1, 4)
+    return int(views[column.offset : column.offset + len(column), 0].sum(dtype=np.int64))
+
+
 def _is_textual(kind: pa.DataType) -> bool:
     return bool(pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
@@ -168,6 +191,8 @@ def _joined(chunks: Sequence[pa.Array]) -> pa.Array:
 
 
 def _check_type(field: pa.Field) -> None:
+    if pa.types.is_string_view(field.type):
+        return
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     plain = (
         pa.types.is_floating,

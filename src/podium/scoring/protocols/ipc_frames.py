@@ -8,6 +8,7 @@ https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interproces
 import struct
 from typing import NamedTuple
 
+from podium.core.errors import Invalid
 from podium.scoring.protocols.json_body import Malformed
 
 MOST_FRAMES = 1024
@@ -79,10 +80,15 @@ def _walk(body: bytes, at: int) -> Claims:
     while at + 4 <= len(body):
         start, size = _next(body, at)
         if size == 0:
+            at = start
             break
         frames += 1
         if frames > MOST_FRAMES:
-            raise ValueError
+            raise Invalid(
+                f"The stream has more than {MOST_FRAMES} record batches and dictionaries.",
+                field="body",
+                fix="Send fewer and larger record batches.",
+            )
         at = start + size
         found = _frame(body, start, at)
         if found.kind == _BATCH:
@@ -93,6 +99,8 @@ def _walk(body: bytes, at: int) -> Claims:
         unpacked += found.unpacked
         deltas = deltas or found.delta
         at += found.length
+    if at != len(body):
+        raise Malformed("There is more behind the Arrow IPC stream.", field="body", fix="Send one stream a request.")
     return Claims(frames, batches, rows, unpacked, deltas)
 
 
