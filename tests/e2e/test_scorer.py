@@ -128,6 +128,8 @@ def test_wrong_paths_methods_types_and_sizes(scorer: kit.Process) -> None:
     assert http.get("/v2/models/absent").status_code == 404
     assert http.get("/v2/models/delay/versions/9").status_code == 404
     assert http.get("/v2/models/%2e%2e/ready").status_code == 404
+    for nameless in ("/v2/models//infer", "/v2/models/delay/versions//infer", "/endpoints//invocations"):
+        assert http.post(nameless, json=kit.tensors()).status_code == 404
     answer = http.get("/v2/models/delay/infer")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert http.delete("/invocations").status_code == 405

@@ -23,6 +23,9 @@ import psutil
 import pyarrow as pa
 import pytest
 
+from podium.core.errors import Invalid
+from podium.scoring import cache
+from podium.scoring.http import listen
 from tests import scoring_kit as kit
 from tests.patience import until
 
@@ -302,6 +305,26 @@ def test_a_client_that_resets_its_connection_keeps_no_answer_from_others(scorer:
                 assert wire.answer()[0] == 200
                 wire.socket.close()
     until(lambda: "\nhttp_server_active_requests 0\n" in httpx.get(f"{scorer.url}/metrics").text)
+
+
+def test_an_address_or_a_folder_that_cannot_be_had_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        wrong = (
+            ("127.0.0.1", port, "port"),
+            ("127.0.0.1", 65536, "port"),
+            ("192.0.2.1", 0, "host"),
+            ("a..b", 0, "host"),
+        )
+        for host, number, field in wrong:
+            for shared in (False, True):
+                with pytest.raises(Invalid) as caught:
+                    listen.bind(host, number, shared=shared)
+                assert (caught.value.field, bool(caught.value.fix)) == (field, True)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(Invalid) as caught:
+        cache.Cache(tmp_path / "file")
+    assert caught.value.field == "folder"
 
 
 def test_connections_have_a_limit(scorer: kit.Process) -> None:

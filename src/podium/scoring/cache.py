@@ -27,8 +27,13 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for part in (self.rollouts, self.bundles, self.keys_folder, self.log):
-            part.mkdir(parents=True, exist_ok=True)
+        try:
+            for part in (self.rollouts, self.bundles, self.keys_folder, self.log):
+                part.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            raise Invalid(
+                "The scorer's folder cannot be made.", field="folder", fix="Give a folder that this user may write to."
+            ) from None
 
     @property
     def rollouts(self) -> Path:

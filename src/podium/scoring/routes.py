@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
 
 class Table:
-    """The routes by pattern. A part in braces takes any one part: `{endpoint}` or `{version}`."""
+    """The routes by pattern. A part in braces takes any one part that is not empty: `{endpoint}` or `{version}`."""
 
     def __init__(self, routes: dict[str, Route]) -> None:
         self._routes: dict[int, list[tuple[list[str], Route]]] = {}
@@ -82,7 +82,7 @@ def _parts(path: str) -> list[str]:
 def _match(pattern: list[str], given: list[str]) -> dict[str, str] | None:
     named = {}
     for wanted, part in zip(pattern, given, strict=True):
-        if wanted.startswith("{"):
+        if wanted.startswith("{") and part:
             named[wanted[1:-1]] = part
         elif wanted != part:
             return None

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
+from podium.core.errors import Invalid
 from podium.scoring.http.connection import Connection, Shared
 
 try:
@@ -22,15 +24,32 @@ _LOOK_SECONDS = 0.02
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A socket bound there, not yet listening. `shared`: several processes may bind the same port."""
+    """A socket bound there, not yet listening; `Invalid` where that cannot be. `shared`: several processes may bind the
+    same port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind((host, port))
+    try:
+        bound.bind((host, port))
+    except (OSError, OverflowError, ValueError) as problem:
+        bound.close()
+        raise _unfit(port, problem) from None
     bound.settimeout(0)
     return bound
+
+
+def _unfit(port: int, problem: Exception) -> Invalid:
+    """Why an address cannot be listened on, as far as it is known."""
+    why = getattr(problem, "errno", None)
+    if why == errno.EADDRINUSE:
+        return Invalid(f"Another process listens on port {port}.", field="port", fix="Choose a free one, or 0 for any.")
+    if why == errno.EACCES:
+        return Invalid(f"This user may not listen on port {port}.", field="port", fix="Choose one from 1024 on.")
+    if isinstance(problem, OverflowError):
+        return Invalid("A port is a number up to 65535.", field="port", fix="Choose a free one, or 0 for any.")
+    return Invalid("This machine cannot listen on this host.", field="host", fix="Give an address that it has.")
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
