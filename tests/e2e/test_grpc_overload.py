@@ -23,7 +23,7 @@ from podium.scoring.protocols.grpc import messages
 from podium.scoring.rpc import codes
 from podium.scoring.rpc.server import Server
 from podium.scoring.service import Service
-from podium.scoring.shadow import Shadows
+from podium.scoring.shadow.queue import Shadows
 from podium.scoring.source import Folder
 from podium.scoring.watch import Watch
 from tests import scoring_kit as kit
@@ -43,8 +43,9 @@ def parts(tmp_path: Path) -> Iterator[operate.Parts]:
     board = Board(kit.PROJECT, "", clock, counts)
     board.keys = {signing.key_id(signing.public(kit.KEY)): signing.public(kit.KEY)}
     Poller(board, Folder(kept), kept, endpoints=(), seconds=1.0).step()
-    log = Writer(kept.log, lambda: "segment-1", Limits(bytes=2**20, seconds=60.0), lambda: None)
-    shadows = Shadows(log, counts)
+    limits = Limits(bytes=2**20, seconds=60.0)
+    log = Writer(kept.log, lambda: "segment-1", limits, lambda: None)
+    shadows = Shadows(board.serving, kept, limits, counts)
     numbers = iter(range(1000))
     yield operate.Parts(
         board=board,

@@ -105,6 +105,10 @@ class Board:
     def serves(self, endpoint: str) -> bool:
         return endpoint in self._loaded
 
+    def serving(self) -> list[engine.Loaded]:
+        """The rollouts in force."""
+        return list(self._loaded.values())
+
     def endpoints(self) -> list[str]:
         """Those that have a rollout."""
         return sorted(self._loaded)

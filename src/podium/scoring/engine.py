@@ -1,7 +1,8 @@
 """A loaded rollout, and scoring rows with it: each row by the version that decides it, each version once."""
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from podium.scoring.protocols.reader import Reader
 
 _PIECE = 4096
 """Rows that an engine is given in one call, at most."""
+_NUMBERS = itertools.count(1)
 
 
 class Live(NamedTuple):
@@ -60,6 +62,16 @@ class Outcome(NamedTuple):
     """Of several classes: the probability of each."""
 
 
+class View(NamedTuple):
+    """How some of a rollout's shadows see a row."""
+
+    signature: Signature
+    shadows: tuple[int, ...]
+    """Which: positions among them."""
+    same: bool
+    """Whether the champion sees it so."""
+
+
 class Deciding(NamedTuple):
     """The versions that may decide now."""
 
@@ -70,6 +82,11 @@ class Deciding(NamedTuple):
     def blocking(self) -> bool:
         """Whether one of them waits for another process or machine."""
         return self.champion.runtime.blocking or (self.canary is not None and self.canary.runtime.blocking)
+
+
+def as_they_are(_: Signature) -> Grid:
+    """Of a batch whose request is gone."""
+    raise LookupError("these rows can be seen in one way only")
 
 
 class NoAnswer(Exception):
@@ -85,10 +102,13 @@ class Loaded:
 
     def __init__(self, document: rollout.Rollout, live: Sequence[Live], keys: trust.Keys) -> None:
         self.document = document
+        self.id = next(_NUMBERS)
+        """Of no other in this process."""
         self.live = tuple(live)
         self.champion = self._find(RouteRole.CHAMPION)
         self.canary = self._find(RouteRole.CANARY)
         self.shadows = tuple(each for each in self.live if each.route.role is RouteRole.SHADOW)
+        self.views = _views(self.champion, self.shadows)
         self._keys = keys
         self._until: dict[str, int] = {}
         self.referring = frozenset(each.route.version for each in self.live if each.route.review is not None)
@@ -180,18 +200,27 @@ class Loaded:
         none: list[bool | None] = [None] * count
         return Outcome(several.top(found), none, versions.tolist(), parts, None, several.Classed(self.labels, found))
 
-    def shadow(self, live: Live, batches: Sequence[Batch]) -> list[rows.Rows]:
-        """What a shadow says to the same rows in one call, under the same prediction ids, batch by batch."""
-        if self.champion is None:
-            raise Unavailable("This endpoint has no champion.", field="endpoint")
-        signatures = self.champion.runtime.manifest.signature, live.runtime.manifest.signature
-        seen = [batch.seen_by(*signatures) for batch in batches]
-        scores = _predict(live, seen[0] if len(seen) == 1 else grid.join(seen))
-        if not np.isfinite(scores).all():
-            raise Invalid("The shadow has no answer for some row.", field="score")
-        ends = np.cumsum([len(batch.keys) for batch in batches])[:-1]
-        parts = np.split(scores, ends)
-        return [_rows(live, *each) for each in zip(batches, parts, seen, strict=True)]
+
+def listen(live: Live, batches: Sequence[Batch]) -> list[rows.Rows]:
+    """What a shadow says, in one call, to rows as it sees them, batch by batch."""
+    seen = [batch.grid for batch in batches]
+    scores = _predict(live, grid.join(seen))
+    if not np.isfinite(scores).all():
+        raise Invalid("The shadow has no answer for some row.", field="score")
+    ends = np.cumsum([len(batch.keys) for batch in batches])[:-1]
+    parts = np.split(scores, ends)
+    return [_rows(live, *each) for each in zip(batches, parts, seen, strict=True)]
+
+
+def _views(champion: Live | None, shadows: Sequence[Live]) -> tuple[View, ...]:
+    found: dict[Any, list[int]] = {}
+    for at, each in enumerate(shadows):
+        found.setdefault(each.runtime.manifest.signature.features, []).append(at)
+    seen = None if champion is None else champion.runtime.manifest.signature.features
+    return tuple(
+        View(shadows[places[0]].runtime.manifest.signature, tuple(places), features == seen)
+        for features, places in found.items()
+    )
 
 
 def _referring(made: Outcome, sources: Sequence[rows.Source]) -> Outcome:
@@ -255,7 +284,7 @@ def load(
             folder = folder_of(digest.check(route.digest))
             runtimes[route.digest] = _runtime(document, folder, route.digest, limits, proofs)
         _check_band(route, runtimes[route.digest].manifest)
-        live.append(Live(route, runtimes[route.digest], _source(document, route, runtimes)))
+        live.append(serving(document, route, runtimes[route.digest]))
     if len({each.runtime.manifest.signature.labels for each in live}) > 1:
         raise Refused("The versions of this rollout do not tell the same classes in the same order.", field="classes")
     return Loaded(document, live, keys)
@@ -284,8 +313,9 @@ def _check_band(route: rollout.Route, manifest: bundle.Manifest) -> None:
         raise Refused("The rollout refers other scores to people than the approved bundle.", field="review")
 
 
-def _source(document: rollout.Rollout, route: rollout.Route, runtimes: Mapping[str, Runtime]) -> rows.Source:
-    return rows.Source(
+def serving(document: rollout.Rollout, route: rollout.Route, runtime: Runtime) -> Live:
+    """A route of that rollout with its loaded bundle."""
+    source = rows.Source(
         endpoint=document.endpoint,
         model=document.model,
         version=route.version,
@@ -293,6 +323,7 @@ def _source(document: rollout.Rollout, route: rollout.Route, runtimes: Mapping[s
         role=route.role.value,
         rollout=document.number,
         threshold=route.threshold,
-        signature=runtimes[route.digest].manifest.signature,
+        signature=runtime.manifest.signature,
         review=route.review,
     )
+    return Live(route, runtime, source)

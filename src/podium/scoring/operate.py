@@ -17,7 +17,7 @@ from podium.scoring.call import Answer, Call
 from podium.scoring.log.writer import Writer
 from podium.scoring.protocols import oip
 from podium.scoring.routes import Action, Place
-from podium.scoring.shadow import Shadows
+from podium.scoring.shadow.queue import Shadows
 from podium.scoring.watch import Watch
 from podium.version import VERSION
 
@@ -57,7 +57,7 @@ class Operations:
             "podium_rollout_number",
             lambda: {(("endpoint", name),): float(number) for name, number in board.numbers().items()},
         )
-        counts.watch("podium_log_written_bytes_total", lambda: float(log.bytes_written))
+        counts.watch("podium_log_written_bytes_total", lambda: float(log.bytes_written + parts.shadows.bytes_written))
         counts.watch("podium_log_rows_waiting", lambda: float(log.waiting))
         counts.watch("podium_log_segments_waiting", lambda: float(parts.segments()))
         counts.watch("podium_log_failing", lambda: float(log.problem is not None))

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 import gc
-import importlib.abc
 import logging
 import os
 import sys
@@ -13,12 +12,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
-import pyarrow as pa
 
 from podium.core import ids
 from podium.core.errors import Invalid, PodiumError
 from podium.core.time import Clock
-from podium.scoring import cache, metrics, operate, pace, proof, service, siblings
+from podium.scoring import cache, lean, metrics, operate, pace, proof, service, siblings
 from podium.scoring.board import Board
 from podium.scoring.explain.desk import Desk
 from podium.scoring.explain.route import Explaining
@@ -28,7 +26,7 @@ from podium.scoring.log.places import MOST_WAITING, Limits
 from podium.scoring.log.writer import Writer
 from podium.scoring.otlp import spans
 from podium.scoring.poll import Poller
-from podium.scoring.shadow import Shadows
+from podium.scoring.shadow.queue import Shadows
 from podium.scoring.ship import Shipper
 from podium.scoring.source import ControlPlane, Folder
 from podium.scoring.watch import Watch
@@ -96,25 +94,6 @@ Front = Callable[[service.Service], AbstractAsyncContextManager[None]]
 """Another way in beside HTTP, on the same loop: it takes requests while its context lasts."""
 
 
-def prepare() -> None:
-    """Load what all need, once. Arrow looks for pandas at its first array: where it is installed and nobody needs it,
-    that would cost 45 MB and half a second, so Arrow does not find it."""
-    if "pandas" not in sys.modules:
-        blind = _WithoutPandas()
-        sys.meta_path.insert(0, blind)
-        try:
-            pa.array([0])
-        finally:
-            sys.meta_path.remove(blind)
-
-
-class _WithoutPandas(importlib.abc.MetaPathFinder):
-    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
-        """Say that there is none, before those are asked who know."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError(name=fullname)
-
-
 def say(address: str) -> None:
     """Print where the scorer answers."""
     sys.stdout.write(f"podium scorer listening on {address}\n")
@@ -123,7 +102,7 @@ def say(address: str) -> None:
 
 def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str], None] = say) -> None:
     """Serve until SIGTERM or SIGINT. Prints `podium scorer listening on http://host:port` when it answers."""
-    prepare()
+    lean.prepare()
     kept = cache.Cache(settings.folder)
     recover.folder(kept.log)
     counts = metrics.Metrics()
@@ -139,7 +118,7 @@ def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str],
     dropped = functools.partial(counts.count, "podium_log_dropped_total")
     dropped(0)
     log = Writer(kept.log, lambda: new_id("segment"), sealing, shipper.wake, dropped)
-    shadows = Shadows(log, counts, settings.shadow_rows)
+    shadows = Shadows(board.serving, kept, sealing, counts, settings.shadow_rows)
     paces = pace.Pace(board)
     poller.tell = lambda: {
         "segments_waiting": shipper.waiting(),

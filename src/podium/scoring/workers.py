@@ -16,7 +16,7 @@ from types import FrameType
 
 import msgspec
 
-from podium.scoring import serve, siblings
+from podium.scoring import lean, serve, siblings
 from podium.scoring.http import listen
 from podium.scoring.serve import Settings
 
@@ -31,7 +31,7 @@ def run(settings: Settings, count: int, fronts: Sequence[serve.Front] = ()) -> N
     reserved = listen.bind(settings.host, settings.port, shared=True)  # bound, never listening: it gets no connection
     port = reserved.getsockname()[1]
     siblings.clear(settings.folder)
-    serve.prepare()
+    lean.prepare()
     made = Workers(msgspec.structs.replace(settings, port=port, shared=True), count, fronts)
     try:
         made.start()

@@ -12,6 +12,7 @@ import msgspec
 
 from podium.bundle import read, runtime
 from podium.bundle.explain import explainer
+from podium.scoring import pipe
 from podium.scoring.explain import answering, frames
 
 _NICE = 19
@@ -40,9 +41,9 @@ def main(asked: BinaryIO, told: BinaryIO) -> None:
     """Answer until there is nothing more to read."""
     os.nice(_NICE)
     known = _Bundles()
-    while len(head := asked.read(frames.HEAD)) == frames.HEAD:
-        question = msgspec.msgpack.decode(asked.read(frames.length(head)), type=frames.Ask)
-        told.write(frames.pack(answering.answer(question, known.get)))
+    while len(head := asked.read(pipe.HEAD)) == pipe.HEAD:
+        question = msgspec.msgpack.decode(asked.read(pipe.length(head)), type=frames.Ask)
+        told.write(pipe.pack(answering.answer(question, known.get)))
         told.flush()
 
 

@@ -11,6 +11,7 @@ from typing import IO, NamedTuple
 import msgspec
 
 from podium.core import errors
+from podium.scoring import pipe
 from podium.scoring.explain import frames
 
 MOST_WAITING = 4
@@ -72,9 +73,9 @@ class Desk:
         until = time.monotonic() + self._seconds
         try:
             child = self._running()
-            child.asks.write(frames.pack(question))
+            child.asks.write(pipe.pack(question))
             child.asks.flush()
-            size = frames.length(_read(child.tells, frames.HEAD, until))
+            size = pipe.length(_read(child.tells, pipe.HEAD, until))
             return msgspec.msgpack.decode(_read(child.tells, size, until), type=frames.Tell)
         except (OSError, EOFError, TimeoutError, msgspec.DecodeError):
             self.close()

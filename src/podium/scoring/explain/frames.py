@@ -1,11 +1,7 @@
-"""What a scorer and its explaining process say to each other: a length of four bytes, then MessagePack."""
-
-import struct
+"""What a scorer and its explaining process say to each other."""
 
 import msgspec
 
-_LENGTH = struct.Struct(">I")
-HEAD = _LENGTH.size
 LARGEST = 64 * 1024 * 1024
 
 
@@ -39,15 +35,3 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True):
     media: str
     rows: int = 0
     """How many were explained."""
-
-
-def pack(message: Ask | Tell) -> bytes:
-    """A message with its length before it."""
-    body = msgspec.msgpack.encode(message)
-    return _LENGTH.pack(len(body)) + body
-
-
-def length(head: bytes) -> int:
-    """The length that a message's first bytes say."""
-    found: int = _LENGTH.unpack(head)[0]
-    return found

@@ -28,6 +28,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     bytes: int = 32 * 1024 * 1024
     seconds: float = 10.0
+    queued: float = 0.2
+    """Seconds after which queued rows are written."""
     waiting: int = MOST_WAITING
     """Rows that may wait for the disk."""
 

@@ -20,7 +20,6 @@ from podium.core.errors import Unavailable
 from podium.scoring.log import places, rows
 from podium.scoring.log.places import Limits, Message, Places
 
-_QUEUED_SECONDS = 0.2
 _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
 _CHUNK = 512
@@ -166,7 +165,7 @@ class Writer:
     def _next(self) -> tuple[list[_Entry], list[Future[None]], bool]:
         with self._changed:
             while not (self._urgent or self._flushes or self._stopping or self._gathered >= _CHUNK or self._is_time()):
-                left = None if self._since is None else self._since + _QUEUED_SECONDS - time.monotonic()
+                left = None if self._since is None else self._since + self._limits.queued - time.monotonic()
                 self._changed.wait(_TICK_SECONDS if left is None else max(left, 0.0))
                 if left is None and self._since is None:
                     break
@@ -177,7 +176,7 @@ class Writer:
 
     def _is_time(self) -> bool:
         """Whether queued rows have waited long enough to be written."""
-        return self._since is not None and time.monotonic() >= self._since + _QUEUED_SECONDS
+        return self._since is not None and time.monotonic() >= self._since + self._limits.queued
 
     def _commit(self, entries: list[_Entry], *, write: bool) -> Exception | None:
         """Make messages of parts, and `write` all that there are; who waits is told how it went."""

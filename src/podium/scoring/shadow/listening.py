@@ -1,0 +1,135 @@
+"""What the shadows' process does with what it hears: loads bundles, scores rows, logs what the shadows say."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from podium.bundle import read
+from podium.bundle.runtime import Runtime
+from podium.core import ids, time
+from podium.core.errors import PodiumError
+from podium.core.rollout import RouteRole
+from podium.scoring import engine
+from podium.scoring.log.writer import Writer
+from podium.scoring.shadow import frames
+
+_AT_ONCE = 512
+"""Rows that are scored in one call, about."""
+
+
+class Listening:
+    """`tell` is called with what was done."""
+
+    def __init__(self, begin: frames.Begin, tell: Callable[[frames.Done], None]) -> None:
+        self._tell = tell
+        self._runtimes: dict[str, Runtime] = {}
+        self._rollouts: dict[int, tuple[str, Sequence[engine.Live]]] = {}
+        """Endpoint and shadows, by what the scorer calls them."""
+        self._now_us = 0
+        self._unlogged: deque[int] = deque()
+        self._written = 0
+        self._log = Writer(Path(begin.log), self._new_name, begin.limits, on_dropped=self._unlogged.append)
+
+    def hear(self, messages: Sequence[frames.Asked]) -> None:
+        """Do what they ask, in their order."""
+        for group in _together(messages):
+            first = group[0]
+            if isinstance(first, frames.Rows):
+                self._score(first, [each for each in group if isinstance(each, frames.Rows)])
+            elif isinstance(first, frames.Load):
+                self._load(first)
+            else:
+                self._mark()
+
+    def close(self) -> None:
+        """Bring everything to the disk, and end what the bundles started."""
+        self._log.close()
+        for each in self._runtimes.values():
+            each.close()
+
+    def _load(self, load: frames.Load) -> None:
+        for gone in load.forget:
+            self._rollouts.pop(gone, None)
+        document = load.document
+        shadows = [route for route in document.routes if route.role is RouteRole.SHADOW]
+        try:
+            live = [
+                engine.serving(document, each, self._runtime(load.folders[each.digest], each.digest))
+                for each in shadows
+            ]
+        except (PodiumError, OSError, ValueError) as problem:
+            about = f"endpoint {document.endpoint}: the shadows of rollout {document.number} do not listen: {problem}"
+            self._tell(frames.Done(0, problem=about))
+            live = []
+        self._rollouts[load.id] = document.endpoint, live
+        needed = {each.route.digest for _, some in self._rollouts.values() for each in some}
+        for named in self._runtimes.keys() - needed:
+            self._runtimes.pop(named).close()
+
+    def _runtime(self, folder: str, named: str) -> Runtime:
+        known = self._runtimes.get(named)
+        if known is None:
+            known = Runtime(Path(folder), read.verify(Path(folder), named))
+            known.check_golden()
+            self._runtimes[named] = known
+        return known
+
+    def _score(self, first: frames.Rows, group: Sequence[frames.Rows]) -> None:
+        """Rows for the same shadows of one rollout."""
+        endpoint, live = self._rollouts[first.load]
+        batches = [each.batch() for each in group]
+        self._now_us = batches[-1].at_us
+        scored = [(endpoint, live[at].route.version, self._say(live[at], batches)) for at in first.shadows if live]
+        dropped = sum(len(each.keys) for each in group) * len(first.shadows) - sum(rows for *_, rows in scored)
+        self._done(len(group), scored, [(endpoint, dropped)] if dropped else [])
+
+    def _say(self, shadow: engine.Live, batches: Sequence[engine.Batch]) -> int:
+        """Log what a shadow says to rows; to how many of them it says something."""
+        try:
+            parts = engine.listen(shadow, batches)
+        except PodiumError:
+            if len(batches) == 1:
+                return 0
+            return sum(self._say(shadow, [each]) for each in batches)  # one does not fit: the others are scored
+        self._log.append(parts, durable=False, then=lambda _: None)
+        return sum(map(len, parts))
+
+    def _mark(self) -> None:
+        try:
+            self._log.flush()
+        except PodiumError as problem:
+            self._tell(frames.Done(0, problem=f"what the shadows said is not on disk yet: {problem}"))
+        self._done(1)
+
+    def _done(
+        self, count: int, scored: Sequence[tuple[str, int, int]] = (), dropped: Sequence[tuple[str, int]] = ()
+    ) -> None:
+        written, self._written = self._log.bytes_written - self._written, self._log.bytes_written
+        unlogged = sum(self._unlogged.popleft() for _ in range(len(self._unlogged)))
+        self._tell(frames.Done(count, scored, dropped, unlogged, written))
+
+    def _new_name(self) -> str:
+        return ids.make("segment", time.from_us(self._now_us), os.urandom(8))
+
+
+def _together(messages: Sequence[frames.Asked]) -> Iterator[list[frames.Asked]]:
+    """Rows that come one behind the other for the same shadows, up to about as many as are scored in one call; the
+    others one by one."""
+    group: list[frames.Asked] = []
+    rows = 0
+    for each in messages:
+        count = len(each.keys) if isinstance(each, frames.Rows) else 0
+        if group and not (_alike(group[0], each) and rows + count <= _AT_ONCE):
+            yield group
+            group, rows = [], 0
+        group.append(each)
+        rows += count
+    if group:
+        yield group
+
+
+def _alike(one: frames.Asked, other: frames.Asked) -> bool:
+    if isinstance(one, frames.Rows) and isinstance(other, frames.Rows):
+        return (one.load, one.shadows) == (other.load, other.shadows)
+    return False

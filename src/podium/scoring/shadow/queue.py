@@ -1,0 +1,258 @@
+"""What waits for shadows: they score off the request's path, in a process apart, and never in the way of answers.
+
+Decided rows become bytes at once, which takes some microseconds a turn; as objects they would be looked through for
+rings again and again while they wait. A few times a second, or when many wait, a thread hands on what goes without
+waiting: seldom, as each time some answers are made a little later. What does not fit is dropped and counted.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from threading import Event
+from typing import NamedTuple
+
+import msgspec
+
+from podium.core.errors import PodiumError
+from podium.scoring import cache, engine, metrics
+from podium.scoring.log.places import Limits
+from podium.scoring.shadow import frames
+from podium.scoring.shadow.line import Given, Line
+
+_LOG = logging.getLogger("podium.scorer")
+MOST_ROWS = 50_000
+_PAUSE = 0.25
+"""Rows are handed on so often,"""
+_ENOUGH = 512 * 1024
+"""or when so many bytes wait."""
+_HURRY = 0.002
+"""The same while somebody waits for the shadows."""
+_KEPT_SECONDS = 30.0
+"""The process outlives the last shadow so long."""
+_AGAIN_SECONDS = 2.0
+"""Where a process died, so long none is started."""
+_LOGGED = 0.8
+"""Seconds after which what the shadows said is written: others wait for the disk, too."""
+_SILENT_SECONDS = 120.0
+"""A process that tells nothing of its rows for so long is replaced."""
+_NICE = 10
+_UNFIT = (PodiumError, ValueError, TypeError)
+
+
+class _Rows(NamedTuple):
+    """Rows that wait."""
+
+    loaded: engine.Loaded
+    rows: int
+    """Times the shadows that are to score them."""
+    piece: frames.Piece | None
+    """All of them, as bytes; else as they came:"""
+    batch: engine.Batch | None
+
+
+class Shadows:
+    """The queue and its thread. `serving`: the rollouts in force; `kept`: where their bundles lie, and where to log.
+
+    Rows are logged with the role `shadow` and the request's prediction ids, `queued` whatever the rollout says.
+    """
+
+    def __init__(
+        self,
+        serving: Callable[[], Sequence[engine.Loaded]],
+        kept: cache.Cache,
+        limits: Limits,
+        counts: metrics.Metrics,
+        most_rows: int = MOST_ROWS,
+    ) -> None:
+        self._serving = serving
+        self._folder_of = kept.bundle
+        self._begin = frames.Begin(str(kept.log.absolute()), msgspec.structs.replace(limits, queued=_LOGGED))
+        self._counts = counts
+        self._most = most_rows
+        self._queue: deque[_Rows | Event] = deque()
+        """An event is set when all before it is on disk."""
+        self._rows = 0
+        self._bytes = 0
+        """That have come since some were handed on."""
+        self._hurried = 0
+        """How many wait for the shadows."""
+        self._stopping = False
+        self._line: Line | None = None
+        self._needed = self._again = 0.0
+        """When there was a shadow, last; when a process may be started."""
+        self.bytes_written = 0
+        """Of the shadows' log."""
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="podium-shadow", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait for a shadow, each as often as there are shadows."""
+        return self._rows
+
+    def submit(self, loaded: engine.Loaded, batch: engine.Batch) -> None:
+        """Queue decided rows for the rollout's shadows."""
+        if not loaded.shadows:
+            return
+        rows = len(batch.keys) * len(loaded.shadows)
+        if self._rows + rows > self._most or self._stopping:
+            self._drop(loaded.document.endpoint, rows)
+            return
+        if not frames.plain(loaded, batch):
+            self._add(_Rows(loaded, rows, None, batch))
+            return
+        try:
+            (piece,) = frames.pieces(loaded, batch)
+        except _UNFIT:
+            self._drop(loaded.document.endpoint, rows)
+            return
+        self._add(_Rows(loaded, rows, piece, None))
+
+    def _add(self, item: _Rows) -> None:
+        with self._changed:
+            self._rows += item.rows
+            self._queue.append(item)
+            before = self._bytes
+            self._bytes += 0 if item.piece is None else len(item.piece.data)
+            if before < _ENOUGH <= self._bytes:
+                self._changed.notify_all()
+
+    def drain(self, timeout: float = 60.0) -> bool:
+        """Wait until all that is queued now is scored and in sealed segments; whether that happened in time."""
+        reached = Event()
+        with self._changed:
+            self._hurried += 1
+            self._queue.append(reached)
+            self._changed.notify_all()
+        try:
+            return reached.wait(timeout)
+        finally:
+            with self._changed:
+                self._hurried -= 1
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Score what is queued, then end the process."""
+        self.drain(timeout)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join(2 * timeout)
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):  # where a thread has no priority of its own, it is as good as the others
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        while not self._stopping:
+            try:
+                self._turn()
+            except Exception:  # noqa: BLE001 - the thread's edge: a fault in here must not end the shadows
+                _LOG.exception("handing rows to the shadows failed")
+                self._end("is ended")
+            self._wait()
+        if self._line is not None:
+            self._line.close()
+
+    def _wait(self) -> None:
+        with self._changed:
+            if not self._stopping and self._bytes < _ENOUGH:
+                self._changed.wait(_HURRY if self._hurried else _PAUSE)
+
+    def _turn(self) -> None:
+        """Hear what was done, and hand on what goes."""
+        line = self._look()
+        if line is None:
+            while self._queue and isinstance(first := self._queue[0], Event):  # nothing is before it
+                self._queue.popleft()
+                first.set()
+            return
+        for done, given in line.told():
+            self._hear(done, given)
+        with self._changed:
+            self._bytes = 0
+        line.flush()
+        while self._queue and line.room:
+            self._give(line, self._queue.popleft())
+        line.flush()
+        if line.ended:
+            self._end("has died")
+        elif line.silent > _SILENT_SECONDS:
+            self._end("did not answer")
+
+    def _look(self) -> Line | None:
+        """Have a process while there are shadows; it loads them before rows come."""
+        now = time.monotonic()
+        serving = [each for each in self._serving() if each.shadows]
+        if serving or self._rows:
+            self._needed = now
+            if self._line is None and now >= self._again:
+                self._line = Line(self._begin, self._folder_of)
+        elif self._line is not None and now > self._needed + _KEPT_SECONDS:
+            self._line.close()
+            self._line = None
+        if self._line is not None:
+            for each in serving:
+                self._line.expect(each)
+        return self._line
+
+    def _give(self, line: Line, item: _Rows | Event) -> None:
+        if isinstance(item, Event):
+            line.mark(item)
+            return
+        left = item.rows
+        try:
+            for piece in _pieces(item):
+                line.give(item.loaded, piece)
+                left -= piece.rows
+        except _UNFIT:
+            self._leave(left)
+            self._drop(item.loaded.document.endpoint, left)
+
+    def _hear(self, done: frames.Done, given: Sequence[Given]) -> None:
+        for endpoint, version, rows in done.scored:
+            self._counts.count("podium_predictions_total", rows, endpoint=endpoint, version=str(version), role="shadow")
+        for endpoint, rows in done.dropped:
+            self._drop(endpoint, rows)
+        if done.problem:
+            _LOG.warning("%s", done.problem)
+        if done.unlogged:
+            self._counts.count("podium_log_dropped_total", done.unlogged)
+        self.bytes_written += done.written
+        self._leave(sum(each.rows for each in given))
+        _reached(given)
+
+    def _end(self, how: str) -> None:
+        """The process is gone, and with it what it was given."""
+        line, self._line = self._line, None
+        self._again = time.monotonic() + _AGAIN_SECONDS
+        if line is None:
+            return
+        lost = sum(each.rows for each in line.open)
+        _LOG.warning("the shadows' process %s (%d); %d rows that it had are dropped", how, line.close(), lost)
+        self._leave(lost)
+        for each in line.open:
+            self._drop(each.endpoint, each.rows)
+        _reached(line.open)
+
+    def _leave(self, rows: int) -> None:
+        with self._changed:
+            self._rows -= rows
+
+    def _drop(self, endpoint: str, rows: int) -> None:
+        if rows:
+            self._counts.count("podium_shadow_dropped_total", rows, endpoint=endpoint)
+
+
+def _pieces(item: _Rows) -> Iterable[frames.Piece]:
+    if item.batch is not None:
+        return frames.pieces(item.loaded, item.batch)
+    return () if item.piece is None else (item.piece,)
+
+
+def _reached(given: Iterable[Given]) -> None:
+    for each in given:
+        if each.mark is not None:
+            each.mark.set()
