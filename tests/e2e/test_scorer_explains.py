@@ -150,7 +150,15 @@ def test_an_explanation_that_takes_too_long_is_given_up(folder: Path) -> None:
             hasty.ask(asked)
         told = patient.ask(asked)
         assert (told.status, told.rows) == (200, 3)
+        patient.seconds = 0.5
+        (child,) = (each for each in psutil.Process().children() if "podium.scoring.explain.child" in each.cmdline())
+        child.suspend()
+        large = msgspec.structs.replace(asked, body=body + b" " * 1_000_000)  # more than a pipe holds
+        with pytest.raises(Unavailable):
+            patient.ask(large)
+        patient.seconds = desk.SECONDS
+        assert patient.ask(large).rows == 3
     finally:
         hasty.close()
         patient.close()
-    assert (hasty.waiting, patient.done) == (0, 3)
+    assert (hasty.waiting, patient.done) == (0, 6)

@@ -476,3 +476,8 @@ def _answered(process: kit.Process) -> int:
     text = httpx.get(f"{process.url}/metrics").text
     found = re.search(r'podium_requests_total\{endpoint="delay",status="200"\} (\d+)', text)
     return int(found[1]) if found else 0
+
+
+def test_an_address_is_told_as_clients_take_it() -> None:
+    assert listen.where("127.0.0.1", 8401) == "127.0.0.1:8401"
+    assert listen.where("::1", 8401) == "[::1]:8401"

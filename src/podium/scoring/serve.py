@@ -217,7 +217,7 @@ def _serve(
     ready: Callable[[str], None],
 ) -> None:
     bound = listen.bind(settings.host, settings.port, shared=settings.shared)
-    address = f"http://{settings.host}:{bound.getsockname()[1]}"
+    address = f"http://{listen.where(settings.host, bound.getsockname()[1])}"
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()
     gc.freeze()  # what was loaded stays: looking through it for rings again and again would make answers wait

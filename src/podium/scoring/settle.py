@@ -60,7 +60,10 @@ class Desk:
     def _acknowledged(self) -> None:
         self._telling = False
         while self._acks:
-            self._acks.popleft()()
+            try:
+                self._acks.popleft()()
+            except Exception:  # noqa: BLE001 - whatever is wrong with some requests, the others have their answers
+                _LOG.exception("requests could not be settled")
         self._woken()
 
     def _settle(
@@ -79,8 +82,11 @@ class Desk:
         singles = len(group.items)
         size = 0
         for (exchange, number, _, body), sized in zip(group.items, ready, strict=True):
-            exchange.ready(number, sized)
             size += len(body)
+            try:
+                exchange.ready(number, sized)
+            except Exception:  # noqa: BLE001 - whatever is wrong with a connection, the others have their answers
+                _LOG.exception("an answer could not be given")
         if singles:
             counts = self._parts.counts
             counts.count("podium_requests_total", singles, endpoint=group.endpoint, status="200")

@@ -1,5 +1,6 @@
 """Where explanations are asked for: a few may wait, one is worked on, in a process that starts when first needed."""
 
+import contextlib
 import os
 import selectors
 import subprocess
@@ -28,7 +29,8 @@ class Desk:
     """Asks the explaining process. Thread-safe; every call blocks until its answer."""
 
     def __init__(self, most: int = MOST_WAITING, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
+        """How long a question may take."""
         self._places = threading.BoundedSemaphore(most)
         self._turn = threading.Lock()
         self._child: _Child | None = None
@@ -70,11 +72,10 @@ class Desk:
             child.process.communicate()
 
     def _ask(self, question: frames.Ask) -> frames.Tell:
-        until = time.monotonic() + self._seconds
+        until = time.monotonic() + self.seconds
         try:
             child = self._running()
-            child.asks.write(pipe.pack(question))
-            child.asks.flush()
+            _write(child.asks, pipe.pack(question), until)
             size = pipe.length(_read(child.tells, pipe.HEAD, until))
             return msgspec.msgpack.decode(_read(child.tells, size, until), type=frames.Tell)
         except (OSError, EOFError, TimeoutError, msgspec.DecodeError):
@@ -89,9 +90,10 @@ class Desk:
         if self._child is None or self._child.process.poll() is not None:
             self.close()
             command = [sys.executable, "-P", "-m", "podium.scoring.explain.child"]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
             if process.stdin is None or process.stdout is None:
                 raise EOFError
+            os.set_blocking(process.stdin.fileno(), False)
             self._child = _Child(process, process.stdin, process.stdout)
         return self._child
 
@@ -102,6 +104,19 @@ class _Child(NamedTuple):
     process: subprocess.Popen[bytes]
     asks: IO[bytes]
     tells: IO[bytes]
+
+
+def _write(asks: IO[bytes], data: bytes, until: float) -> None:
+    """All of it; `TimeoutError`, or `OSError` where nobody reads."""
+    left = memoryview(data)
+    with selectors.DefaultSelector() as ready:
+        ready.register(asks, selectors.EVENT_WRITE)
+        while left:
+            seconds = until - time.monotonic()
+            if seconds <= 0 or not ready.select(seconds):
+                raise TimeoutError
+            with contextlib.suppress(BlockingIOError):
+                left = left[os.write(asks.fileno(), left) :]
 
 
 def _read(tells: IO[bytes], size: int, until: float) -> bytes:

@@ -40,6 +40,11 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return bound
 
 
+def where(host: str, port: int) -> str:
+    """An address as it stands in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _unfit(port: int, problem: Exception) -> Invalid:
     """Why an address cannot be listened on, as far as it is known."""
     why = getattr(problem, "errno", None)

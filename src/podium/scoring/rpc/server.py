@@ -13,6 +13,7 @@ from podium.core import errors, trace
 from podium.core.errors import Invalid, PodiumError
 from podium.core.trace import Trace
 from podium.scoring import answers, operate, request
+from podium.scoring.http import listen
 from podium.scoring.protocols import oip
 from podium.scoring.protocols.grpc import infer, messages
 from podium.scoring.routes import Place
@@ -59,7 +60,7 @@ async def front(service: Service, address: tuple[str, int], limits: Limits) -> A
     server = Server(service, limits.message_bytes)
     host, port = address
     bound = await server.start(host, port)
-    sys.stdout.write(f"podium scorer listening on grpc://{host}:{bound}\n")
+    sys.stdout.write(f"podium scorer listening on grpc://{listen.where(host, bound)}\n")
     sys.stdout.flush()
     try:
         yield
@@ -86,9 +87,8 @@ class Server:
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port that it came to be. `Invalid` when that cannot be had."""
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = self._server.add_insecure_port(address)
+            bound = self._server.add_insecure_port(listen.where(host, port))
         except RuntimeError:
             raise Invalid("This port cannot be listened on.", field="grpc_port", fix="Choose a free one.") from None
         await self._server.start()
