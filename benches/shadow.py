@@ -30,7 +30,7 @@ _ADOPTED_S = 20.0
 _WARM_S = 0.2
 
 
-def compare(seconds: float = 2.0, repeats: int = 5, say: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
+def compare(seconds: float = 0.7, repeats: int = 15, say: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
     """By connections: p50 and p99 with a shadow over those without (medians of pairs), answers likewise, and what the
     shadow scored and dropped.
     """
@@ -161,8 +161,8 @@ def written(name: str, given: argparse.Namespace, table: tables.Table, on: machi
 def options(name: str) -> argparse.ArgumentParser:
     """What may be asked of a benchmark that compares with and without."""
     parser = argparse.ArgumentParser(prog=f"python -m benches {name}")
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.7)
+    parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--json", action="store_true", help="Nothing but the figures; they are always JSON.")
     parser.add_argument("--page", type=Path, help="A Markdown page to write the figures into.")
     return parser

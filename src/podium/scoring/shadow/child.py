@@ -16,7 +16,7 @@ from podium.scoring.shadow import frames
 from podium.scoring.shadow.listening import Listening
 
 _NICE = 19
-_READ = 1024 * 1024
+_READ = 64 * 1024
 
 
 def main(asked: int, told: int) -> None:

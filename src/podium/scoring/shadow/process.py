@@ -11,7 +11,8 @@ from podium.scoring import pipe
 
 _PIPE = 1024 * 1024
 """Bytes that may lie in a pipe, if the system lets us: some thousand rows."""
-_READ = 64 * 1024
+_AT_ONCE = 64 * 1024
+"""Bytes of one call: in a longer one nobody else would get the processor."""
 _END_SECONDS = 10.0
 
 
@@ -40,22 +41,24 @@ class Process:
         self._size += len(data)
 
     def flush(self) -> None:
-        """Let go what there is room for in the pipe, in one call."""
+        """Let go what there is room for in the pipe."""
         if not self._unsent or self.ended:
             return
         data = memoryview(b"".join(self._unsent))
-        with contextlib.suppress(BlockingIOError):
-            try:
-                data = data[os.write(self._asks.fileno(), data) :]
-            except BrokenPipeError:
-                self.ended = True
+        try:
+            while data:
+                data = data[os.write(self._asks.fileno(), data[:_AT_ONCE]) :]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self.ended = True
         self._unsent, self._size = [data] if data else [], len(data)
 
     def heard(self) -> Sequence[memoryview]:
         """The messages that have come."""
         data = [self._unread]
         try:
-            while part := os.read(self._tells.fileno(), _READ):
+            while part := os.read(self._tells.fileno(), _AT_ONCE):
                 data.append(part)
             self.ended = True
         except BlockingIOError:
