@@ -102,14 +102,6 @@ def bad(kind):
         os.write(int(sys.argv[2]), b"\\x00\\x00\\x00\\x05Sjunk" * 100)
     if kind == "huge":
         os.write(int(sys.argv[2]), b"\\xff\\xff\\xff\\xff")
-    if kind == "murder":
-        for victim in (-1, -os.getpgid(os.getppid()), os.getppid()):
-            try:
-                os.kill(victim, 0)
-            except PermissionError:
-                continue
-            os._exit(7)
-        os.kill(os.getppid(), 9)
     if kind == "net":
         import socket
         socket.create_connection(("127.0.0.1", 9), 1)
@@ -144,7 +136,6 @@ bad <- function(kind) {
   if (kind == "sleep") Sys.sleep(60)
   if (kind == "eat") return(numeric(5e8))
   if (kind == "raise") stop("a secret")
-  if (kind == "murder" && !tools::pskill(as.integer(strsplit(readLines("/proc/self/stat"), " ")[[1]][4]), 9)) stop("no")
   if (kind == "net") close(socketConnection("127.0.0.1", 9, timeout = 1))
   NULL
 }

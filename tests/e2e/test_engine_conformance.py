@@ -308,6 +308,7 @@ def test_a_model_cannot_end_the_scorer(plant: Plant, kind: str) -> None:
     assert plant.infer(kind, [NULL | {"kind": "murder"}]).status_code == 422
     assert plant.process.process.poll() is None
     assert plant.workers(kind) == [worker]
+    assert Path(f"/proc/{worker.pid}/status").read_text().count("\nSeccomp_filters:\t2\n") == 1
 
 
 @pytest.mark.parametrize("declared", [False, True])

@@ -88,30 +88,17 @@ def launched(network: str, *broken: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_a_model_that_declares_no_network_never_starts_with_one() -> None:
-    assert launched("0", "_namespace", "_no_sockets") == (
-        3,
-        {"memory": True, "network": [], "privileges": True, "signals": True},
-    )
+    assert launched("0", "_namespace", "_no_sockets") == (3, {"memory": True, "network": [], "privileges": True})
 
 
 def test_one_way_is_enough_and_no_more_is_claimed() -> None:
-    assert launched("0", "_namespace") == (
-        0,
-        {"memory": True, "network": ["seccomp"], "privileges": True, "signals": True},
-    )
+    assert launched("0", "_namespace") == (0, {"memory": True, "network": ["seccomp"], "privileges": True})
 
 
 def test_training_goes_on_where_the_network_cannot_be_taken_away_and_it_is_said() -> None:
-    assert launched("2", "_namespace", "_no_sockets") == (
-        0,
-        {"memory": True, "network": [], "privileges": True, "signals": False},
-    )
+    assert launched("2", "_namespace", "_no_sockets") == (0, {"memory": True, "network": [], "privileges": True})
     assert launched("2", "_namespace")[1]["network"] == ["seccomp"]
 
 
 def test_a_declared_network_is_left() -> None:
-    assert launched("1") == (0, {"memory": True, "network": [], "privileges": True, "signals": True})
-
-
-def test_where_others_cannot_be_kept_from_signals_none_is_claimed() -> None:
-    assert launched("1", "_no_others")[1]["signals"] is False
+    assert launched("1") == (0, {"memory": True, "network": [], "privileges": True})

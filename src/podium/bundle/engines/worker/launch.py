@@ -2,7 +2,7 @@
 
 `launch.py <answer descriptor> <memory in MB, or 0> <network: 0, 1 or 2> <argv …>`. With 0 it exits with 3 when the
 network cannot be taken away: a model that declares none never starts with one. With 1 it is left; with 2 it is taken
-away where the system can, for training, which may have processes of its own to end.
+away where the system can, for training.
 """
 
 import ctypes
@@ -17,14 +17,9 @@ import sys
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 1, 38, 22, 2
 _PR_CAPBSET_DROP, _CAPABILITY_VERSION = 24, 0x20080522
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_ALLOW, _KILL, _DENY, _FORBID = 0x7FFF0000, 0x80000000, 0x00050000 | 13, 0x00050000 | 1  # EACCES, EPERM
+_ALLOW, _KILL, _DENY = 0x7FFF0000, 0x80000000, 0x00050000 | 13  # EACCES
 _ARCHITECTURES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 """By machine: the audit architecture, and the number of `socket`."""
-_TO_OTHERS = {"x86_64": (62, 200, 234, 129, 297, 302), "aarch64": (129, 130, 131, 138, 240, 261)}
-"""What acts on the process that is named first: `kill`, `tkill`, `tgkill`, `rt_sigqueueinfo`, `rt_tgsigqueueinfo`,
-`prlimit64`."""
-_INTO_OTHERS = {"x86_64": (101, 311, 424), "aarch64": (117, 271, 424)}
-"""`ptrace`, `process_vm_writev`, `pidfd_send_signal`."""
 _IO_URING_SETUP, _X32 = 425, 0x40000000
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 
@@ -86,32 +81,6 @@ def _no_sockets(libc: ctypes.CDLL) -> bool:
         (_RETURN, 0, 0, _DENY),
         (_RETURN, 0, 0, _ALLOW),
     ]
-    return _filter(libc, steps)
-
-
-def _no_others(libc: ctypes.CDLL) -> bool:
-    """A filter that lets it signal itself and its group only: it runs as the scorer's user, who may end the scorer."""
-    machine = platform.machine()
-    if machine not in _ARCHITECTURES:
-        return False
-    mine = os.getpid()
-    steps = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, _ARCHITECTURES[machine][0]), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
-    for call in _TO_OTHERS[machine]:
-        steps += [
-            (_EQUAL, 0, 6, call),
-            (_LOAD, 0, 0, 16),
-            (_EQUAL, 3, 0, mine),
-            (_EQUAL, 2, 0, 0),
-            (_EQUAL, 1, 0, 0x100000000 - mine),
-            (_RETURN, 0, 0, _FORBID),
-            (_RETURN, 0, 0, _ALLOW),
-        ]
-    for call in _INTO_OTHERS[machine]:
-        steps += [(_EQUAL, 0, 1, call), (_RETURN, 0, 0, _FORBID)]
-    return _filter(libc, [*steps, (_RETURN, 0, 0, _ALLOW)])
-
-
-def _filter(libc: ctypes.CDLL, steps: list[tuple[int, int, int, int]]) -> bool:
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     program = _Program(len(steps), ctypes.cast(code, ctypes.c_void_p))
     return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0) == 0)
@@ -119,7 +88,7 @@ def _filter(libc: ctypes.CDLL, steps: list[tuple[int, int, int, int]]) -> bool:
 
 def main() -> None:
     answer, megabytes, network, argv = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1", sys.argv[4:]
-    enforced: dict[str, object] = {"memory": _memory(megabytes), "network": [], "privileges": False, "signals": False}
+    enforced: dict[str, object] = {"memory": _memory(megabytes), "network": [], "privileges": False}
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
@@ -131,7 +100,6 @@ def main() -> None:
             *(["namespace"] if apart else []),
             *(["seccomp"] if not network and _no_sockets(libc) else []),
         ]
-        enforced["signals"] = sys.argv[3] != "2" and _no_others(libc)
     body = b"I" + json.dumps(enforced).encode()
     os.write(answer, struct.pack(">I", len(body)) + body)
     if sys.argv[3] == "0" and not enforced["network"]:
