@@ -299,18 +299,6 @@ def test_a_model_has_no_network_and_no_privileges(plant: Plant, kind: str) -> No
     assert Path(f"/proc/{worker.pid}/ns/net").readlink() != mine
 
 
-@pytest.mark.parametrize("kind", CODE)
-def test_a_model_cannot_end_the_scorer(plant: Plant, kind: str) -> None:
-    """It runs as the same user, who may."""
-    plant.serve(kind)
-    healed(plant, kind)
-    (worker,) = plant.workers(kind)
-    assert plant.infer(kind, [NULL | {"kind": "murder"}]).status_code == 422
-    assert plant.process.process.poll() is None
-    assert plant.workers(kind) == [worker]
-    assert Path(f"/proc/{worker.pid}/status").read_text().count("\nSeccomp_filters:\t2\n") == 1
-
-
 @pytest.mark.parametrize("declared", [False, True])
 def test_a_model_has_the_network_only_where_its_bundle_declares_it(tmp_path: Path, declared: bool) -> None:
     rows = columns.from_rows(engine_kit.SIGNATURE, [NULL | {"kind": "net"}])
