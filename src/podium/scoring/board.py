@@ -11,7 +11,7 @@ import msgspec
 from podium.core import rollout, time
 from podium.core.errors import NotFound, PodiumError, Refused, Unavailable
 from podium.core.time import Clock
-from podium.scoring import engine, metrics, proof, trust
+from podium.scoring import engine, loading, metrics, proof, trust
 
 _LOG = logging.getLogger("podium.scorer")
 _LET_GO_SECONDS = 30.0
@@ -51,7 +51,7 @@ class Board:
         try:
             document = trust.check(signed, self.keys, self._environment, time.to_us(self._clock()))
             self._check_place(endpoint, document)
-            loaded = engine.load(document, folder_of, self.keys, self.limits, self._proofs)
+            loaded = loading.load(document, folder_of, self.keys, self.limits, self._proofs)
         except Unavailable:
             raise
         except PodiumError as problem:

@@ -3,20 +3,19 @@
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from podium.bundle import grid, read
+from podium.bundle import grid
 from podium.bundle.grid import Grid
 from podium.bundle.runtime import Runtime
-from podium.core import bundle, digest, rollout
+from podium.core import rollout
 from podium.core.errors import Invalid, Refused, Unavailable
 from podium.core.rollout import RouteRole
 from podium.core.signature import Signature
-from podium.scoring import proof, router, several, trust
+from podium.scoring import router, several, trust, views
 from podium.scoring.log import rows
 from podium.scoring.protocols.reader import Reader
 
@@ -62,16 +61,6 @@ class Outcome(NamedTuple):
     """Of several classes: the probability of each."""
 
 
-class View(NamedTuple):
-    """How some of a rollout's shadows see a row."""
-
-    signature: Signature
-    shadows: tuple[int, ...]
-    """Which: positions among them."""
-    same: bool
-    """Whether the champion sees it so."""
-
-
 class Deciding(NamedTuple):
     """The versions that may decide now."""
 
@@ -108,7 +97,10 @@ class Loaded:
         self.champion = self._find(RouteRole.CHAMPION)
         self.canary = self._find(RouteRole.CANARY)
         self.shadows = tuple(each for each in self.live if each.route.role is RouteRole.SHADOW)
-        self.views = _views(self.champion, self.shadows)
+        self.views = views.of(
+            [each.runtime.manifest.signature for each in self.shadows],
+            None if self.champion is None else self.champion.runtime.manifest.signature,
+        )
         self._keys = keys
         self._until: dict[str, int] = {}
         self.referring = frozenset(each.route.version for each in self.live if each.route.review is not None)
@@ -212,17 +204,6 @@ def listen(live: Live, batches: Sequence[Batch]) -> list[rows.Rows]:
     return [_rows(live, *each) for each in zip(batches, parts, seen, strict=True)]
 
 
-def _views(champion: Live | None, shadows: Sequence[Live]) -> tuple[View, ...]:
-    found: dict[Any, list[int]] = {}
-    for at, each in enumerate(shadows):
-        found.setdefault(each.runtime.manifest.signature.features, []).append(at)
-    seen = None if champion is None else champion.runtime.manifest.signature.features
-    return tuple(
-        View(shadows[places[0]].runtime.manifest.signature, tuple(places), features == seen)
-        for features, places in found.items()
-    )
-
-
 def _referring(made: Outcome, sources: Sequence[rows.Source]) -> Outcome:
     """What some versions decide, and some leave to people."""
     gone = rows.referred(made.scores.tolist(), [source.review for source in sources])
@@ -267,63 +248,3 @@ def _rows(live: Live, batch: Batch, scores: npt.NDArray[np.float64], seen: Grid)
         scores=scores,
         grid=seen,
     )
-
-
-def load(
-    document: rollout.Rollout,
-    folder_of: Callable[[str], Path],
-    keys: trust.Keys,
-    limits: proof.Limits,
-    proofs: proof.Proofs,
-) -> Loaded:
-    """Verify, load and prove every route's bundle; `Refused` on the first that fails. `folder_of`: by digest."""
-    runtimes: dict[str, Runtime] = {}
-    live = []
-    for route in document.routes:
-        if route.digest not in runtimes:
-            folder = folder_of(digest.check(route.digest))
-            runtimes[route.digest] = _runtime(document, folder, route.digest, limits, proofs)
-        _check_band(route, runtimes[route.digest].manifest)
-        live.append(serving(document, route, runtimes[route.digest]))
-    if len({each.runtime.manifest.signature.labels for each in live}) > 1:
-        raise Refused("The versions of this rollout do not tell the same classes in the same order.", field="classes")
-    return Loaded(document, live, keys)
-
-
-def _runtime(
-    document: rollout.Rollout, folder: Path, named: str, limits: proof.Limits, proofs: proof.Proofs
-) -> Runtime:
-    manifest = read.verify(folder, named)
-    _check_manifest(document, manifest)
-    proof.check_size(manifest, limits)
-    proofs.prove(folder, named, limits)
-    runtime = Runtime(folder, manifest)
-    runtime.check_golden()
-    return runtime
-
-
-def _check_manifest(document: rollout.Rollout, manifest: bundle.Manifest) -> None:
-    if (manifest.project, manifest.model) != (document.project, document.model):
-        raise Refused("The bundle is of another model than the rollout says.", field="model")
-
-
-def _check_band(route: rollout.Route, manifest: bundle.Manifest) -> None:
-    """People approved the bundle, and with it what it refers to people."""
-    if route.review != manifest.band:
-        raise Refused("The rollout refers other scores to people than the approved bundle.", field="review")
-
-
-def serving(document: rollout.Rollout, route: rollout.Route, runtime: Runtime) -> Live:
-    """A route of that rollout with its loaded bundle."""
-    source = rows.Source(
-        endpoint=document.endpoint,
-        model=document.model,
-        version=route.version,
-        digest=route.digest,
-        role=route.role.value,
-        rollout=document.number,
-        threshold=route.threshold,
-        signature=runtime.manifest.signature,
-        review=route.review,
-    )
-    return Live(route, runtime, source)

@@ -10,7 +10,7 @@ from podium.bundle.runtime import Runtime
 from podium.core import ids, time
 from podium.core.errors import PodiumError
 from podium.core.rollout import RouteRole
-from podium.scoring import engine
+from podium.scoring import engine, loading
 from podium.scoring.log.writer import Writer
 from podium.scoring.shadow import frames
 
@@ -55,7 +55,7 @@ class Listening:
         shadows = [route for route in document.routes if route.role is RouteRole.SHADOW]
         try:
             live = [
-                engine.serving(document, each, self._runtime(load.folders[each.digest], each.digest))
+                loading.serving(document, each, self._runtime(load.folders[each.digest], each.digest))
                 for each in shadows
             ]
         except (PodiumError, OSError, ValueError) as problem:
