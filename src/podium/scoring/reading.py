@@ -37,7 +37,7 @@ class Reading:
         self._gate = gate
         self._score = score
         self._started = 0.0
-        self.turns = threading.Lock()
+        self._turns = threading.Lock()
         """Held by the thread that reads a large body value by value, as that takes many times its size."""
 
     def gather(self, items: list[Item], started: float) -> list[Group]:
@@ -176,7 +176,7 @@ class Reading:
             made = self._many(item, lane, found) if isinstance(found, plan.Block) else None
             if made is not None:
                 return made
-            with self.turns:
+            with self._turns:
                 return memory.freed(lambda: self.strict(item, lane), len(item[3]))
 
         def then(reading: asyncio.Future[Entry]) -> None:

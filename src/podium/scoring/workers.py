@@ -35,8 +35,7 @@ def run(settings: Settings, count: int, fronts: Sequence[serve.Front] = ()) -> N
     made = Workers(msgspec.structs.replace(settings, port=port, shared=True), count, fronts)
     try:
         made.start()
-        sys.stdout.write(f"podium scorer listening on http://{listen.where(settings.host, port)}\n")
-        sys.stdout.flush()
+        serve.say(f"http://{listen.where(settings.host, port)}")
         made.wait()
     finally:
         reserved.close()

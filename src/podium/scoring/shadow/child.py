@@ -48,9 +48,7 @@ def _rest_below() -> None:
 
 def _tell(told: int, done: frames.Done) -> None:
     left = memoryview(pipe.pack(done))
-    with contextlib.suppress(
-        BrokenPipeError
-    ):  # the scorer has died: what it handed on is scored and logged all the same
+    with contextlib.suppress(BrokenPipeError):  # the scorer has died: what it handed on is logged all the same
         while left:
             left = left[os.write(told, left) :]
 

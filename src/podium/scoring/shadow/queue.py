@@ -49,9 +49,8 @@ class _Rows(NamedTuple):
     loaded: engine.Loaded
     rows: int
     """Times the shadows that are to score them."""
-    piece: frames.Piece | None
-    """All of them, as bytes; else as they came:"""
-    batch: engine.Batch | None
+    pieces: Iterable[frames.Piece]
+    """Made already, or when they are asked for."""
 
 
 class Shadows:
@@ -103,22 +102,19 @@ class Shadows:
         if self._rows + rows > self._most or self._stopping:
             self._drop(loaded.document.endpoint, rows)
             return
-        if not frames.plain(loaded, batch):
-            self._add(_Rows(loaded, rows, None, batch))
-            return
-        try:
-            (piece,) = frames.pieces(loaded, batch)
-        except _UNFIT:
-            self._drop(loaded.document.endpoint, rows)
-            return
-        self._add(_Rows(loaded, rows, piece, None))
-
-    def _add(self, item: _Rows) -> None:
+        pieces: Iterable[frames.Piece] = frames.pieces(loaded, batch)
+        size = 0
+        if frames.plain(loaded, batch):
+            try:
+                (piece,) = pieces
+            except _UNFIT:
+                self._drop(loaded.document.endpoint, rows)
+                return
+            pieces, size = (piece,), len(piece.data)
         with self._changed:
-            self._rows += item.rows
-            self._queue.append(item)
-            before = self._bytes
-            self._bytes += 0 if item.piece is None else len(item.piece.data)
+            self._rows += rows
+            self._queue.append(_Rows(loaded, rows, pieces))
+            before, self._bytes = self._bytes, self._bytes + size
             if before < _ENOUGH <= self._bytes:
                 self._changed.notify_all()
 
@@ -204,7 +200,7 @@ class Shadows:
             return
         left = item.rows
         try:
-            for piece in _pieces(item):
+            for piece in item.pieces:
                 line.give(item.loaded, piece)
                 left -= piece.rows
         except _UNFIT:
@@ -244,12 +240,6 @@ class Shadows:
     def _drop(self, endpoint: str, rows: int) -> None:
         if rows:
             self._counts.count("podium_shadow_dropped_total", rows, endpoint=endpoint)
-
-
-def _pieces(item: _Rows) -> Iterable[frames.Piece]:
-    if item.batch is not None:
-        return frames.pieces(item.loaded, item.batch)
-    return () if item.piece is None else (item.piece,)
 
 
 def _reached(given: Iterable[Given]) -> None:
