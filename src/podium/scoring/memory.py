@@ -1,6 +1,8 @@
 """Giving memory back that a large body took, when nothing came of it."""
 
 import ctypes
+import gc
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -8,6 +10,8 @@ from podium.core.errors import PodiumError
 
 _LARGE = 1024 * 1024
 """Bodies beyond that many bytes leave enough behind to look for it."""
+_forget_names = getattr(sys, "_clear_internal_caches", None) or getattr(sys, "_clear_type_cache", None)
+"""Makes CPython forget the names of attributes that it found lately; the first is what newer ones have."""
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """Of the C library that Linux mostly has; elsewhere the allocator decides."""
 T = TypeVar("T")
@@ -24,9 +28,23 @@ def freed(read: Callable[[], T], size: int) -> T:
     except PodiumError as error:
         told = error.with_traceback(None)
         told.__context__ = None
-    if _trim is not None and size > _LARGE:
-        _trim(0)
+    if size > _LARGE:
+        give_back()
     try:
         raise told
     finally:
         del told  # else this frame would keep the error, which keeps this frame, and `read` the body
+
+
+def give_back() -> None:
+    """Give the operating system what millions of objects took that are gone.
+
+    The interpreter keeps some of what was made among them: the names in its cache of attributes, and the places of
+    lists, dicts, tuples and floats for the next ones of their kind. Each of those holds a megabyte of the allocator's
+    back, as nothing in an arena may be used for that to be returned.
+    """
+    if _forget_names is not None:
+        _forget_names()
+    gc.collect()  # empties the lists of places as well
+    if _trim is not None:
+        _trim(0)
