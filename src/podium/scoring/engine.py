@@ -193,15 +193,17 @@ class Loaded:
         return Outcome(several.top(found), none, versions.tolist(), parts, None, several.Classed(self.labels, found))
 
 
-def listen(live: Live, batches: Sequence[Batch]) -> list[rows.Rows]:
-    """What a shadow says, in one call, to rows as it sees them, batch by batch."""
-    seen = [batch.grid for batch in batches]
-    scores = _predict(live, grid.join(seen))
+def listen(live: Live, batches: Sequence[Batch], seen: Grid) -> list[rows.Rows]:
+    """What a shadow says, in one call, to rows as it sees them, batch by batch. `seen`: the rows of all."""
+    scores = _predict(live, seen)
     if not np.isfinite(scores).all():
         raise Invalid("The shadow has no answer for some row.", field="score")
-    ends = np.cumsum([len(batch.keys) for batch in batches])[:-1]
-    parts = np.split(scores, ends)
-    return [_rows(live, *each) for each in zip(batches, parts, seen, strict=True)]
+    parts, start = [], 0
+    for batch in batches:
+        end = start + len(batch.keys)
+        parts.append(_rows(live, batch, scores[start:end], batch.grid))
+        start = end
+    return parts
 
 
 def _referring(made: Outcome, sources: Sequence[rows.Source]) -> Outcome:

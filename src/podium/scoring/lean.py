@@ -1,5 +1,6 @@
 """Loading what a scorer and its helpers need, and nothing that they do not."""
 
+import gc
 import importlib.abc
 import sys
 
@@ -16,6 +17,13 @@ def prepare() -> None:
             pa.array([0])
         finally:
             sys.meta_path.remove(blind)
+
+
+def keep() -> None:
+    """What is loaded now stays: to look through it for rings again and again would make rows wait."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 class _WithoutPandas(importlib.abc.MetaPathFinder):

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import gc
 import logging
 import os
 import sys
@@ -219,8 +218,7 @@ def _serve(
     bound = listen.bind(settings.host, settings.port, shared=settings.shared)
     address = f"http://{listen.where(settings.host, bound.getsockname()[1])}"
     sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()  # what was loaded stays: looking through it for rings again and again would make answers wait
+    lean.keep()
 
     async def main() -> None:
         meaning = service.Service(parts, asyncio.get_running_loop())

@@ -5,6 +5,7 @@ scorer with it: not its time, not its memory, not its end.
 """
 
 import contextlib
+import gc
 import os
 import signal
 from pathlib import Path
@@ -17,6 +18,8 @@ from podium.scoring.shadow.listening import Listening
 
 _NICE = 19
 _READ = 64 * 1024
+_YOUNG = 20_000
+"""Objects that may wait to be looked through for rings: rows make none, and some thousand are alive at once."""
 
 
 def main(asked: int, told: int) -> None:
@@ -24,6 +27,7 @@ def main(asked: int, told: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # also sent to whole groups: the scorer says when to end
         signal.signal(number, signal.SIG_IGN)
     lean.prepare()
+    gc.set_threshold(_YOUNG)
     listening = None
     begin = msgspec.msgpack.Decoder(frames.Begin)
     decoder = msgspec.msgpack.Decoder(frames.Asked)

@@ -1,5 +1,6 @@
 """What a scorer and the process of its shadows say to each other."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -46,14 +47,6 @@ class Rows(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Of the grid's, row by row; as are the texts."""
     texts: list[str | None]
 
-    def batch(self) -> engine.Batch:
-        """The rows again."""
-        count = len(self.keys)
-        texts = np.empty(len(self.texts), dtype=object)
-        texts[:] = self.texts
-        seen = grid.Grid(np.frombuffer(self.numbers).reshape(count, -1), texts.reshape(count, -1))
-        return engine.Batch(self.request_ids, self.prediction_ids, self.keys, seen, engine.as_they_are, self.at_us)
-
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Bring all that was said before to the disk, and seal the log."""
@@ -83,6 +76,23 @@ class Piece(msgspec.Struct, frozen=True):
 
     rows: int
     data: bytes
+
+
+def batches(group: Sequence[Rows]) -> tuple[list[engine.Batch], grid.Grid]:
+    """Rows for the same shadows again, frame by frame, and those of all as one grid."""
+    count = sum([len(each.keys) for each in group])
+    texts = np.array(list(itertools.chain.from_iterable([each.texts for each in group])), dtype=object)
+    numbers = np.frombuffer(b"".join([each.numbers for each in group]))
+    seen = grid.Grid(numbers.reshape(count, -1), texts.reshape(count, -1))
+    made, start = [], 0
+    for each in group:
+        end = start + len(each.keys)
+        part = grid.take(seen, slice(start, end))
+        made.append(
+            engine.Batch(each.request_ids, each.prediction_ids, each.keys, part, engine.as_they_are, each.at_us)
+        )
+        start = end
+    return made, seen
 
 
 def plain(loaded: engine.Loaded, batch: engine.Batch) -> bool:

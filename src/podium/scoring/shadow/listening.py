@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from podium.bundle import read
+from podium.bundle.grid import Grid
 from podium.bundle.runtime import Runtime
 from podium.core import ids, time
 from podium.core.errors import PodiumError
 from podium.core.rollout import RouteRole
-from podium.scoring import engine, loading
+from podium.scoring import engine, lean, loading
 from podium.scoring.log.writer import Writer
 from podium.scoring.shadow import frames
 
@@ -66,6 +67,7 @@ class Listening:
         needed = {each.route.digest for _, some in self._rollouts.values() for each in some}
         for named in self._runtimes.keys() - needed:
             self._runtimes.pop(named).close()
+        lean.keep()
 
     def _runtime(self, folder: str, named: str) -> Runtime:
         known = self._runtimes.get(named)
@@ -78,20 +80,22 @@ class Listening:
     def _score(self, first: frames.Rows, group: Sequence[frames.Rows]) -> None:
         """Rows for the same shadows of one rollout."""
         endpoint, live = self._rollouts[first.load]
-        batches = [each.batch() for each in group]
-        self._now_us = batches[-1].at_us
-        scored = [(endpoint, live[at].route.version, self._say(live[at], batches)) for at in first.shadows if live]
+        self._now_us = group[-1].at_us
+        batches, seen = frames.batches(group)
+        scored = [
+            (endpoint, live[at].route.version, self._say(live[at], batches, seen)) for at in first.shadows if live
+        ]
         dropped = sum(len(each.keys) for each in group) * len(first.shadows) - sum(rows for *_, rows in scored)
         self._done(len(group), scored, [(endpoint, dropped)] if dropped else [])
 
-    def _say(self, shadow: engine.Live, batches: Sequence[engine.Batch]) -> int:
-        """Log what a shadow says to rows; to how many of them it says something."""
+    def _say(self, shadow: engine.Live, batches: Sequence[engine.Batch], seen: Grid) -> int:
+        """Log what a shadow says to rows; to how many of them it says something. `seen`: the rows of all batches."""
         try:
-            parts = engine.listen(shadow, batches)
+            parts = engine.listen(shadow, batches, seen)
         except PodiumError:
             if len(batches) == 1:
                 return 0
-            return sum(self._say(shadow, [each]) for each in batches)  # one does not fit: the others are scored
+            return sum(self._say(shadow, [each], each.grid) for each in batches)  # one does not fit: others may
         self._log.append(parts, durable=False, then=lambda _: None)
         return sum(map(len, parts))
 
