@@ -4,6 +4,7 @@
 values of `kind` make the model misbehave, where `BAD` is in the file's first line.
 """
 
+import ctypes
 import math
 import pickle
 import shutil
@@ -102,6 +103,17 @@ def bad(kind):
         os.write(int(sys.argv[2]), b"\\x00\\x00\\x00\\x05Sjunk" * 100)
     if kind == "huge":
         os.write(int(sys.argv[2]), b"\\xff\\xff\\xff\\xff")
+    if kind == "murder":
+        import subprocess
+        own = subprocess.Popen(["/bin/sleep", "60"])
+        own.kill()
+        if own.wait() != -9:
+            os._exit(6)
+        try:
+            os.kill(-os.getpgid(os.getppid()), 0)
+            os._exit(7)
+        except PermissionError:
+            os.kill(os.getppid(), 9)
     if kind == "net":
         import socket
         socket.create_connection(("127.0.0.1", 9), 1)
@@ -136,6 +148,7 @@ bad <- function(kind) {
   if (kind == "sleep") Sys.sleep(60)
   if (kind == "eat") return(numeric(5e8))
   if (kind == "raise") stop("a secret")
+  if (kind == "murder" && !tools::pskill(as.integer(strsplit(readLines("/proc/self/stat"), " ")[[1]][4]), 9)) stop("no")
   if (kind == "net") close(socketConnection("127.0.0.1", 9, timeout = 1))
   NULL
 }
@@ -402,6 +415,14 @@ def kinds(vendor: str) -> dict[str, Callable[[], Kind]]:
 
 def _external(spec: engine.External) -> Kind:
     return Kind(bundle.Engine.EXTERNAL, {bundle.ENGINE: digest.canonical(spec)})
+
+
+def signals_can_be_kept() -> bool:
+    """Whether this system can keep a process from signalling others: Linux 6.12 with Landlock."""
+    if sys.platform != "linux":
+        return False
+    version: int = ctypes.CDLL(None).syscall(444, None, 0, 1)
+    return version >= 6
 
 
 def need(kind: str) -> None:

@@ -299,6 +299,17 @@ def test_a_model_has_no_network_and_no_privileges(plant: Plant, kind: str) -> No
     assert Path(f"/proc/{worker.pid}/ns/net").readlink() != mine
 
 
+@pytest.mark.skipif(not engine_kit.signals_can_be_kept(), reason="Linux before 6.12, or without Landlock")
+@pytest.mark.parametrize("kind", CODE)
+def test_a_model_cannot_end_the_scorer_but_what_it_started(plant: Plant, kind: str) -> None:
+    plant.serve(kind)
+    healed(plant, kind)
+    (worker,) = plant.workers(kind)
+    assert plant.infer(kind, [NULL | {"kind": "murder"}]).status_code == 422
+    assert plant.process.process.poll() is None
+    assert plant.workers(kind) == [worker]
+
+
 @pytest.mark.parametrize("declared", [False, True])
 def test_a_model_has_the_network_only_where_its_bundle_declares_it(tmp_path: Path, declared: bool) -> None:
     rows = columns.from_rows(engine_kit.SIGNATURE, [NULL | {"kind": "net"}])

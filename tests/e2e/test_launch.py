@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from podium.bundle.engines.worker import process
+from tests import engine_kit
 
 LAUNCH = Path(process.__file__).parent / "launch.py"
 WAYS = """
@@ -67,6 +68,9 @@ def test_neither_needs_a_privilege() -> None:
     assert found[0] == "False" or found[1] == "101"
 
 
+KEPT = {"memory": True, "privileges": True, "signals": engine_kit.signals_can_be_kept()}
+
+
 def launched(network: str, *broken: str) -> tuple[int, dict[str, Any]]:
     """Exit code and what the launcher says is enforced, with some of its ways made to fail."""
     read, write = os.pipe()
@@ -88,17 +92,21 @@ def launched(network: str, *broken: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_a_model_that_declares_no_network_never_starts_with_one() -> None:
-    assert launched("0", "_namespace", "_no_sockets") == (3, {"memory": True, "network": [], "privileges": True})
+    assert launched("0", "_namespace", "_no_sockets") == (3, KEPT | {"network": []})
 
 
 def test_one_way_is_enough_and_no_more_is_claimed() -> None:
-    assert launched("0", "_namespace") == (0, {"memory": True, "network": ["seccomp"], "privileges": True})
+    assert launched("0", "_namespace") == (0, KEPT | {"network": ["seccomp"]})
 
 
 def test_training_goes_on_where_the_network_cannot_be_taken_away_and_it_is_said() -> None:
-    assert launched("2", "_namespace", "_no_sockets") == (0, {"memory": True, "network": [], "privileges": True})
+    assert launched("2", "_namespace", "_no_sockets") == (0, KEPT | {"network": []})
     assert launched("2", "_namespace")[1]["network"] == ["seccomp"]
 
 
 def test_a_declared_network_is_left() -> None:
-    assert launched("1") == (0, {"memory": True, "network": [], "privileges": True})
+    assert launched("1") == (0, KEPT | {"network": []})
+
+
+def test_where_others_cannot_be_kept_from_signals_none_is_claimed() -> None:
+    assert launched("1", "_no_signals")[1]["signals"] is False

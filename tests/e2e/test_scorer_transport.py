@@ -11,6 +11,8 @@ import select
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from collections import Counter
@@ -435,6 +437,26 @@ def test_workers_share_a_port_and_are_started_again(tmp_path: Path) -> None:
         assert process.stop() == 0
     assert _children(process.process.pid) == []
     assert logged(tmp_path) == dict.fromkeys(ids, 3)
+
+
+def test_workers_that_all_cannot_serve_end_and_say_why(tmp_path: Path) -> None:
+    kit.prepare(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = {"folder": str(tmp_path), "port": 0, "folder_only": True, "workers": 2}
+        settings["grpc_port"] = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, str(kit.PROCESS), json.dumps(settings)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONPATH": "src:."},
+        )
+    assert done.returncode != 0
+    assert "listening" not in done.stdout
+    assert "No worker can serve" in done.stderr
+    assert all(f"worker {number} cannot serve: grpc_port: " in done.stderr for number in (0, 1))
 
 
 def refuses(url: str) -> bool:

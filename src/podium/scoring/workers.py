@@ -16,6 +16,7 @@ from types import FrameType
 
 import msgspec
 
+from podium.core.errors import PodiumError, Unavailable
 from podium.scoring import lean, serve, siblings
 from podium.scoring.http import listen
 from podium.scoring.serve import Settings
@@ -53,13 +54,16 @@ class Workers:
         self._stopping = False
 
     def start(self) -> None:
-        """Start all, and wait until each answers or has ended."""
+        """Start all, and wait until each answers or has ended. Raises `Unavailable` when none answers."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         waiting = [self._fork(number) for number in range(self._count)]
-        for pipe in waiting:
-            os.read(pipe, 1)
-            os.close(pipe)
+        if not sum([_answers(pipe) for pipe in waiting]) and not self._stopping:
+            self._stopping = True
+            self.wait()
+            raise Unavailable(
+                "No worker can serve.", field="workers", fix="Mend what they say above; start again then."
+            )
 
     def wait(self) -> None:
         """Start those again that die, until told to stop and all have ended."""
@@ -109,10 +113,19 @@ class Workers:
             _die_with(parent)
             serve.run(msgspec.structs.replace(self._settings, worker=number), self._fronts, lambda _: _tell(writer))
             code = 0
+        except PodiumError as problem:
+            _LOG.error("worker %d cannot serve: %s", number, problem)
         except Exception:  # noqa: BLE001 - the process's edge: its parent reads only how it ended
             _LOG.exception("worker %d failed", number)
         finally:
             os._exit(code)
+
+
+def _answers(reader: int) -> bool:
+    """Whether the worker whose readiness is told there answers, when it does or has ended."""
+    told = os.read(reader, 1)
+    os.close(reader)
+    return bool(told)
 
 
 def _tell(writer: int) -> None:

@@ -20,6 +20,9 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _ALLOW, _KILL, _DENY = 0x7FFF0000, 0x80000000, 0x00050000 | 13  # EACCES
 _ARCHITECTURES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 """By machine: the audit architecture, and the number of `socket`."""
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
+"""On every machine."""
+_LANDLOCK_VERSION, _LANDLOCK_WITH_SIGNALS, _LANDLOCK_SCOPE_SIGNAL = 1, 6, 2
 _IO_URING_SETUP, _X32 = 425, 0x40000000
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 
@@ -64,6 +67,22 @@ def _no_privileges(libc: ctypes.CDLL) -> bool:
     return bool(libc.capset(ctypes.create_string_buffer(header), ctypes.create_string_buffer(24)) == 0)
 
 
+def _no_signals(libc: ctypes.CDLL) -> bool:
+    """Let it signal and trace only itself and what it starts: the scorer is its user's, too, who might end it.
+
+    https://docs.kernel.org/userspace-api/landlock.html#ipc-scoping (Linux 6.12)
+    """
+    if libc.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_VERSION) < _LANDLOCK_WITH_SIGNALS:
+        return False
+    handled = struct.pack("=QQQ", 0, 0, _LANDLOCK_SCOPE_SIGNAL)  # no files, no ports
+    rules = libc.syscall(_LANDLOCK_CREATE_RULESET, ctypes.create_string_buffer(handled), len(handled), 0)
+    if rules < 0:
+        return False
+    kept = bool(libc.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0)
+    os.close(rules)
+    return kept
+
+
 def _no_sockets(libc: ctypes.CDLL) -> bool:
     """A filter that refuses every new socket (and io_uring, which could make one); for the process and its children."""
     if platform.machine() not in _ARCHITECTURES:
@@ -88,7 +107,7 @@ def _no_sockets(libc: ctypes.CDLL) -> bool:
 
 def main() -> None:
     answer, megabytes, network, argv = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1", sys.argv[4:]
-    enforced: dict[str, object] = {"memory": _memory(megabytes), "network": [], "privileges": False}
+    enforced: dict[str, object] = {"memory": _memory(megabytes), "network": [], "privileges": False, "signals": False}
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
@@ -96,6 +115,7 @@ def main() -> None:
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         apart = not network and _namespace(libc)
         enforced["privileges"] = _no_privileges(libc)
+        enforced["signals"] = _no_signals(libc)
         enforced["network"] = [
             *(["namespace"] if apart else []),
             *(["seccomp"] if not network and _no_sockets(libc) else []),

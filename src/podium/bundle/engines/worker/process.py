@@ -48,7 +48,7 @@ class Process:
 
     def __init__(self, start: Start) -> None:
         self.enforced: dict[str, Any] = {}
-        """What the launcher says is enforced: `memory`, `network` (ways), `privileges`."""
+        """What the launcher says is enforced: `memory`, `network` (ways), `privileges`, `signals`."""
         self._said: deque[bytes] = deque(maxlen=_KEPT_LINES)
         ask_read, self._ask = os.pipe()
         self._answer, answer_write = os.pipe()
