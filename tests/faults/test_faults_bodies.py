@@ -162,6 +162,8 @@ def fault(url: str, bad: Bad) -> str | None:
     told = json.loads(data)
     if not told.get("field"):
         return f"{bad.kind}: no field is named"
+    if not told.get("fix"):
+        return f"{bad.kind}: nothing is said that mends it"
     return None
 
 

@@ -338,7 +338,9 @@ def _missing(field: Field, index: int | None = None) -> Invalid:
 
 
 def _uneven(field: Field) -> Invalid:
-    return Invalid("This feature is not a list as long as the others.", field=field.name)
+    return Invalid(
+        "This feature is not a list as long as the others.", field=field.name, fix="Send a value of each row."
+    )
 
 
 def _wrong(field: Field, index: int) -> Invalid:

@@ -100,7 +100,11 @@ class Board:
         refusal = self.refused.get(endpoint)
         if refusal is not None:
             raise Unavailable(refusal.reason, field="endpoint")
-        raise NotFound("This scorer serves no endpoint of that name.", field="endpoint")
+        raise NotFound(
+            "This scorer serves no endpoint of that name.",
+            field="endpoint",
+            fix="Mend the name, or release a version to that endpoint.",
+        )
 
     def serves(self, endpoint: str) -> bool:
         return endpoint in self._loaded

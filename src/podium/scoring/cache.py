@@ -133,7 +133,9 @@ def keys(paths: Iterable[Path]) -> dict[str, bytes]:
         try:
             data = path.read_bytes()
         except OSError:
-            raise NotFound("A file with a public key cannot be read.", field="keys") from None
+            raise NotFound(
+                "A file with a public key cannot be read.", field="keys", fix="Mend its path or its permissions."
+            ) from None
         public = data if len(data) == signing.KEY_BYTES else _public(data)
         found[signing.key_id(public)] = public
     return found
@@ -143,7 +145,11 @@ def _public(data: bytes) -> bytes:
     try:
         return msgspec.json.decode(data, type=rollout.Key).public_key
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Invalid("A file with a public key holds neither 32 bytes nor a key in JSON.", field="keys") from None
+        raise Invalid(
+            "A file with a public key holds neither 32 bytes nor a key in JSON.",
+            field="keys",
+            fix="Give the key's 32 bytes, or its `key_id` and `public_key` in JSON.",
+        ) from None
 
 
 def replace(path: Path, data: bytes) -> None:

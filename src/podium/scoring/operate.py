@@ -115,7 +115,11 @@ class Operations:
         wanted = f"Bearer {self._parts.admin_token}".encode()
         given = call.headers.get("authorization", "").encode()
         if not self._parts.admin_token or not hmac.compare_digest(given, wanted):
-            raise Refused("This needs the scorer's admin token.", field="Authorization")
+            raise Refused(
+                "This needs the scorer's admin token.",
+                field="Authorization",
+                fix="Send it as Authorization: Bearer <token>.",
+            )
 
 
 def only_endpoint(board: Board) -> str:

@@ -89,5 +89,7 @@ def _key(value: Any, name: str, row: int) -> str:
     if value is None:
         return ""
     raise Invalid(
-        f"The key of row {row} is neither text (at most {LONGEST_KEY} characters) nor a whole number.", field=name
+        f"The key of row {row} is neither text (at most {LONGEST_KEY} characters) nor a whole number.",
+        field=name,
+        fix="Send a shorter text, or a whole number.",
     )

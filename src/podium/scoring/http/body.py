@@ -11,6 +11,7 @@ _LONGEST_LINE = 4096
 _TRAILER = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
 _LONGEST_TRAILER = 16 * 1024
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+CODINGS = frozenset(_WINDOWS)
 
 
 class Chunks:

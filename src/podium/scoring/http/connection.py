@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from podium.scoring import answers, call
 from podium.scoring.call import Answer
-from podium.scoring.http import body, writing
+from podium.scoring.http import body, packed, writing
 from podium.scoring.http import head as heads
 from podium.scoring.http.head import Head
 from podium.scoring.http.limits import Limits
@@ -21,11 +21,6 @@ _LONGEST_KEPT = 2048
 _DRAIN_SECONDS = 1.0
 _LIGHT = 64 * 1024
 """Connections that hold no more than that may go on, however much the others hold."""
-_UNPACKED = 16 * 1024 * 1024
-"""Once so many bytes were unpacked in a turn of the loop, other packed bodies wait for the next: a few bytes may become
-thousands of times as many, and only at a turn's end is it seen how many requests came."""
-
-
 _PLAIN = Head("POST", "/", ())
 
 
@@ -54,8 +49,7 @@ class Shared:
         self.refused = 0
         self.arriving = 0
         """Bytes that connections hold of requests that are not whole."""
-        self.unpacked = 0
-        """Bytes that were unpacked in this turn of the loop."""
+        self.packed = packed.Packed(limits.body)
         self.renew()
 
     def renew(self) -> None:
@@ -69,18 +63,6 @@ class Shared:
         self.renew()
         for connection in list(self.connections):
             connection.sweep()
-
-    def unpack(self, content: bytes, coding: str) -> bytes:
-        """The content of a packed body; raises `Refusal` or `TooLarge`."""
-        if not self.unpacked:
-            asyncio.get_running_loop().call_soon(self._turn)
-        self.unpacked += len(content)
-        made = body.inflate(content, self.limits.body, coding)
-        self.unpacked += len(made)
-        return made
-
-    def _turn(self) -> None:
-        self.unpacked = 0
 
     def head(self, block: bytes) -> Head:
         """The head in those bytes; raises `Refusal`."""
@@ -235,8 +217,8 @@ class Connection(asyncio.Protocol):
                 return False
             self._head = head
             self._begin(head)
-        packed = head.coding in ("gzip", "deflate")
-        if packed and self._shared.unpacked >= _UNPACKED:
+        coded = head.coding in body.CODINGS
+        if coded and self._shared.packed.enough:
             self._defer()
             return False
         content = self._content(head)
@@ -244,7 +226,7 @@ class Connection(asyncio.Protocol):
             return False
         self._head, self._chunks = None, None
         self.seconds = 0
-        self._take(head, self._shared.unpack(content, head.coding) if packed else content)
+        self._take(head, self._shared.packed.unpack(content, head.coding) if coded else content)
         return True
 
     def _defer(self) -> None:

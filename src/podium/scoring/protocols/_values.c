@@ -438,7 +438,8 @@ static int prepare(Found *found, Py_ssize_t rows, const Finder *self)
     if (found->matrix == NULL || found->texts == NULL || found->keys == NULL)
         return 0;
     found->numbers = (double *)(void *)PyByteArray_AsString(found->matrix);
-    memset(found->numbers, 0xFF, (size_t)(rows * self->width) * sizeof(double)); /* NaN */
+    for (Py_ssize_t at = 0; at < rows * self->width; at++)
+        found->numbers[at] = NAN; /* the one that everybody means by null: others have other bits */
     return 1;
 }
 

@@ -217,7 +217,7 @@ def _request_id(stated: bytes | None, asked: codec.Asked) -> str:
     try:
         return request.check_id(stated.decode(), REQUEST_ID)
     except UnicodeDecodeError:
-        raise Invalid("A request id is text.", field=REQUEST_ID) from None
+        raise Invalid("A request id is text.", field=REQUEST_ID, fix="Send a text of printable characters.") from None
 
 
 def wanted(headers: Mapping[str, str], *, same: bool) -> bool:

@@ -105,14 +105,15 @@ class _Reading:
 
     def take(self, tensor: Any, where: str) -> None:
         """The next tensor, in binary or in JSON."""
-        if not isinstance(tensor, dict):
-            raise Invalid("A tensor is an object.", field=where)
-        parameters = tensor.get("parameters", {})
-        if not isinstance(parameters, dict):
-            raise Invalid("The parameters are not an object.", field=f"{where}.parameters")
+        tensors.check_object(tensor, where, "A tensor")
+        parameters = outputs.parameters_of(tensor, f"{where}.")
         if "binary_data_size" in parameters:
             if "data" in tensor:
-                raise Invalid("The tensor has its data twice, in JSON and in binary.", field=f"{where}.data")
+                raise Invalid(
+                    "The tensor has its data twice, in JSON and in binary.",
+                    field=f"{where}.data",
+                    fix="Send one of them.",
+                )
             self.binary(
                 (tensor.get("name"), tensor.get("datatype"), tensor.get("shape")),
                 parameters["binary_data_size"],
@@ -133,7 +134,11 @@ class _Reading:
         tensors.check_rows(rows, len(self._signature.features), f"{where}.shape")
         place = f"{where}.parameters.binary_data_size"
         if type(size) is not int or not 0 <= size <= len(self._rest) - self._at:
-            raise Invalid("The body does not hold so many bytes.", field=place)
+            raise Invalid(
+                "The body does not hold so many bytes.",
+                field=place,
+                fix="Say how many bytes of the body are this tensor's.",
+            )
         tensors.check_size(datatype, rows, size, place)
         data = self._rest[self._at : self._at + size]
         self._at += size
@@ -145,18 +150,20 @@ class _Reading:
 
     def _count(self, rows: int, where: str) -> None:
         self.rows = rows if self.rows < 0 else self.rows
-        if rows != self.rows:
-            raise Invalid("The tensor has not as many rows as the first one.", field=f"{where}.shape")
+        tensors.check_like_first(rows, self.rows, where)
 
     def _keep(self, name: str, values: Any, where: str) -> None:
-        if name in self.columns:
-            raise Invalid("Two tensors have the same name.", field=f"{where}.name")
+        tensors.check_once(name, self.columns, where)
         self.columns[name] = values
 
     def finish(self) -> None:
         """Decode the texts, once all bytes are spoken for."""
         if self._at != len(self._rest):
-            raise Malformed("The body is longer than the tensors that it names.", field="body")
+            raise Malformed(
+                "The body is longer than the tensors that it names.",
+                field="body",
+                fix="Send nothing behind the last tensor's bytes.",
+            )
         if self._texts:
             decoded = tensors.texts(
                 [text.data for text in self._texts], self.rows, [text.where for text in self._texts]

@@ -73,7 +73,9 @@ def _check_depth(bare: bytes) -> None:
 
 
 def _deep() -> Malformed:
-    return Malformed(f"The JSON is nested deeper than {DEPTH} levels.", field="body")
+    return Malformed(
+        f"The JSON is nested deeper than {DEPTH} levels.", field="body", fix="Send rows as the protocol describes them."
+    )
 
 
 def _keys(value: Any, objects: int) -> int:

@@ -42,7 +42,7 @@ def read(body: Mapping[str, Any], request_id: str, signature: Signature) -> requ
     if len(forms) != 1:
         raise Invalid("The body holds none or several of the four forms of rows.", field="body", fix=_FIX)
     if not isinstance(body.get("params") or {}, dict):
-        raise Invalid("The params are not an object.", field="params")
+        raise Invalid("The params are not an object.", field="params", fix="Send an object, or leave them out.")
     form = forms[0]
     count, columns = _READERS[form](body[form], form, [field.name for field in signature.features])
     tensors.check_rows(count, len(signature.features), form)
@@ -56,12 +56,22 @@ def read_csv(body: bytes, request_id: str, signature: Signature) -> request.Rows
         header = next(lines, [])
         records = list(itertools.islice(lines, tensors.MOST_ROWS + 1))
     except (UnicodeDecodeError, csv.Error):
-        raise Malformed("The body is not valid CSV in UTF-8.", field="body") from None
+        raise Malformed(
+            "The body is not valid CSV in UTF-8.", field="body", fix="Send CSV (RFC 4180), UTF-8."
+        ) from None
     if not header or len(set(header)) != len(header):
-        raise Invalid("The CSV needs a header line that names each column once.", field="body")
+        raise Invalid(
+            "The CSV needs a header line that names each column once.",
+            field="body",
+            fix="Send the names of the columns in the first line.",
+        )
     tensors.check_rows(len(records), len(signature.features), "body")
     if any(len(line) != len(header) for line in records):
-        raise Invalid("A CSV line has not as many cells as the header.", field="body")
+        raise Invalid(
+            "A CSV line has not as many cells as the header.",
+            field="body",
+            fix="Send one cell for each column in each line.",
+        )
     columns: dict[str, list[Any]] = {}
     for position, name in enumerate(header):
         feature = signature.feature(name)
@@ -82,18 +92,26 @@ def _cell(cell: str, kind: FieldType, name: str) -> Any:
             return int(cell) if kind is FieldType.INTEGER else float(cell)
     except ValueError:
         pass
-    raise Invalid("A CSV cell does not fit the feature's type.", field=name)
+    raise Invalid(
+        "A CSV cell does not fit the feature's type.",
+        field=name,
+        fix="Send what the feature's type is; nothing for null.",
+    )
 
 
 def _split(value: Any, where: str, features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:
     """Pandas' split form; without `columns`, in the signature's order. An `index` says nothing here."""
     if not isinstance(value, dict) or not isinstance(value.get("data"), list):
-        raise Invalid("It is an object with `columns` and `data`.", field=where)
+        raise Invalid(
+            "It is an object with `columns` and `data`.",
+            field=where,
+            fix="Send what pandas writes with orient='split'.",
+        )
     names, data = value.get("columns", features), value["data"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise Invalid("It is a list of column names.", field=f"{where}.columns")
+        raise Invalid("It is a list of column names.", field=f"{where}.columns", fix="Send a list of texts.")
     if len(set(names)) != len(names):
-        raise Invalid("A column comes twice.", field=f"{where}.columns")
+        raise Invalid("A column comes twice.", field=f"{where}.columns", fix="Send each column once.")
     return _transpose(data, names, f"{where}.data")
 
 
@@ -101,16 +119,20 @@ def _transpose(data: list[Any], names: Sequence[str], where: str) -> tuple[int, 
     width = len(names)
     for index, row in enumerate(data):
         if not isinstance(row, list) or len(row) != width:
-            raise Invalid(f"Row {index} is not a list with one value for each column.", field=where)
+            raise Invalid(
+                f"Row {index} is not a list with one value for each column.",
+                field=where,
+                fix="Send one value for each column in each row.",
+            )
     return len(data), {name: [row[position] for row in data] for position, name in enumerate(names)}
 
 
 def _records(value: Any, where: str, _features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:
     if not isinstance(value, list):
-        raise Invalid("It is a list of rows.", field=where)
+        raise Invalid("It is a list of rows.", field=where, fix="Send [{…}, …], or lists in the order of the features.")
     for index, row in enumerate(value):
         if not isinstance(row, dict):
-            raise Invalid(f"Row {index} is not an object.", field=where)
+            raise Invalid(f"Row {index} is not an object.", field=where, fix="Send each row in the same form.")
     names = dict.fromkeys(name for row in value for name in row)
     columns: dict[str, list[Any]] = {}
     for name in names:
@@ -136,10 +158,12 @@ def _inputs(value: Any, where: str, features: Sequence[str]) -> tuple[int, dict[
     columns: dict[str, list[Any]] = {}
     for name, data in value.items():
         if not isinstance(data, list):
-            raise Invalid("Each column is a list.", field=where)
+            raise Invalid("Each column is a list.", field=where, fix="Send {name: [value, …], …}.")
         count = len(data) if count < 0 else count
         if len(data) != count:
-            raise Invalid("The columns are not equally long.", field=where)
+            raise Invalid(
+                "The columns are not equally long.", field=where, fix="Send a value of each row in each column."
+            )
         nested = data and all(isinstance(row, list) and len(row) == 1 for row in data)
         columns[name] = [row[0] for row in data] if nested else data
     return max(count, 0), columns

@@ -31,13 +31,11 @@ def read(body: Mapping[str, Any], new_id: NewId, signature: Signature) -> reques
     for position, each in enumerate(inputs):
         where = f"inputs[{position}]"
         name, data = tensor(each, where, signature)
-        if name in columns:
-            raise Invalid("Two tensors have the same name.", field=f"{where}.name")
+        tensors.check_once(name, columns, where)
         if count < 0:
             count = len(data)
             tensors.check_rows(count, len(signature.features), f"{where}.shape")
-        if len(data) != count:
-            raise Invalid("The tensor has not as many rows as the first one.", field=f"{where}.shape")
+        tensors.check_like_first(len(data), count, where)
         columns[name] = data
     wanted = outputs.wanted(body) if asked else None
     return request.Rows(request_id=request_id, count=count, columns=columns, wanted=wanted)
@@ -45,31 +43,31 @@ def read(body: Mapping[str, Any], new_id: NewId, signature: Signature) -> reques
 
 def tensor(given: Any, where: str, signature: Signature) -> tuple[str, list[Any]]:
     """Name and values of a tensor in JSON; `Invalid` naming its part that is wrong."""
-    if not isinstance(given, dict):
-        raise Invalid("A tensor is an object.", field=where)
+    tensors.check_object(given, where, "A tensor")
     name = given.get("name")
     tensors.check_name(name, given.get("datatype"), signature, where)
-    rows, dimensions = _shape(given.get("shape"), where)
-    return str(name), _data(given.get("data"), rows, dimensions, where)
-
-
-def _shape(shape: Any, where: str) -> tuple[int, int]:
-    good = isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
-    if not good or len(shape) not in (1, 2) or shape[1:] not in ([], [1]):
-        raise Invalid("A tensor's shape is [rows] or [rows, 1].", field=f"{where}.shape")
-    return shape[0], len(shape)
+    rows = tensors.rows_of(given.get("shape"), where)
+    return str(name), _data(given.get("data"), rows, len(given["shape"]), where)
 
 
 def _data(data: Any, rows: int, dimensions: int, where: str) -> list[Any]:
     if not isinstance(data, list):
-        raise Invalid("A tensor's data is a list.", field=f"{where}.data")
+        raise Invalid("A tensor's data is a list.", field=f"{where}.data", fix="Send a list of one value for each row.")
     if dimensions > 1 and data and isinstance(data[0], list):
         if not all(isinstance(row, list) and len(row) == 1 for row in data):
-            raise Invalid("Each row of this tensor holds one value.", field=f"{where}.data")
+            raise Invalid(
+                "Each row of this tensor holds one value.",
+                field=f"{where}.data",
+                fix="Send a list of one value for each row.",
+            )
         data = [row[0] for row in data]
     values: list[Any] = data
     if len(values) != rows:
-        raise Invalid("The data has not as many values as the shape says.", field=f"{where}.data")
+        raise Invalid(
+            "The data has not as many values as the shape says.",
+            field=f"{where}.data",
+            fix="Send one value for each row.",
+        )
     return values
 
 

@@ -47,15 +47,13 @@ class Output(NamedTuple):
 
 def wanted(body: Mapping[str, Any]) -> Wanted:
     """What the `outputs` and `parameters` of an infer request ask for; `Invalid` naming the place."""
-    parameters = body.get("parameters", {})
-    if not isinstance(parameters, dict):
-        raise Invalid("The parameters are not an object.", field="parameters")
+    parameters = parameters_of(body, "")
     binary = _flag(parameters, "binary_data_output", "parameters")
     asked = body.get("outputs")
     if asked is None or asked == []:
         return Wanted(None, binary)
     if not isinstance(asked, list):
-        raise Invalid("It is a list of outputs.", field="outputs")
+        raise Invalid("It is a list of outputs.", field="outputs", fix="Send a list, or leave it out for all outputs.")
     found = [_one(each, f"outputs[{position}]", binary=binary) for position, each in enumerate(asked)]
     return Wanted(check([name for name, _ in found], [flag for _, flag in found]), binary)
 
@@ -67,16 +65,17 @@ def check(names: Sequence[str], binary: Sequence[bool]) -> tuple[tuple[str, bool
             fix = f"Ask for {', '.join(NAMES)}; of several classes also for {_OF_CLASSES}."
             raise Invalid("There is no such output.", field=f"outputs[{position}].name", fix=fix)
         if name in names[:position]:
-            raise Invalid("An output is asked for twice.", field=f"outputs[{position}].name")
+            raise Invalid(
+                "An output is asked for twice.", field=f"outputs[{position}].name", fix="Ask for each output once."
+            )
     return tuple(zip(names, binary, strict=True))
 
 
 def _one(asked: Any, where: str, *, binary: bool) -> tuple[str, bool]:
-    if not isinstance(asked, dict) or not isinstance(asked.get("name"), str):
-        raise Invalid("An output is an object with a name.", field=where)
-    parameters = asked.get("parameters", {})
-    if not isinstance(parameters, dict):
-        raise Invalid("The parameters are not an object.", field=f"{where}.parameters")
+    tensors.check_object(asked, where, "An output")
+    if not isinstance(asked.get("name"), str):
+        raise Invalid("An output needs a name.", field=f"{where}.name", fix=f"Ask for {', '.join(NAMES)}.")
+    parameters = parameters_of(asked, f"{where}.")
     check_parameters(parameters, where)
     own = "binary_data" in parameters
     return asked["name"], _flag(parameters, "binary_data", f"{where}.parameters") if own else binary
@@ -86,13 +85,25 @@ def check_parameters(parameters: Mapping[str, Any], where: str) -> None:
     """`Invalid` when a tensor asks for an extension that is not spoken here."""
     for name in _REFUSED:
         if name in parameters:
-            raise Invalid("This extension is not spoken here.", field=f"{where}.parameters.{name}")
+            raise Invalid(
+                "This extension is not spoken here.",
+                field=f"{where}.parameters.{name}",
+                fix="Leave it out; send the values in the request itself.",
+            )
+
+
+def parameters_of(of: Mapping[str, Any], before: str) -> dict[str, Any]:
+    """The parameters of a request, tensor or output; `Invalid` when they are no object. `before`: where it stands."""
+    parameters = of.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise Invalid("The parameters are not an object.", field=f"{before}parameters", fix="Leave them out.")
+    return parameters
 
 
 def _flag(parameters: Mapping[str, Any], name: str, where: str) -> bool:
     given = parameters.get(name, False)
     if not isinstance(given, bool):
-        raise Invalid("It is true or false.", field=f"{where}.{name}")
+        raise Invalid("It is true or false.", field=f"{where}.{name}", fix="Send true or false.")
     return given
 
 

@@ -6,7 +6,7 @@ becomes an Arrow string array, whatever the number of values, without a step per
 
 import itertools
 import struct
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,8 @@ MOST_ROWS = 100_000
 """Rows in one request, of whatever width."""
 MOST_VALUES = 4_000_000
 """Values in one request: 32 MB as float64."""
+_TEXT_FIX = "Send for each text its length in four bytes, then its UTF-8."
+_SIZE_FIX = "Send the bytes of one value for each row."
 _PREFIX = 4
 _LONGEST_PLAIN = 127
 """A length of which the first byte is a character in UTF-8."""
@@ -52,7 +54,7 @@ _LONGEST_PLAIN = 127
 def check_name(name: object, datatype: object, signature: Signature, where: str) -> None:
     """`Invalid` unless the tensor has a name and a datatype that fits the feature of that name, if there is one."""
     if not isinstance(name, str) or not name:
-        raise Invalid("A tensor needs a name.", field=f"{where}.name")
+        raise Invalid("A tensor needs a name.", field=f"{where}.name", fix="Name each tensor after its feature.")
     if not isinstance(datatype, str) or (datatype not in DTYPES and datatype != BYTES):
         raise Invalid("This is not a datatype.", field=f"{where}.datatype", fix="Send FP64, INT64, BOOL or BYTES.")
     feature = arrow_columns.fields(signature).get(name)
@@ -61,13 +63,36 @@ def check_name(name: object, datatype: object, signature: Signature, where: str)
         raise Invalid("The datatype does not fit the feature.", field=f"{where}.datatype", fix=f"Send {wanted}.")
 
 
+def check_object(given: object, where: str, what: str) -> None:
+    """`Invalid` unless it is an object. `what` it is meant to be."""
+    if not isinstance(given, dict):
+        raise Invalid(f"{what} is an object.", field=where, fix='Send {"name": …} with what belongs to it.')
+
+
+def check_once(name: str, before: Container[str], where: str) -> None:
+    """`Invalid` when a tensor before has that name."""
+    if name in before:
+        raise Invalid("Two tensors have the same name.", field=f"{where}.name", fix="Send each feature once.")
+
+
+def check_like_first(rows: int, first: int, where: str) -> None:
+    """`Invalid` unless a tensor has as many rows as the first one."""
+    if rows != first:
+        raise Invalid(
+            "The tensor has not as many rows as the first one.",
+            field=f"{where}.shape",
+            fix="Send a value of each row in each tensor.",
+        )
+
+
 def rows_of(shape: object, where: str) -> int:
     """How many rows a shape of [rows] or [rows, 1] has."""
-    if not isinstance(shape, list) or len(shape) not in (1, 2) or shape[1:] not in ([], [1]):
-        raise Invalid("A tensor's shape is [rows] or [rows, 1].", field=f"{where}.shape")
-    rows = shape[0]
-    if type(rows) is not int or type(shape[-1]) is not int or rows < 0:
-        raise Invalid("A tensor's shape is [rows] or [rows, 1].", field=f"{where}.shape")
+    sizes = shape if isinstance(shape, list) and all(type(size) is int for size in shape) else []
+    if len(sizes) not in (1, 2) or sizes[1:] not in ([], [1]) or sizes[0] < 0:
+        raise Invalid(
+            "A tensor's shape is [rows] or [rows, 1].", field=f"{where}.shape", fix="Send one tensor for each feature."
+        )
+    rows: int = sizes[0]
     return rows
 
 
@@ -91,9 +116,17 @@ def check_size(datatype: str, rows: int, size: int, where: str) -> None:
     """`Invalid` unless so many bytes are just right for the rows; for text, unless they may be."""
     if datatype == BYTES:
         if size < rows * _PREFIX or (rows == 0 and size):
-            raise Invalid("The bytes are not as many as the shape asks for.", field=where)
+            raise Invalid(
+                "The bytes are not as many as the shape asks for.",
+                field=where,
+                fix=_SIZE_FIX,
+            )
     elif size != rows * DTYPES[datatype].itemsize:
-        raise Invalid("The bytes are not as many as the shape asks for.", field=where)
+        raise Invalid(
+            "The bytes are not as many as the shape asks for.",
+            field=where,
+            fix=_SIZE_FIX,
+        )
 
 
 def numbers(datatype: str, data: Any, where: str) -> npt.NDArray[Any]:
@@ -102,7 +135,7 @@ def numbers(datatype: str, data: Any, where: str) -> npt.NDArray[Any]:
     if datatype != "BOOL":
         return array
     if len(array) and int(array.max()) > 1:
-        raise Invalid("A boolean is a byte of 0 or 1.", field=where)
+        raise Invalid("A boolean is a byte of 0 or 1.", field=where, fix="Send 0 for false and 1 for true.")
     return array.view(np.bool_)
 
 
@@ -124,7 +157,7 @@ def texts(parts: Sequence[Any], rows: int, where: Sequence[str]) -> list[pa.Arra
         made.validate(full=True)
     except pa.ArrowInvalid:
         wrong = next(index for index in range(len(parts)) if not _is_utf8(made.slice(index * rows, rows)))
-        raise Invalid("The text is not UTF-8.", field=where[wrong]) from None
+        raise Invalid("The text is not UTF-8.", field=where[wrong], fix="Encode texts as UTF-8.") from None
     return [made.slice(index * rows, rows) for index in range(len(parts))]
 
 
@@ -163,11 +196,19 @@ def _walk(data: Any, rows: int, where: str) -> npt.NDArray[np.int64]:
     at = 0
     for _ in range(rows):
         if at + _PREFIX > size:
-            raise Invalid("The bytes end before the last text.", field=where)
+            raise Invalid(
+                "The bytes end before the last text.",
+                field=where,
+                fix=_TEXT_FIX,
+            )
         starts.append(at)
         at += _PREFIX + int.from_bytes(data[at : at + _PREFIX], "little")
     if at != size:
-        raise Invalid("The texts' lengths do not add up to the tensor's bytes.", field=where)
+        raise Invalid(
+            "The texts' lengths do not add up to the tensor's bytes.",
+            field=where,
+            fix=_TEXT_FIX,
+        )
     return np.array(starts, dtype=np.int64)
 
 

@@ -186,7 +186,9 @@ class Server:
 
         name = message.model_name
         if not name:
-            raise Invalid("The request names no endpoint.", field="model_name")
+            raise Invalid(
+                "The request names no endpoint.", field="model_name", fix="Send the endpoint's name as model_name."
+            )
         place = Place(name, message.model_version)
         traces = () if call.trace is None else (call.trace,)
         self._service.infer(place, partial(self._heads.read, message), done, large=large, traces=traces)

@@ -36,7 +36,11 @@ def parse(kind: Any, data: bytes) -> Any:
     try:
         return kind.FromString(data)
     except messages.Undecodable:
-        raise Malformed("The bytes are not the message that this method takes.", field="message") from None
+        raise Malformed(
+            "The bytes are not the message that this method takes.",
+            field="message",
+            fix="Send the message of the Open Inference Protocol.",
+        ) from None
 
 
 class _Head(NamedTuple):
@@ -73,7 +77,11 @@ class Heads:
 
     def _head(self, message: Any, values: int, asked: codec.Asked) -> _Head:
         if values != len(message.inputs):
-            raise Invalid("There is not one entry for each input.", field="raw_input_contents")
+            raise Invalid(
+                "There is not one entry for each input.",
+                field="raw_input_contents",
+                fix="Send the bytes of each input, in the order of the inputs.",
+            )
         message.ClearField("raw_input_contents")
         message.ClearField("id")
         key = message.SerializeToString()
@@ -84,7 +92,11 @@ class Heads:
         rows = _rows(message.inputs, asked)
         for position, tensor in enumerate(message.inputs):
             if tensor.HasField("contents"):
-                raise Invalid("The tensor has its data twice, typed and raw.", field=f"inputs[{position}].contents")
+                raise Invalid(
+                    "The tensor has its data twice, typed and raw.",
+                    field=f"inputs[{position}].contents",
+                    fix="Send one of them.",
+                )
         head = _Head(asked.signature, rows, [(tensor.name, tensor.datatype) for tensor in message.inputs], wanted)
         if len(key) <= _LONGEST_KEPT:
             if len(self._known) >= _KEPT:
@@ -103,17 +115,15 @@ def _wanted(message: Any, *, binary: bool) -> outputs.Wanted:
 def _rows(inputs: Sequence[Any], asked: codec.Asked) -> int:
     """How many rows all tensors have, once name, datatype and shape of each are checked."""
     rows = -1
-    seen = set()
+    seen: set[str] = set()
     for position, tensor in enumerate(inputs):
         where = f"inputs[{position}]"
         tensors.check_name(tensor.name, tensor.datatype, asked.signature, where)
         outputs.check_parameters(tensor.parameters, where)
         found = tensors.rows_of(list(tensor.shape), where)
         rows = found if rows < 0 else rows
-        if found != rows:
-            raise Invalid("The tensor has not as many rows as the first one.", field=f"{where}.shape")
-        if tensor.name in seen:
-            raise Invalid("Two tensors have the same name.", field=f"{where}.name")
+        tensors.check_like_first(found, rows, where)
+        tensors.check_once(tensor.name, seen, where)
         seen.add(tensor.name)
     tensors.check_rows(rows, len(asked.signature.features), "inputs[0].shape")
     return rows
@@ -150,17 +160,23 @@ def _values(tensor: Any, rows: int, where: str) -> Any:
         raise Invalid("The values are not in the field of their datatype.", field=where, fix=f"Send {field} only.")
     values = list(getattr(tensor.contents, field))
     if len(values) != rows:
-        raise Invalid("There are not as many values as the shape says.", field=f"{where}.{field}")
+        raise Invalid(
+            "There are not as many values as the shape says.",
+            field=f"{where}.{field}",
+            fix="Send one value for each row.",
+        )
     if tensor.datatype != tensors.BYTES:
         kind = np.dtype(np.bool_) if tensor.datatype == "BOOL" else tensors.DTYPES[tensor.datatype]
         try:
             return np.array(values, dtype=kind)
         except OverflowError:
-            raise Invalid("A value lies beyond its datatype.", field=f"{where}.{field}") from None
+            raise Invalid(
+                "A value lies beyond its datatype.", field=f"{where}.{field}", fix="Send a larger datatype."
+            ) from None
     try:
         return pa.array(values, pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:
-        raise Invalid("The text is not UTF-8.", field=f"{where}.{field}") from None
+        raise Invalid("The text is not UTF-8.", field=f"{where}.{field}", fix="Encode texts as UTF-8.") from None
 
 
 def write(scored: request.Scored, endpoint: str) -> Any:
