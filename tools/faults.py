@@ -1,7 +1,8 @@
-"""The page about faults: what must hold, and what the last full run measured.
+"""The page about faults: what must hold, and what the last full run of each line measured.
 
 `make faults` leaves its results in `.podium/faults/results.json`; `python -m tools.faults` puts them, with this machine
 described, into `docs/reference/faults.json`, from which `make docs` writes the page. Other result files may be given.
+Lines that were not run again stay as they are.
 """
 
 import importlib.util
@@ -9,7 +10,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,26 +40,32 @@ def lines() -> Mapping[str, Any]:
 
 
 def kept() -> dict[str, Any]:
-    """What was measured, and where."""
+    """What was measured of each line, and where."""
     found: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
     return found
 
 
 def page() -> str:
-    """Every line with its last measured run."""
+    """Every line with its last measured run, and on which machines those were."""
     known = kept()
+    measured = [known["lines"][name] for name in lines() if name in known["lines"]]
+    machines = list(dict.fromkeys(found["machine"] for found in measured))
     rows = []
     for name, line in lines().items():
         found = known["lines"].get(name)
         if found is None:
-            rows.append((line.fault, f"0 of {line.full}", line.must, "not measured yet", ""))
+            rows.append((line.fault, f"0 of {line.full}", line.must, "not measured yet", "", ""))
             continue
         fewer = "" if found["trials"] == line.full else f" (of {line.full})"
         unit = "" if line.unit == "trials" else f" {line.unit}"
         holds = "yes" if found["held"] else "**no**"
-        rows.append((line.fault, f"{found['trials']:,}{unit}{fewer}", line.must, found["measured"], holds))
-    heads = ("fault", "trials", "must hold", "measured", "holds")
-    return "\n".join([_INTRODUCTION, markdown.table(heads, rows), f"Measured on {known['machine']}."])
+        trials = f"{found['trials']:,}{unit}{fewer}"
+        rows.append(
+            (line.fault, trials, line.must, found["measured"], str(machines.index(found["machine"]) + 1), holds)
+        )
+    heads = ("fault", "trials", "must hold", "measured", "machine", "holds")
+    told = "\n".join(f"{at}. {each}." for at, each in enumerate(machines, 1))
+    return "\n".join([_INTRODUCTION, markdown.table(heads, rows), f"Measured on:\n\n{told}\n"])
 
 
 def machine() -> str:
@@ -78,20 +85,20 @@ def machine() -> str:
     )
 
 
-def merge(paths: list[Path]) -> dict[str, Any]:
-    """Of each line the run with the most trials."""
+def merge(before: Mapping[str, Any], runs: Iterable[Mapping[str, Any]], here: str) -> dict[str, Any]:
+    """The lines kept before, and of each that was run `here` the run with the most trials."""
     best: dict[str, Any] = {}
-    for path in paths:
-        for name, found in json.loads(path.read_text(encoding="utf-8")).items():
+    for run in runs:
+        for name, found in run.items():
             if found["trials"] >= best.get(name, found)["trials"]:
-                best[name] = found
-    return {"machine": machine(), "lines": best}
+                best[name] = {**found, "machine": here}
+    return {"lines": {**before["lines"], **best}}
 
 
 def main(arguments: list[str]) -> None:
-    """Keep the results of the last full run, or those in the files that are named."""
-    found = merge([Path(each) for each in arguments] or [RESULTS])
-    KEPT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    """Keep the results of the last run, or those in the files that are named."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in map(Path, arguments or [str(RESULTS)])]
+    KEPT.write_text(json.dumps(merge(kept(), runs, machine()), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

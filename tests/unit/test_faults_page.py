@@ -26,3 +26,10 @@ def test_the_page_says_so_where_a_line_does_not_hold_or_was_tried_less_often() -
         (row,) = [each for each in page.splitlines() if each.startswith(f"| {line.fault} |")]
         assert row.endswith("| yes |" if found["held"] else "| **no** |")
         assert ("(of " in row) == (found["trials"] != line.full)
+
+
+def test_what_was_not_run_again_stays_as_it_is() -> None:
+    before = {"lines": {"a": {"trials": 9, "machine": "old"}, "b": {"trials": 9, "machine": "old"}}}
+    runs = [{"b": {"trials": 5}}, {"b": {"trials": 7}}, {"b": {"trials": 6}}]
+    found = faults.merge(before, runs, "new")
+    assert found == {"lines": {"a": {"trials": 9, "machine": "old"}, "b": {"trials": 7, "machine": "new"}}}
