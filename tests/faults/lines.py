@@ -91,7 +91,7 @@ LINES: dict[str, Line] = {
     ),
     "bad-bodies": Line(
         fault="bad bodies",
-        must="the right 4xx with the field and what mends it, never 5xx nor the input again; memory grows by 50 MB at most",
+        must="the right 4xx with field and fix, never 5xx nor the input again; memory grows by 50 MB at most",
         short=2,
         full=50,
         unit="rounds",
