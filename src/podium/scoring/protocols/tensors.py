@@ -45,7 +45,6 @@ MOST_ROWS = 100_000
 MOST_VALUES = 4_000_000
 """Values in one request: 32 MB as float64."""
 _TEXT_FIX = "Send for each text its length in four bytes, then its UTF-8."
-_SIZE_FIX = "Send the bytes of one value for each row."
 _PREFIX = 4
 _LONGEST_PLAIN = 127
 """A length of which the first byte is a character in UTF-8."""
@@ -114,18 +113,13 @@ def check_rows(rows: int, features: int, field: str) -> None:
 
 def check_size(datatype: str, rows: int, size: int, where: str) -> None:
     """`Invalid` unless so many bytes are just right for the rows; for text, unless they may be."""
-    if datatype == BYTES:
-        if size < rows * _PREFIX or (rows == 0 and size):
-            raise Invalid(
-                "The bytes are not as many as the shape asks for.",
-                field=where,
-                fix=_SIZE_FIX,
-            )
-    elif size != rows * DTYPES[datatype].itemsize:
+    least = rows * (_PREFIX if datatype == BYTES else DTYPES[datatype].itemsize)
+    exact = datatype != BYTES or rows == 0
+    if size < least or (exact and size > least):
         raise Invalid(
             "The bytes are not as many as the shape asks for.",
             field=where,
-            fix=_SIZE_FIX,
+            fix="Send the bytes of one value for each row.",
         )
 
 
@@ -196,19 +190,11 @@ def _walk(data: Any, rows: int, where: str) -> npt.NDArray[np.int64]:
     at = 0
     for _ in range(rows):
         if at + _PREFIX > size:
-            raise Invalid(
-                "The bytes end before the last text.",
-                field=where,
-                fix=_TEXT_FIX,
-            )
+            raise Invalid("The bytes end before the last text.", field=where, fix=_TEXT_FIX)
         starts.append(at)
         at += _PREFIX + int.from_bytes(data[at : at + _PREFIX], "little")
     if at != size:
-        raise Invalid(
-            "The texts' lengths do not add up to the tensor's bytes.",
-            field=where,
-            fix=_TEXT_FIX,
-        )
+        raise Invalid("The texts' lengths do not add up to the tensor's bytes.", field=where, fix=_TEXT_FIX)
     return np.array(starts, dtype=np.int64)
 
 
