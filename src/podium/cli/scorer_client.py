@@ -167,7 +167,4 @@ def _error(answer: httpx.Response) -> errors.PodiumError:
     except (msgspec.DecodeError, msgspec.ValidationError):
         problem = _Problem(detail=f"The scorer answered {answer.status_code}.")
     kind = _KINDS.get(problem.type.rpartition(":")[2], errors.Unavailable)
-    fix = problem.fix
-    if fix is None and kind is errors.NotFound:
-        fix = "See podium endpoints list; a new champion is served a few seconds after its approval."
-    return kind(problem.detail or f"The scorer answered {answer.status_code}.", field=problem.field, fix=fix)
+    return kind(problem.detail or f"The scorer answered {answer.status_code}.", field=problem.field, fix=problem.fix)

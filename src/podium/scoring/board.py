@@ -103,7 +103,7 @@ class Board:
         raise NotFound(
             "This scorer serves no endpoint of that name.",
             field="endpoint",
-            fix="Mend the name, or release a version to that endpoint.",
+            fix="See podium endpoints list; what was released is served a few seconds later.",
         )
 
     def serves(self, endpoint: str) -> bool:
