@@ -9,7 +9,8 @@ setup: .venv/.synced
 
 .venv/.synced: pyproject.toml uv.lock hatch_build.py $(shell find src -name '_*.c')
 	@command -v uv >/dev/null 2>&1 || [ -x .venv/bin/uv ] || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet uv; }
-	@UV=$$(command -v uv || echo .venv/bin/uv); $$UV sync --all-extras --frozen --inexact --python $(PYTHON)
+	@UV=$$(command -v uv || echo .venv/bin/uv); $$UV sync --all-extras --frozen --inexact --compile-bytecode --python $(PYTHON)
+	@$(RUN)python -m compileall -q src
 	@touch $@
 
 demo: setup

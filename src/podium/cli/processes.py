@@ -41,6 +41,9 @@ def server(
 
     Example: podium server --port 8400
     """
+    from podium.bundle import arrow_alone
+
+    arrow_alone.without_pandas()
     from podium.server import app, routes, serve, wiring
 
     config = _changed(settings.load(), host=host or None, port=port if port >= 0 else None)
@@ -59,6 +62,9 @@ def worker(
 
     Example: podium worker
     """
+    from podium.bundle import arrow_alone
+
+    arrow_alone.without_pandas()
     from podium.jobs.worker import Worker
     from podium.server import handlers, wiring
 

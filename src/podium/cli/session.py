@@ -83,6 +83,9 @@ def _open(config: Config, project: str) -> "Client":
     found = running(config, project)
     if found is not None:
         return found
+    from podium.bundle import arrow_alone
+
+    arrow_alone.without_pandas()
     from podium.client.client import Client
     from podium.client.transport import Transport
     from podium.server import inprocess, settings

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from podium.bundle import arrow_alone
 from podium.core import ids
 from podium.core.errors import Invalid, PodiumError
 from podium.core.time import Clock
@@ -101,7 +102,7 @@ def say(address: str) -> None:
 
 def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str], None] = say) -> None:
     """Serve until SIGTERM or SIGINT. Prints `podium scorer listening on http://host:port` when it answers."""
-    lean.prepare()
+    arrow_alone.without_pandas()
     kept = cache.Cache(settings.folder)
     recover.folder(kept.log)
     counts = metrics.Metrics()

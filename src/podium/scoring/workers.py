@@ -16,8 +16,9 @@ from types import FrameType
 
 import msgspec
 
+from podium.bundle import arrow_alone
 from podium.core.errors import PodiumError, Unavailable
-from podium.scoring import lean, serve, siblings
+from podium.scoring import serve, siblings
 from podium.scoring.http import listen
 from podium.scoring.serve import Settings
 
@@ -32,7 +33,7 @@ def run(settings: Settings, count: int, fronts: Sequence[serve.Front] = ()) -> N
     reserved = listen.bind(settings.host, settings.port, shared=True)  # bound, never listening: it gets no connection
     port = reserved.getsockname()[1]
     siblings.clear(settings.folder)
-    lean.prepare()
+    arrow_alone.without_pandas()
     made = Workers(msgspec.structs.replace(settings, port=port, shared=True), count, fronts)
     try:
         made.start()

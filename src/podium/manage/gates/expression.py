@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import cel
-
 from podium.core import evidence, project
 from podium.core.errors import Invalid
 from podium.manage.gates import names, words
@@ -52,7 +50,7 @@ def _evaluate(text: str, content: Mapping[str, Any]) -> tuple[bool, str | None]:
     if missing is not None:
         return False, missing
     try:
-        answer = program.execute(cel.Context(context, _functions(problems)))
+        answer = _execute(program, context, _functions(problems))
     except _FAILURES:
         return False, _explain(problems, paths, context)
     if answer is True:
@@ -76,12 +74,20 @@ def _doubles(value: Any) -> Any:
 
 
 def _compile(text: str, field: str) -> Any:
+    import cel  # noqa: PLC0415 - it loads its own command line, too: a third of a second of every start
+
     try:
         return cel.compile(text)
     except ValueError as wrong:
         raise Invalid(
             f"This is not an expression: {_reason(str(wrong))}", field=field, fix="For example parity.rows >= 100."
         ) from None
+
+
+def _execute(program: Any, context: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Any:
+    import cel  # noqa: PLC0415
+
+    return program.execute(cel.Context(dict(context), dict(functions)))
 
 
 def _reason(message: str) -> str:
@@ -133,7 +139,7 @@ def _try(program: Any, paths: Sequence[words.Path], field: str) -> None:
         here.setdefault(path.parts[-1], 0.5)
     typed = all(path.parts[0] != names.REPORTS and path.parts[-1] != "recipe" for path in paths)
     try:
-        answer = program.execute(cel.Context(context, _TRIAL))
+        answer = _execute(program, context, _TRIAL)
     except _FAILURES:
         answer = True if not typed or any(path.asked for path in paths) else None
     if typed and not isinstance(answer, bool):

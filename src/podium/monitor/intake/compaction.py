@@ -5,7 +5,6 @@ from typing import Any
 
 import pyarrow
 import pyarrow.compute
-import pyarrow.dataset
 import pyarrow.parquet
 
 from podium.core import time

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow
 import pyarrow.compute
-import pyarrow.dataset
 import pyarrow.fs
 
 from podium.core import time
@@ -20,6 +20,9 @@ try:
     import deltalake.exceptions
 except ModuleNotFoundError:  # pragma: no cover - with the extra it is there
     deltalake = None
+
+if TYPE_CHECKING:
+    import pyarrow.dataset
 
 _SMALL_FILES = 16
 """A day with more files than this is rewritten into few."""
@@ -51,7 +54,7 @@ class Log:
         """The table at its newest version, the caller's alone inside the block; None before the first write."""
         return _TABLES.lend(self.url, self._options)
 
-    def dataset(self, from_us: int | None = None, to_us: int | None = None) -> pyarrow.dataset.Dataset | None:
+    def dataset(self, from_us: int | None = None, to_us: int | None = None) -> "pyarrow.dataset.Dataset | None":
         """The table as an Arrow dataset, if asked only the files of the days from one instant to another (both within).
 
         None before the first write.
@@ -61,7 +64,7 @@ class Log:
 
     def between(
         self, table: "deltalake.DeltaTable", from_us: int | None = None, to_us: int | None = None
-    ) -> pyarrow.dataset.Dataset:
+    ) -> "pyarrow.dataset.Dataset":
         """An open table as an Arrow dataset of the files of some days: the fewer they are, the sooner it is open."""
         days = [("day", ">=", _day(from_us))] if from_us is not None else []
         days += [("day", "<=", _day(to_us))] if to_us is not None else []

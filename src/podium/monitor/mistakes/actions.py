@@ -24,7 +24,6 @@ SEARCHED = 20_000
 """Features and segments are looked at on so many rows; the worst rows are found among all."""
 MOST = 100
 _ROLES = ("champion", "canary")
-_DECIDING = pyarrow.compute.field("role").isin(_ROLES)
 _INSIDE = (
     access.Permission.BUILD,
     access.Permission.VALIDATE,
@@ -48,7 +47,7 @@ def of_window(
     before = subject.reference
     later_us = labels.window_us(subject.model.spec)
     of = window.Window(closed.start_us - later_us, closed.end_us - later_us)
-    scored = cohort.read(store, subject, of, closed.end_us).filter(_DECIDING)
+    scored = cohort.read(store, subject, of, closed.end_us).filter(pyarrow.compute.field("role").isin(_ROLES))
     known = summaries.usable(scored)
     labelled = cohort.of_table(known, subject.model.spec.model.classes)
     measure, losses = groups.losses_of(labelled, subject.model.spec)

@@ -50,7 +50,7 @@ class _Template:
 
 @functools.cache
 def _template() -> _Template:
-    """Made when first needed: Arrow's first array must not be made while modules load (`lean.prepare`)."""
+    """Made when first needed: Arrow's first array must not be made while modules load (`bundle.arrow_alone`)."""
     return _Template()
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from podium.scoring import lean, pipe
+from podium.bundle import arrow_alone
+from podium.scoring import pipe
 from podium.scoring.shadow import frames
 from podium.scoring.shadow.listening import Listening
 
@@ -26,7 +27,7 @@ def main(asked: int, told: int) -> None:
     """Score until there is nothing more to read; then all is on disk. `asked`, `told`: file descriptors."""
     for number in (signal.SIGINT, signal.SIGTERM):  # also sent to whole groups: the scorer says when to end
         signal.signal(number, signal.SIG_IGN)
-    lean.prepare()
+    arrow_alone.without_pandas()
     gc.set_threshold(_YOUNG)
     listening = None
     begin = msgspec.msgpack.Decoder(frames.Begin)

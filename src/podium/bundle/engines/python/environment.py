@@ -94,6 +94,7 @@ def _make(folder: Path, place: Path, python: str, lock: bytes) -> None:
             "sync",
             "--quiet",
             "--no-build",
+            "--compile-bytecode",
             "--allow-empty-requirements",
             "--python",
             str(new / "bin" / "python"),
