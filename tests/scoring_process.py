@@ -11,8 +11,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow
-
+from podium.bundle import arrow_alone
 from podium.scoring import serve
 from podium.scoring import workers as several
 from podium.scoring.http import limits
@@ -29,7 +28,8 @@ def main(text: str) -> None:
     given["public_keys"] = tuple(map(Path, given.get("public_keys", ())))
     given["http"] = limits.Limits(**given.get("http", {}))
     workers = given.pop("workers", 1)
-    fronts = [grpc(given.pop("grpc_port"))] if "grpc_port" in given else []
+    message_bytes = given.pop("grpc_bytes", 1024 * 1024)
+    fronts = [grpc(given.pop("grpc_port"), message_bytes)] if "grpc_port" in given else []
     settings = serve.Settings(clock=clock, **given)
     if workers > 1:
         several.run(settings, workers, fronts)
@@ -37,15 +37,15 @@ def main(text: str) -> None:
         serve.run(settings, fronts)
 
 
-def grpc(port: int) -> serve.Front:
+def grpc(port: int, message_bytes: int) -> serve.Front:
     """gRPC on a port of its own."""
     from podium.scoring.rpc import server  # noqa: PLC0415 - its library takes a while to load
 
-    return lambda service: server.front(service, ("127.0.0.1", port), server.Limits(message_bytes=1024 * 1024))
+    return lambda service: server.front(service, ("127.0.0.1", port), server.Limits(message_bytes))
 
 
 def fork() -> None:
-    pyarrow.array([0])  # imports pandas where it is installed, which takes longer than all the rest
+    arrow_alone.without_pandas()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         if os.fork() == 0:

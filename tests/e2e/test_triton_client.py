@@ -18,6 +18,7 @@ import pytest
 import tritonclient.grpc as triton_grpc
 import tritonclient.grpc.aio as triton_aio
 import tritonclient.http as triton_http
+from grpc import aio
 from tritonclient.utils import InferenceServerException
 
 from podium.scoring.protocols import arrow
@@ -178,6 +179,42 @@ def test_every_way_in_gives_the_same_bits_and_one_log(tmp_path: Path) -> None:
         by_request.setdefault(row["request_id"], []).append(kept)
     assert set(by_request) == {"json", "binary", "rpc", "arrow1", "arrow3", "arrow4"}
     assert all(kept == by_request["json"] for kept in by_request.values())
+
+
+def test_large_messages_of_nothing_are_read_one_at_a_time(tmp_path: Path) -> None:
+    """16 MB of empty tensors are 8 million objects, and each list of short texts is almost as many."""
+    kit.prepare(tmp_path)
+    tensors = messages.ModelInferRequest(model_name=kit.ENDPOINT).SerializeToString() + b"\x2a\x00" * (7 * 2**20)
+    texts = messages.ModelInferRequest(model_name=kit.ENDPOINT)
+    for name in ("flight", "hour"):
+        texts.inputs.add(name=name, datatype="BYTES", shape=[7 * 2**20])
+    texts.inputs[0].contents.bytes_contents.extend([b""] * (7 * 2**20))
+
+    async def ask(address: str) -> list[str]:
+        async with aio.insecure_channel(address, [("grpc.max_receive_message_length", -1)]) as channel:
+            call = channel.unary_unary(f"/{messages.INFERENCE}/ModelInfer")
+
+            async def one(data: bytes) -> str:
+                try:
+                    await call(data, timeout=60)
+                except grpc.RpcError as refused:
+                    return str(refused.code().name)
+                return "OK"
+
+            return list(await asyncio.gather(*(one(data) for data in [tensors, texts.SerializeToString()] * 4)))
+
+    with kit.Process(tmp_path, grpc_port=0, grpc_bytes=2**24) as process:
+        before = most_memory(process)
+        assert set(asyncio.run(ask(process.grpc))) <= {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}
+        with triton_grpc.InferenceServerClient(process.grpc) as rpc:
+            check(rpc.infer(kit.ENDPOINT, inputs(triton_grpc), request_id="after"), "after", str)
+        assert most_memory(process) - before < 768 * 1024 * 1024
+
+
+def most_memory(process: kit.Process) -> int:
+    """The most that the process ever had resident, in bytes."""
+    lines = Path(f"/proc/{process.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
 
 def test_many_rows_in_one_request(http: Any, rpc: Any, scorer: kit.Process) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given, settings, strategies
 from tools import descriptors
 from tritonclient.grpc import service_pb2
@@ -16,7 +17,8 @@ from podium.core.errors import Invalid
 from podium.core.signature import Field, FieldType, Signature, Task
 from podium.scoring import codec, request
 from podium.scoring.protocols import outputs, problem
-from podium.scoring.protocols.grpc import infer, messages
+from podium.scoring.protocols.grpc import infer, messages, wire
+from podium.scoring.protocols.json_body import Malformed
 from podium.scoring.rpc import codes
 
 SIGNATURE = Signature(
@@ -176,6 +178,64 @@ def test_a_harmed_message_is_the_callers_mistake(body: bytes, changes: list[tupl
     else:
         named = "none"
     assert named
+
+
+def parsed(data: bytes) -> Any:
+    try:
+        return messages.ModelInferRequest.FromString(data)
+    except messages.Undecodable:
+        return None
+
+
+@settings(max_examples=800, deadline=None)
+@given(
+    strategies.sampled_from(
+        [*BODIES, message(raw=True, model_version="1", id="mine").SerializeToString(), b"", BODIES[0] + BODIES[1]]
+    ),
+    strategies.lists(
+        strategies.tuples(strategies.floats(0, 1, exclude_max=True), strategies.integers(0, 255)), max_size=3
+    ),
+    strategies.floats(0, 1),
+)
+def test_what_a_message_names_is_found_without_taking_it_apart(
+    body: bytes, changes: list[tuple[float, int]], cut: float
+) -> None:
+    harmed = bytearray(body)
+    for place, value in changes[: len(body)]:
+        harmed[int(place * len(body))] = value
+    sent = bytes(harmed[: int(cut * len(body))]) if cut < 0.5 else bytes(harmed)
+    whole = parsed(sent)
+    try:
+        named = wire.named(sent)
+    except Malformed:
+        assert whole is None or 3 in {field.wire_type for field in UnknownFieldSet(whole)}  # a group, which none has
+    else:
+        assert whole is None or named == (whole.model_name, whole.model_version)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x0a",
+        b"\x0a\x05ab",
+        b"\x80" * 11,
+        b"\xff",
+        b"\x0b\x0c",
+        b"\x09\x00",
+        b"\x2a\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+    ],
+)
+def test_bytes_that_are_no_message_name_nothing(data: bytes) -> None:
+    with pytest.raises(Malformed) as caught:
+        wire.named(data)
+    assert caught.value.field == "message"
+
+
+def test_a_message_has_not_more_fields_than_any_model_takes() -> None:
+    empty = b"\x2a\x00"
+    assert wire.named(b"\x0a\x05delay" + empty * (wire.MOST_FIELDS - 1)) == ("delay", "")
+    with pytest.raises(Invalid, match="more than 65536 fields"):
+        wire.named(b"\x0a\x05delay" + empty * wire.MOST_FIELDS)
 
 
 SCORED = request.Scored(

@@ -99,7 +99,7 @@ class Board:
             return loaded
         refusal = self.refused.get(endpoint)
         if refusal is not None:
-            raise Unavailable(refusal.reason, field="endpoint")
+            raise Unavailable(refusal.reason, field="endpoint", fix="Release a version that can be served.")
         raise NotFound(
             "This scorer serves no endpoint of that name.",
             field="endpoint",

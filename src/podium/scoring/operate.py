@@ -136,7 +136,11 @@ def loaded(board: Board, place: Place) -> engine.Loaded:
     """What the endpoint serves from; `NotFound` when its rollout has not the version that the path names."""
     found = board.get(place.endpoint)
     if place.version and place.version not in {str(live.route.version) for live in found.live}:
-        raise errors.NotFound("The rollout of this endpoint has no such version.", field="version")
+        raise errors.NotFound(
+            "The rollout of this endpoint has no such version.",
+            field="version",
+            fix="Leave the version out of the path.",
+        )
     return found
 
 
@@ -154,7 +158,9 @@ def described(board: Board, place: Place) -> dict[str, Any]:
     found = loaded(board, place).live
     live = [each for each in found if not place.version or str(each.route.version) == place.version]
     if not live:
-        raise errors.Unavailable("This endpoint has no rollout with a version.", field="endpoint")
+        raise errors.Unavailable(
+            "This endpoint has no rollout with a version.", field="endpoint", fix="Release a version to it."
+        )
     decides = any(each.route.threshold is not None for each in live)
     versions = sorted({each.route.version for each in live})
     refers = any(each.route.review is not None for each in live)

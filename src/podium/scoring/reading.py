@@ -38,7 +38,8 @@ class Reading:
         self._score = score
         self._started = 0.0
         self._turns = threading.Lock()
-        """Held by the thread that reads a large body value by value, as that takes many times its size."""
+        """Held by the thread that reads a large body value by value, as that takes many times its size. The bodies wait
+        as bytes."""
 
     def gather(self, items: list[Item], started: float) -> list[Group]:
         """Read the requests into groups; whoever sent a wrong one is told. `started`: when they came."""
@@ -149,6 +150,11 @@ class Reading:
             lane.reader.learn(rows.columns)
         return made
 
+    def in_turn(self, read: Callable[[], Entry], size: int) -> Entry:
+        """What a thread reads of a large body, when no other thread reads one."""
+        with self._turns:
+            return memory.freed(read, size)
+
     def _many(self, item: Item, lane: Lane, found: plan.Block) -> Entry | None:
         """The rows as a compiled reader gave them; None when the strict one must have a look."""
         if not found.certain and lane.reader.checks.doubtful(found.grid.numbers) is not None:
@@ -176,8 +182,7 @@ class Reading:
             made = self._many(item, lane, found) if isinstance(found, plan.Block) else None
             if made is not None:
                 return made
-            with self._turns:
-                return memory.freed(lambda: self.strict(item, lane), len(item[3]))
+            return self.in_turn(lambda: self.strict(item, lane), len(item[3]))
 
         def then(reading: asyncio.Future[Entry]) -> None:
             error = reading.exception()

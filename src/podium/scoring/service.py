@@ -17,6 +17,7 @@ from podium.scoring.work import Exchange, Said, Work
 
 _LOG = logging.getLogger("podium.scorer")
 _KEPT = 1024
+_PATHS = "Post rows to /v2/models/<endpoint>/infer or to /endpoints/<endpoint>/invocations."
 
 
 class _Fixed:
@@ -72,16 +73,16 @@ class Service:
         read: Callable[[codec.Asked], request.Rows],
         told: Said,
         *,
-        large: bool = False,
+        size: int = 0,
         traces: Sequence[Trace] = (),
     ) -> None:
-        """Score rows for any transport; `told` gets the answer once its rows are logged, or why there is none."""
-        self.tick.infer(place, read, told, large=large, traces=traces)
+        """Score rows of any transport, of so many bytes; `told` gets the answer once they are logged, or why not."""
+        self.tick.infer(place, read, told, size=size, traces=traces)
 
     def _find(self, head: Any) -> "Work | _Fixed":
         found = self.routes.find(head.path)
         if found is None:
-            problem = errors.NotFound("There is nothing at this path.", field="path")
+            problem = errors.NotFound("There is nothing at this path.", field="path", fix=_PATHS)
             return _Fixed(answers.of(problem), None, routes.Place())
         route, place = found
         method = "GET" if head.method == "HEAD" else head.method

@@ -19,7 +19,7 @@ from podium.core.errors import PodiumError, Unavailable
 from podium.core.trace import Trace
 from podium.scoring import admission, codec, joining, reading, request, routes, settle, together
 from podium.scoring.operate import Parts
-from podium.scoring.protocols import problem
+from podium.scoring.protocols import problem, reader
 from podium.scoring.work import Entry, Exchange, Group, Item, Said, Told
 
 _LOG = logging.getLogger("podium.scorer")
@@ -82,10 +82,13 @@ class Tick:
         read: Callable[[codec.Asked], request.Rows],
         told: Said,
         *,
-        large: bool = False,
+        size: int = 0,
         traces: Sequence[Trace] = (),
     ) -> None:
-        """Score rows that came by another way than HTTP with the others of this turn; `large` ones by themselves."""
+        """Score rows that came by another way than HTTP, in so many bytes, with the others of this turn.
+
+        What is larger than `reader.LARGE` is read and scored by itself, on a thread and no other at the same time.
+        """
         started = time.perf_counter()
         try:
             place = self._reading.named(place)
@@ -95,6 +98,7 @@ class Tick:
             told(error)
             return
         asked = self._reading.asked(place, deciding, {})
+        large = size > reader.LARGE
         group = None if large else self._joining.find(loaded)
         if group is None:
             group = Group(place.endpoint, loaded, deciding, started)
@@ -107,7 +111,8 @@ class Tick:
             return made
 
         if large:
-            self._loop.run_in_executor(None, enter).add_done_callback(partial(self._entered, group, counted))
+            entering = self._loop.run_in_executor(None, self._reading.in_turn, enter, size)
+            entering.add_done_callback(partial(self._entered, group, counted))
             return
         try:
             self._joining.add(group, enter())

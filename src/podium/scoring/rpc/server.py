@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 from podium.core import errors, trace
 from podium.core.errors import Invalid, PodiumError
 from podium.core.trace import Trace
-from podium.scoring import answers, operate, request
+from podium.scoring import answers, codec, operate, request, routes
 from podium.scoring.http import listen
-from podium.scoring.protocols import oip
-from podium.scoring.protocols.grpc import infer, messages
-from podium.scoring.routes import Place
+from podium.scoring.protocols import oip, reader
+from podium.scoring.protocols.grpc import infer, messages, wire
 from podium.scoring.rpc import codes
 from podium.scoring.service import Service
 from podium.version import VERSION
@@ -32,8 +31,6 @@ _WATCH_SECONDS = 1.0
 _LAST_LOOKS, _LOOK_SECONDS = 20, 0.1
 _MOST_CALLS = 4096
 _METADATA_BYTES = 16 * 1024
-_LARGE = 128 * 1024
-"""Messages beyond that many bytes are read on a thread."""
 _TOO_MANY = "The scorer has more to do than it can. Send it again later."
 
 
@@ -49,6 +46,14 @@ class Call(NamedTuple):
 
     context: Any
     trace: Trace | None
+
+
+class _Sent(NamedTuple):
+    """A request to score: where, how its rows are read, and its bytes."""
+
+    place: routes.Place
+    read: Callable[[codec.Asked], request.Rows]
+    size: int
 
 
 Handler = Callable[[bytes, Call], Awaitable[Any]]
@@ -144,7 +149,7 @@ class Server:
     async def _model_ready(self, data: bytes, _call: Call) -> Any:
         asked = infer.parse(messages.ModelReadyRequest, data)
         parts = self._service.parts
-        loaded = operate.loaded(parts.board, Place(asked.name, asked.version))
+        loaded = operate.loaded(parts.board, routes.Place(asked.name, asked.version))
         try:
             loaded.deciding(parts.now())
         except errors.Unavailable:
@@ -153,19 +158,24 @@ class Server:
 
     async def _model_metadata(self, data: bytes, _call: Call) -> Any:
         asked = infer.parse(messages.ModelMetadataRequest, data)
-        described = operate.described(self._service.parts.board, Place(asked.name, asked.version))
+        described = operate.described(self._service.parts.board, routes.Place(asked.name, asked.version))
         return messages.ModelMetadataResponse(**described)
 
     async def _infer(self, data: bytes, call: Call) -> Any:
         self._arrived += 1
         if self._stopping:
             raise errors.Unavailable("This scorer is about to end.", fix="Send it again, to another.")
-        message = infer.parse(messages.ModelInferRequest, data)
+        if len(data) > reader.LARGE:
+            asked = _Sent(routes.Place(*wire.named(data)), partial(self._heads.read_large, data), len(data))
+        else:
+            message = infer.parse(messages.ModelInferRequest, data)
+            place = routes.Place(message.model_name, message.model_version)
+            asked = _Sent(place, partial(self._heads.read, message), len(data))
         gate = self._service.tick.gate
         if not gate.admit([len(data)], time.perf_counter()):
-            await self._refuse_one_more(message.model_name, call)
+            await self._refuse_one_more(asked.place.endpoint, call)
         try:
-            return await self._score(message, call, large=len(data) > _LARGE)
+            return await self._score(asked, call)
         finally:
             gate.leave(1, len(data))
 
@@ -177,25 +187,23 @@ class Server:
         trailers = ((codes.TRAILER, problem), *_said(call.trace))
         await call.context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _TOO_MANY, trailers)
 
-    async def _score(self, message: Any, call: Call, *, large: bool) -> Any:
+    async def _score(self, asked: _Sent, call: Call) -> Any:
         waiting: asyncio.Future[request.Scored | PodiumError] = asyncio.get_running_loop().create_future()
 
         def done(scored: request.Scored | PodiumError) -> None:
             if not waiting.done():
                 waiting.set_result(scored)
 
-        name = message.model_name
-        if not name:
+        if not asked.place.endpoint:
             raise Invalid(
                 "The request names no endpoint.", field="model_name", fix="Send the endpoint's name as model_name."
             )
-        place = Place(name, message.model_version)
         traces = () if call.trace is None else (call.trace,)
-        self._service.infer(place, partial(self._heads.read, message), done, large=large, traces=traces)
+        self._service.infer(asked.place, asked.read, done, size=asked.size, traces=traces)
         scored = await waiting
         if isinstance(scored, PodiumError):
             raise scored
-        return infer.write(scored, name)
+        return infer.write(scored, asked.place.endpoint)
 
     def _unary(self, name: str, handler: Handler) -> Any:
         watch = self._service.parts.watch
@@ -235,7 +243,9 @@ class Server:
     async def _check(self, data: bytes, _call: Call) -> Any:
         status = self._serving(data)
         if status is None:
-            raise errors.NotFound("There is no such service.", field="service")
+            raise errors.NotFound(
+                "There is no such service.", field="service", fix=f"Ask for {messages.INFERENCE}, or for none."
+            )
         return messages.HealthCheckResponse(status=status)
 
     async def _watch(self, data: bytes, context: Any) -> AsyncIterator[Any]:

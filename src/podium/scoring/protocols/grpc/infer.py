@@ -10,8 +10,7 @@ from podium.core.errors import Invalid
 from podium.core.signature import Signature
 from podium.scoring import codec, request
 from podium.scoring.protocols import outputs, sent, tensors
-from podium.scoring.protocols.grpc import messages
-from podium.scoring.protocols.json_body import Malformed
+from podium.scoring.protocols.grpc import messages, wire
 
 CONTENTS = {
     "BOOL": "bool_contents",
@@ -32,15 +31,11 @@ _KEPT, _LONGEST_KEPT = 256, 64 * 1024
 
 
 def parse(kind: Any, data: bytes) -> Any:
-    """The message in those bytes, else `Malformed`."""
+    """The message in those bytes; `Malformed` when they are none."""
     try:
         return kind.FromString(data)
     except messages.Undecodable:
-        raise Malformed(
-            "The bytes are not the message that this method takes.",
-            field="message",
-            fix="Send the message of the Open Inference Protocol.",
-        ) from None
+        raise wire.malformed() from None
 
 
 class _Head(NamedTuple):
@@ -74,6 +69,10 @@ class Heads:
             _, rows, named, wanted = self._head(message, len(raw), asked)
             columns = _raw(named, raw, rows)
         return sent.Tensors(request_id=request_id, count=rows, columns=columns, wanted=wanted)
+
+    def read_large(self, data: bytes, asked: codec.Asked) -> request.Rows:
+        """The rows of a request whose message is not taken apart yet."""
+        return self.read(parse(messages.ModelInferRequest, data), asked)
 
     def _head(self, message: Any, values: int, asked: codec.Asked) -> _Head:
         if values != len(message.inputs):
@@ -120,7 +119,7 @@ def _rows(inputs: Sequence[Any], asked: codec.Asked) -> int:
         where = f"inputs[{position}]"
         tensors.check_name(tensor.name, tensor.datatype, asked.signature, where)
         outputs.check_parameters(tensor.parameters, where)
-        found = tensors.rows_of(list(tensor.shape), where)
+        found = tensors.rows_of(list(tensor.shape[:3]), where)
         rows = found if rows < 0 else rows
         tensors.check_like_first(found, rows, where)
         tensors.check_once(tensor.name, seen, where)
@@ -158,13 +157,14 @@ def _values(tensor: Any, rows: int, where: str) -> Any:
     filled = [each.name for each, _ in tensor.contents.ListFields()]
     if filled not in ([field], []):
         raise Invalid("The values are not in the field of their datatype.", field=where, fix=f"Send {field} only.")
-    values = list(getattr(tensor.contents, field))
-    if len(values) != rows:
+    sent_values = getattr(tensor.contents, field)
+    if len(sent_values) != rows:
         raise Invalid(
             "There are not as many values as the shape says.",
             field=f"{where}.{field}",
             fix="Send one value for each row.",
         )
+    values = list(sent_values)
     if tensor.datatype != tensors.BYTES:
         kind = np.dtype(np.bool_) if tensor.datatype == "BOOL" else tensors.DTYPES[tensor.datatype]
         try:
