@@ -86,19 +86,24 @@ def machine() -> str:
 
 
 def merge(before: Mapping[str, Any], runs: Iterable[Mapping[str, Any]], here: str) -> dict[str, Any]:
-    """The lines kept before, and of each that was run `here` the run with the most trials."""
-    best: dict[str, Any] = {}
+    """Of each line the run with the most trials, and of those the last: a shorter one does not take its place."""
+    best: dict[str, Any] = dict(before["lines"])
     for run in runs:
         for name, found in run.items():
             if found["trials"] >= best.get(name, found)["trials"]:
                 best[name] = {**found, "machine": here}
-    return {"lines": {**before["lines"], **best}}
+    return {"lines": best}
 
 
 def main(arguments: list[str]) -> None:
     """Keep the results of the last run, or those in the files that are named."""
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in map(Path, arguments or [str(RESULTS)])]
-    KEPT.write_text(json.dumps(merge(kept(), runs, machine()), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    before = kept()
+    after = merge(before, runs, machine())
+    KEPT.write_text(json.dumps(after, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for name in sorted({name for run in runs for name in run}):
+        if after["lines"][name] is before["lines"].get(name):
+            print(f"{name}: what is kept has more trials, so it stays. Run it at full length: make faults")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ def test_the_page_says_so_where_a_line_does_not_hold_or_was_tried_less_often() -
         assert ("(of " in row) == (found["trials"] != line.full)
 
 
-def test_what_was_not_run_again_stays_as_it_is() -> None:
-    before = {"lines": {"a": {"trials": 9, "machine": "old"}, "b": {"trials": 9, "machine": "old"}}}
-    runs = [{"b": {"trials": 5}}, {"b": {"trials": 7}}, {"b": {"trials": 6}}]
-    found = faults.merge(before, runs, "new")
-    assert found == {"lines": {"a": {"trials": 9, "machine": "old"}, "b": {"trials": 7, "machine": "new"}}}
+def test_what_was_not_run_again_at_that_length_stays_as_it_is() -> None:
+    old = {"trials": 9, "machine": "old"}
+    runs = [{"b": {"trials": 5}, "c": {"trials": 8}}, {"b": {"trials": 9, "n": 1}}, {"b": {"trials": 9, "n": 2}}]
+    found = faults.merge({"lines": {"a": old, "b": old, "c": old}}, runs, "new")
+    assert found == {"lines": {"a": old, "b": {"trials": 9, "n": 2, "machine": "new"}, "c": old}}
