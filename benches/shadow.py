@@ -28,11 +28,13 @@ _KEY = signing.make(bytes(range(32)))
 """As the benchmark's folders trust."""
 _ADOPTED_S = 20.0
 _WARM_S = 0.2
+_ENDED_S = 2.0
+"""Within that the process of a shadow that is gone has ended."""
 
 
 def compare(seconds: float = 0.7, repeats: int = 15, say: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
     """By connections: p50 and p99 with a shadow over those without (medians of pairs), answers likewise, and what the
-    shadow scored and dropped.
+    shadow scored and dropped. Resident memory of all processes at the end, each way.
     """
     with tempfile.TemporaryDirectory(prefix="podium-shadow-") as place:
         made = model.make()
@@ -41,8 +43,11 @@ def compare(seconds: float = 0.7, repeats: int = 15, say: Callable[[str], None] 
             one = work.make(made, podium_scorer.path(), 1, work.oip_json, work.read_podium)
             needles = measure.prove(server, one)
             return {
-                f"c{count}": _pairs(stage, one, needles, count, seconds=seconds, repeats=repeats, say=say)
-                for count in CONNECTIONS
+                **{
+                    f"c{count}": _pairs(stage, one, needles, count, seconds=seconds, repeats=repeats, say=say)
+                    for count in CONNECTIONS
+                },
+                "memory_mb": {way: stage.memory_mb(one, needles, shadow=way == "with") for way in ("without", "with")},
             }
 
 
@@ -87,6 +92,13 @@ class _Stage:
         """Ask some: then the shadow's process has started, and has nothing left to do."""
         measure.load(self.server, one, needles, max(CONNECTIONS), _WARM_S)
         self.settle()
+
+    def memory_mb(self, one: work.Work, needles: Sequence[bytes], *, shadow: bool) -> float:
+        """Of the scorer and its helpers, once they have scored and have nothing left to do."""
+        self.set(shadow=shadow)
+        self.begin(one, needles)
+        time.sleep(_ENDED_S)
+        return round(self.server.memory_mb(), 1)
 
     def settle(self) -> None:
         """Wait until the shadow has nothing left to do."""
@@ -180,7 +192,7 @@ def table(found: dict[str, Any]) -> tables.Table:
             f"{each['dropped_rows']:,}",
             "pass" if each["holds"] else "miss",
         )
-        for count, each in found.items()
+        for count, each in by_connections(found).items()
     ]
     columns = (
         "connections",
@@ -190,7 +202,14 @@ def table(found: dict[str, Any]) -> tables.Table:
         "answers, likewise",
         "rows the shadow scored",
     )
-    return tables.Table("A shadow beside the champion", (*columns, "dropped", f"≤ {BAR:g}"), rows)
+    memory = found["memory_mb"]
+    title = f"A shadow beside the champion (memory {memory['without']:.0f} MB without, {memory['with']:.0f} MB with)"
+    return tables.Table(title, (*columns, "dropped", f"≤ {BAR:g}"), rows)
+
+
+def by_connections(found: dict[str, Any]) -> dict[str, Any]:
+    """The part of what was found that has a line for each number of connections."""
+    return {name: each for name, each in found.items() if name != "memory_mb"}
 
 
 def _say(text: str) -> None:
@@ -209,4 +228,4 @@ def main(arguments: Sequence[str]) -> int:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
     if given.page:
         written("shadow", given, table(found), on)
-    return 0 if all(each["holds"] for each in found.values()) else 1
+    return 0 if all(each["holds"] for each in by_connections(found).values()) else 1
