@@ -3,6 +3,7 @@
 import contextlib
 import email.utils
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import re
@@ -70,6 +71,10 @@ def python() -> Finding:
     if sys.version_info[:2] < PYTHON:
         wanted = ".".join(str(part) for part in PYTHON)
         return Finding(name="python", state="fail", said=said, fix=f"Podium needs Python {wanted} or newer.")
+    if sys.dont_write_bytecode and not Path(importlib.util.cache_from_source(str(msgspec.__file__))).exists():
+        said += "; it compiles every module at every start, which takes twice as long"
+        fix = "Unset PYTHONDONTWRITEBYTECODE, or compile once: python -m compileall, uv with --compile-bytecode."
+        return Finding(name="python", state="warn", said=said, fix=fix)
     return Finding(name="python", state="ok", said=said)
 
 
