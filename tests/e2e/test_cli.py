@@ -517,7 +517,9 @@ def test_the_doctor_finds_what_is_wrong(shell: Shell, tmp_path: Path) -> None:
 def test_the_doctor_says_when_python_compiles_everything_again_and_again(shell: Shell, tmp_path: Path) -> None:
     given = {"PODIUM_HOME": str(tmp_path), "PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")}
     for kept, state in (("1", "warn"), ("", "ok"), ("1", "ok")):  # nothing there; now it keeps what it compiles; kept
-        found = json.loads(shell.run("doctor", "--json", code=0, token="", **given, PYTHONDONTWRITEBYTECODE=kept).stdout)
+        found = json.loads(
+            shell.run("doctor", "--json", code=0, token="", **given, PYTHONDONTWRITEBYTECODE=kept).stdout
+        )
         python = next(item for item in found if item["name"] == "python")
         assert python["state"] == state
         assert ("PYTHONDONTWRITEBYTECODE" in python.get("fix", "")) == (state == "warn")
