@@ -6,7 +6,7 @@ https://protobuf.dev/programming-guides/encoding/
 from podium.core.errors import Invalid
 from podium.scoring.protocols.json_body import Malformed
 
-MOST_FIELDS = 65_536
+MOST_FIELDS = 32_768
 """Fields of the outermost message: each tensor is one, and its raw values are one more."""
 _NAME, _VERSION = 1, 2
 _VARINT, _EIGHT, _SIZED, _FOUR = 0, 1, 2, 5
@@ -60,6 +60,8 @@ def malformed() -> Malformed:
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """The number that begins there, and where it ends."""
     value = 0
+    if at < len(data) and data[at] < _MORE:
+        return data[at], at + 1
     for place, byte in enumerate(data[at : at + _LONGEST]):
         value |= (byte & 0x7F) << 7 * place
         if byte < _MORE:
