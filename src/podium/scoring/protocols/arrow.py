@@ -4,6 +4,7 @@ https://arrow.apache.org/docs/format/Columnar.html
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -97,6 +98,7 @@ def _read(body: bytes, plan: _Plan, head: int, asked: codec.Asked) -> request.Ro
         batches = _batches(body, head, claims, plan)
         for batch in batches:
             batch.validate(full=True)
+        batches = [_settled(batch, plan.views) for batch in batches] if plan.views else batches
     except _UNREADABLE:
         raise _unreadable() from None
     request_id = _request_id(plan.request_id, asked)
@@ -165,10 +167,29 @@ def _plain(batch: pa.RecordBatch, views: Sequence[int]) -> pa.RecordBatch:
     return batch
 
 
+def _settled(batch: pa.RecordBatch, views: Sequence[int]) -> pa.RecordBatch:
+    """With the views of null rows empty: nobody has validated them, and a cast would follow them."""
+    for at in views:
+        column = batch.column(at)
+        if column.null_count:
+            valid, _, *texts = column.buffers()
+            found = _views(column)
+            found[np.unpackbits(np.frombuffer(valid, np.uint8), count=len(found), bitorder="little") == 0] = 0
+            buffers = [valid, pa.py_buffer(found), *texts]
+            column = pa.Array.from_buffers(column.type, len(column), buffers, column.null_count, column.offset)
+            batch = batch.set_column(at, batch.schema.names[at], column)
+    return batch
+
+
+def _views(column: pa.Array) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """A copy of a column's views, and of those before it: 16 bytes each, of which the first 4 say the length."""
+    count = column.offset + len(column)
+    return np.frombuffer(column.buffers()[1] or b"", np.int32, 4 * count).reshape(count, 4).copy()
+
+
 def _seen(column: pa.Array) -> int:
-    """The lengths of a validated column's views: each has 16 bytes, of which the first 4 say it."""
-    views = np.frombuffer(column.buffers()[1] or b"", dtype=np.int32).reshape(-1, 4)
-    return int(views[column.offset : column.offset + len(column), 0].sum(dtype=np.int64))
+    """The lengths of a settled column's views."""
+    return int(_views(column)[column.offset :, 0].sum(dtype=np.int64))
 
 
 def _is_textual(kind: pa.DataType) -> bool:

@@ -1,11 +1,13 @@
 """What the messages of an Arrow IPC stream claim, read before any of them is decoded.
 
 A message's metadata is a FlatBuffers table; a few of its fields tell how many rows come, and how large compressed
-buffers say they will be. A reader would make room for that at once, so it is looked at first.
+buffers say they will be. A reader would make room for that at once, so it is looked at first. So are the texts of a
+message: a few bytes may refer to one of them ten thousand times, and a reader copies it each time.
 https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc
 """
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from podium.core.errors import Invalid
@@ -14,10 +16,19 @@ from podium.scoring.protocols.json_body import Malformed
 MOST_FRAMES = 1024
 _MARK = 0xFFFFFFFF
 _SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
-_KIND, _HEADER, _BODY_LENGTH = 1, 2, 3
+_KIND, _HEADER, _BODY_LENGTH, _METADATA = 1, 2, 3, 4
+_OF_SCHEMA_FIELDS, _OF_SCHEMA_METADATA = 1, 2
+_NAME, _TYPE_KIND, _TYPE, _CHILDREN, _OF_FIELD_METADATA = 0, 2, 3, 5, 6
+_TIMESTAMP, _ZONE = 10, 1
+_OF_TABLE = 32
+"""About the least bytes of a field, or of a pair of metadata, without their texts."""
+_MOST_TABLES = 32_768
+"""Fields and pairs of metadata together."""
+_LEAST, _TIMES = 4096, 2
+"""So many bytes, and so many times its own, a message comes to at most, each text as often as it is referred to."""
 _DATA, _IS_DELTA = 1, 2
 _ROWS, _NODES, _BUFFERS, _COMPRESSION = range(4)
-_FIELDS = 4
+_FIELDS = 7
 """Of the tables that matter, the first ones are looked at."""
 _BYTE, _SHORT, _INT = struct.Struct("<B"), struct.Struct("<H"), struct.Struct("<i")
 _WORD, _LONG, _MARKED = struct.Struct("<I"), struct.Struct("<q"), struct.Struct("<II")
@@ -126,6 +137,10 @@ def _frame(body: bytes, start: int, after: int) -> _Frame:
     if length < 0 or after + length > len(body):
         raise ValueError
     kind = _BYTE.unpack_from(metadata, message[_KIND])[0] if message[_KIND] else 0
+    spelled = _Spelled(metadata)
+    spelled.pairs(message[_METADATA])
+    if kind == _SCHEMA:
+        spelled.schema(_places(metadata, _follow(metadata, message[_HEADER])))
     if kind not in (_DICTIONARY, _BATCH):
         return _Frame(kind, length)
     batch = _places(metadata, _follow(metadata, message[_HEADER]))
@@ -138,6 +153,60 @@ def _frame(body: bytes, start: int, after: int) -> _Frame:
         raise ValueError
     unpacked = _unpacked(metadata, batch[_BUFFERS], body[after : after + length]) if batch[_COMPRESSION] else 0
     return _Frame(kind, length, rows, unpacked, delta)
+
+
+class _Spelled:
+    """What a message comes to when each of its texts and tables is read as often as it is referred to.
+
+    Raises `ValueError` when that is far more than the message.
+    """
+
+    def __init__(self, metadata: bytes) -> None:
+        self._data = metadata
+        self._left = _TIMES * len(metadata) + _LEAST
+        self._tables_left = _MOST_TABLES
+
+    def schema(self, places: tuple[int, ...]) -> None:
+        """The fields of a schema, their children and metadata; and its own metadata."""
+        data = self._data
+        self.pairs(places[_OF_SCHEMA_METADATA])
+        waiting = [places[_OF_SCHEMA_FIELDS]]
+        while waiting:
+            for table in self._tables(waiting.pop()):
+                field = _places(data, table)
+                self._text(field[_NAME])
+                if field[_TYPE_KIND] and _BYTE.unpack_from(data, field[_TYPE_KIND])[0] == _TIMESTAMP:
+                    self._text(_places(data, _follow(data, field[_TYPE]))[_ZONE])
+                self.pairs(field[_OF_FIELD_METADATA])
+                waiting.append(field[_CHILDREN])
+
+    def pairs(self, place: int) -> None:
+        """The keys and values of metadata, if there is some in that place."""
+        for table in self._tables(place):
+            for text in _places(self._data, table)[:2]:
+                self._text(text)
+
+    def _tables(self, place: int) -> Iterator[int]:
+        """Where the tables of a vector begin; each counts."""
+        if not place:
+            return
+        at = _follow(self._data, place)
+        (count,) = _WORD.unpack_from(self._data, at)
+        self._tables_left -= count
+        if self._tables_left < 0:
+            raise ValueError
+        for one in range(at + 4, at + 4 + 4 * count, 4):
+            self._spend(_OF_TABLE)
+            yield _follow(self._data, one)
+
+    def _text(self, place: int) -> None:
+        if place:
+            self._spend(_WORD.unpack_from(self._data, _follow(self._data, place))[0])
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ValueError
 
 
 def _places(data: bytes, table: int) -> tuple[int, ...]:

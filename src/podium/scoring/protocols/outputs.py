@@ -11,6 +11,8 @@ from podium.scoring.protocols import tensors
 
 NAMES = ("score", "decision", "prediction_id", "version", "referred")
 _OF_CLASSES = f"{several.PREDICTED} or {several.PROBABILITY}<class>"
+_MOST = 4096
+"""Outputs that may be asked for: those of the most classes, and some."""
 _REFUSED = ("classification", "shared_memory_region")
 
 
@@ -60,14 +62,18 @@ def wanted(body: Mapping[str, Any]) -> Wanted:
 
 def check(names: Sequence[str], binary: Sequence[bool]) -> tuple[tuple[str, bool], ...]:
     """Names and forms together, once each is known to exist and to come once."""
+    if len(names) > _MOST:
+        raise Invalid("More outputs are asked for than any model has.", field="outputs", fix="Leave it out for all.")
+    seen: set[str] = set()
     for position, name in enumerate(names):
         if name not in NAMES and name != several.PREDICTED and not name.startswith(several.PROBABILITY):
             fix = f"Ask for {', '.join(NAMES)}; of several classes also for {_OF_CLASSES}."
             raise Invalid("There is no such output.", field=f"outputs[{position}].name", fix=fix)
-        if name in names[:position]:
+        if name in seen:
             raise Invalid(
                 "An output is asked for twice.", field=f"outputs[{position}].name", fix="Ask for each output once."
             )
+        seen.add(name)
     return tuple(zip(names, binary, strict=True))
 
 
