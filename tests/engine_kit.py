@@ -95,6 +95,8 @@ def bad(kind):
         os.kill(os.getpid(), 9)
     if kind == "sleep":
         time.sleep(60)
+    if kind == "slow":
+        time.sleep(0.5)
     if kind == "eat":
         return [bytearray(1 << 20) for _ in range(4000)]
     if kind == "raise":

@@ -1,10 +1,14 @@
 """Somebody else's model server on a real socket: OIP v2 and MLflow's protocol, and every way of failing."""
 
+import contextlib
 import http.server
 import json
 import math
+import socket
+import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tests import engine_kit
@@ -87,3 +91,74 @@ class Vendor:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class Rude:
+    """A server that reads whole questions and answers each with what `speak` writes to the socket."""
+
+    def __init__(self, speak: Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> None:
+        self._speak = speak
+        self._context = context
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.asked = 0
+        self.port: int = self._listening.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        with plain, contextlib.suppress(OSError):
+            connection = self._context.wrap_socket(plain, server_side=True) if self._context else plain
+            with connection, connection.makefile("rb") as said:
+                size = 0
+                while line := said.readline():
+                    name, _, value = line.partition(b":")
+                    if name.lower() == b"content-length":
+                        size = int(value)
+                    if line == b"\r\n":
+                        said.read(size)
+                        self.asked += 1
+                        self._speak(connection)
+
+
+def drip(text: bytes, head: bytes = b"") -> Callable[[socket.socket], None]:
+    """What writes a text byte by byte, each long before a single read would be late."""
+
+    def speak(to: socket.socket) -> None:
+        to.sendall(head)
+        for place in range(len(text)):
+            to.sendall(text[place : place + 1])
+            time.sleep(0.1)
+        to.close()
+
+    return speak
+
+
+def flood(text: bytes, head: bytes = b"") -> Callable[[socket.socket], None]:
+    """What writes a text again and again until the caller hangs up."""
+
+    def speak(to: socket.socket) -> None:
+        to.sendall(head)
+        while True:
+            to.sendall(text * 1000)
+
+    return speak
+
+
+def say(body: bytes, head: bytes = b"") -> Callable[[socket.socket], None]:
+    """What writes a whole answer."""
+    whole = b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
+    return lambda to: to.sendall(whole)

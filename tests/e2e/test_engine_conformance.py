@@ -386,9 +386,38 @@ def test_callers_of_a_hung_model_keep_no_other_model_from_answering(plant: Plant
             asked = time.monotonic()
             assert scores(plant.infer("pickle", [NULL])) == [0.2]
             slowest = max(slowest, time.monotonic() - asked)
-        assert {each.result().status_code for each in waiting} <= {429, 503}
+        answers = [each.result() for each in waiting]
+    assert {each.status_code for each in answers} <= {429, 503}
     assert slowest < 1.0
+    limit = engine_kit.LIMITS.seconds
+    assert max(each.elapsed.total_seconds() for each in answers) < 2 * limit + 1.5  # waiting, and being asked
     healed(plant, "python", within=90.0)  # it hung several times running: each start is waited for longer
+
+
+@pytest.mark.alone
+def test_callers_of_a_slow_model_wait_within_their_limit_and_do_not_end_its_process(plant: Plant) -> None:
+    plant.serve("python")
+    healed(plant, "python")
+    (worker,) = plant.workers("python")
+    limit = engine_kit.LIMITS.seconds
+
+    def ask(place: int) -> httpx.Response:
+        time.sleep(0.02 * place)
+        body = engine_kit.tensors([NULL | {"kind": "slow"}])
+        return httpx.post(f"{plant.process.url}/v2/models/python/infer", json=body, timeout=60)
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(ask, range(40)))
+    good = [each for each in answers if each.status_code == 200]
+    late = [each for each in answers if each.status_code == 503]
+    assert len(good) >= 2
+    assert len(late) >= 8
+    assert {each.status_code for each in answers} <= {200, 429, 503}
+    assert all("busy with other rows" in each.text and each.headers["retry-after"] == "1" for each in late)
+    assert max(each.elapsed.total_seconds() for each in late) < limit + 1.0
+    assert max(each.elapsed.total_seconds() for each in good) < 2 * limit + 1.0
+    assert plant.workers("python") == [worker]
+    assert scores(plant.infer("python", [NULL])) == [0.2]
 
 
 def test_a_version_that_is_replaced_takes_its_process_along(plant: Plant) -> None:

@@ -1,5 +1,6 @@
 """Infer requests as messages: every form means what JSON means; what is broken is named."""
 
+import json
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -234,8 +235,13 @@ def test_bytes_that_are_no_message_name_nothing(data: bytes) -> None:
 def test_a_message_has_not_more_fields_than_any_model_takes() -> None:
     empty = b"\x2a\x00"
     assert wire.named(b"\x0a\x05delay" + empty * (wire.MOST_FIELDS - 1)) == ("delay", "")
-    with pytest.raises(Invalid, match="more than 32768 fields"):
+    with pytest.raises(Invalid, match="more than 8192 fields"):
         wire.named(b"\x0a\x05delay" + empty * wire.MOST_FIELDS)
+    wide = wire.most_fields(5000)
+    assert wire.named(b"\x0a\x05delay" + empty * 2 * 5001, wide) == ("delay", "")
+    with pytest.raises(Invalid, match="more than 20000 fields"):
+        wire.named(b"\x0a\x05delay" + empty * wide, wide)
+    assert wire.most_fields(20) == wire.MOST_FIELDS
 
 
 SCORED = request.Scored(
@@ -259,6 +265,9 @@ def test_the_answer_has_the_requests_form() -> None:
 def test_each_kind_of_error_has_its_status() -> None:
     kinds = (Invalid, errors.NotFound, errors.Conflict, errors.Refused, errors.Unavailable)
     names = [codes.of(kind("No."))[0].name for kind in kinds]
+    code, message, ((_, told),) = codes.of(codes.Crowded())
+    assert (code.name, message) == ("RESOURCE_EXHAUSTED", f"{json.loads(told)['detail']} {json.loads(told)['fix']}")
+    assert json.loads(told)["status"] == 429
     assert names == ["INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "PERMISSION_DENIED", "UNAVAILABLE"]
     assert problem.status_of(Invalid("No.")) == 422
 

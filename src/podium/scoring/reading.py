@@ -5,19 +5,38 @@ read one by one, by a compiled decoder or else by the strict reader; large ones 
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from podium.bundle.grid import Grid
-from podium.core.errors import Conflict
+from podium.core.errors import Conflict, PodiumError
 from podium.core.signature import Signature
 from podium.scoring import admission, codec, engine, memory, operate, request, routes, settle
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import plan, reader
 from podium.scoring.watch import Followed
 from podium.scoring.work import Entry, Group, Item, Lane, Told, Work
+
+Left: TypeAlias = Callable[[], bool]
+"""Whether nobody waits for an answer any more; asked on any thread."""
+_ALONE = 1024 * 1024
+"""No two bodies beyond that many bytes are decoded at once: meanwhile a decoder lets no other thread run."""
+
+
+class Gone(PodiumError):
+    """Nobody waits for the answer any more."""
+
+    def __init__(self) -> None:
+        super().__init__("The caller has gone.")
+
+
+def never() -> bool:
+    """Of those whose leaving nobody hears of."""
+    return False
 
 
 class Reading:
@@ -37,9 +56,11 @@ class Reading:
         self._gate = gate
         self._score = score
         self._started = 0.0
-        self._turns = threading.Lock()
-        """Held by the thread that reads a large body value by value, as that takes many times its size. The bodies wait
-        as bytes."""
+        self._turns = threading.RLock()
+        """Held by the thread that reads a large body value by value, as that takes many times its size, or a very large
+        one in any way. The bodies wait as bytes."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="podium-large")
+        """Where those wait that need the turn in any case, so that they keep no other thread from its work."""
 
     def gather(self, items: list[Item], started: float) -> list[Group]:
         """Read the requests into groups; whoever sent a wrong one is told. `started`: when they came."""
@@ -150,9 +171,15 @@ class Reading:
             lane.reader.learn(rows.columns)
         return made
 
-    def in_turn(self, read: Callable[[], Entry], size: int) -> Entry:
-        """What a thread reads of a large body, when no other thread reads one."""
+    def alone(self, read: Callable[[], Entry]) -> "asyncio.Future[Entry]":
+        """Read on a thread, one after the other."""
+        return self._loop.run_in_executor(self._thread, read)
+
+    def in_turn(self, read: Callable[[], Entry], size: int, left: Left = never) -> Entry:
+        """What a thread reads of a large body, when no other thread reads one; `Gone` if nobody waits for it then."""
         with self._turns:
+            if left():
+                raise Gone
             return memory.freed(read, size)
 
     def _many(self, item: Item, lane: Lane, found: plan.Block) -> Entry | None:
@@ -174,15 +201,18 @@ class Reading:
         if isinstance(item[0], Followed):
             alone.traces.append(item[0].trace)
 
+        large = len(item[3]) > _ALONE
+
         def read() -> Entry:
-            found = lane.reader.read_any(item[3]) if item[2].work.fast else None
-            if isinstance(found, plan.Many):
-                lane.reader.unlike(item[3], single=False)
-                found = plan.block(found)
-            made = self._many(item, lane, found) if isinstance(found, plan.Block) else None
-            if made is not None:
-                return made
-            return self.in_turn(lambda: self.strict(item, lane), len(item[3]))
+            with self._turns if large else contextlib.nullcontext():
+                found = lane.reader.read_any(item[3]) if item[2].work.fast else None
+                if isinstance(found, plan.Many):
+                    lane.reader.unlike(item[3], single=False)
+                    found = plan.block(found)
+                made = self._many(item, lane, found) if isinstance(found, plan.Block) else None
+                if made is not None:
+                    return made
+                return self.in_turn(lambda: self.strict(item, lane), len(item[3]))
 
         def then(reading: asyncio.Future[Entry]) -> None:
             error = reading.exception()
@@ -192,7 +222,8 @@ class Reading:
             alone.entries.append(reading.result())
             self._score(alone)
 
-        self._loop.run_in_executor(None, read).add_done_callback(then)
+        reading = self.alone(read) if large else self._loop.run_in_executor(None, read)
+        reading.add_done_callback(then)
 
 
 def entry(rows: request.Rows, signature: Signature, told: Told) -> Entry:

@@ -9,7 +9,7 @@ from typing import Any
 from podium.core import errors
 from podium.core.errors import PodiumError
 from podium.core.trace import Trace
-from podium.scoring import answers, codec, codecs, operate, request, routes
+from podium.scoring import answers, codec, codecs, operate, reading, request, routes
 from podium.scoring.call import Answer, Call
 from podium.scoring.operate import Parts
 from podium.scoring.tick import Tick
@@ -75,9 +75,13 @@ class Service:
         *,
         size: int = 0,
         traces: Sequence[Trace] = (),
+        left: reading.Left = reading.never,
     ) -> None:
-        """Score rows of any transport, of so many bytes; `told` gets the answer once they are logged, or why not."""
-        self.tick.infer(place, read, told, size=size, traces=traces)
+        """Score rows of any transport, of so many bytes; `told` gets the answer once they are logged, or why not.
+
+        `left`: whether nobody waits for the answer any more; asked on any thread.
+        """
+        self.tick.infer(place, read, told, size=size, traces=traces, left=left)
 
     def _find(self, head: Any) -> "Work | _Fixed":
         found = self.routes.find(head.path)

@@ -27,6 +27,8 @@ _SLICE = 192 * 1024
 """Bodies of about so many bytes are read in one turn; others that have come meanwhile hear soon whether they may."""
 _ENOUGH = 64
 """So many requests do not wait for the end of a sync."""
+_GONE = 499
+"""What a request is counted as whose caller has gone before it was scored: HTTP has no status for that."""
 
 
 class Tick:
@@ -84,10 +86,12 @@ class Tick:
         *,
         size: int = 0,
         traces: Sequence[Trace] = (),
+        left: reading.Left = reading.never,
     ) -> None:
         """Score rows that came by another way than HTTP, in so many bytes, with the others of this turn.
 
-        What is larger than `reader.LARGE` is read and scored by itself, on a thread and no other at the same time.
+        What is larger than `reader.LARGE` is read and scored by itself, on a thread and no other at the same time; not
+        if nobody waits for the answer any more when its turn comes. `told` is called once, unless this raises.
         """
         started = time.perf_counter()
         try:
@@ -111,8 +115,8 @@ class Tick:
             return made
 
         if large:
-            entering = self._loop.run_in_executor(None, self._reading.in_turn, enter, size)
-            entering.add_done_callback(partial(self._entered, group, counted))
+            entering = self._reading.alone(partial(self._reading.in_turn, enter, size, left))
+            entering.add_done_callback(partial(self._entered, group, counted, left))
             return
         try:
             self._joining.add(group, enter())
@@ -122,8 +126,8 @@ class Tick:
     def _score(self, group: Group) -> None:
         self._together.score(group)
 
-    def _entered(self, group: Group, told: Told, entering: "asyncio.Future[Entry]") -> None:
-        error = entering.exception()
+    def _entered(self, group: Group, told: Told, left: reading.Left, entering: "asyncio.Future[Entry]") -> None:
+        error = entering.exception() or (reading.Gone() if left() else None)
         if isinstance(error, Exception):
             if not isinstance(error, PodiumError):
                 _LOG.error("a request failed", exc_info=error)
@@ -135,7 +139,8 @@ class Tick:
     def _counted(self, group: Group, told: Said, scored: request.Scored | Exception) -> None:
         error = scored if isinstance(scored, PodiumError) else Unavailable("The scorer failed; its log says why.")
         good = isinstance(scored, request.Scored)
-        self._desk.count(group.endpoint, 200 if good else problem.status_of(error), group.started)
+        status = _GONE if isinstance(error, reading.Gone) else problem.status_of(error)
+        self._desk.count(group.endpoint, 200 if good else status, group.started)
         told(scored if isinstance(scored, request.Scored) else error)
 
     def _run(self) -> None:

@@ -42,7 +42,7 @@ class Together:
             return
         if group.deciding.blocking or len(batch.keys) > _MANY:
             threads = self._threads.of(group.endpoint) if group.deciding.blocking else None
-            scoring = self._loop.run_in_executor(threads, _on_a_thread, group, batch)
+            scoring = self._loop.run_in_executor(threads, waiting.queued(_on_a_thread), group, batch)
             scoring.add_done_callback(partial(self._later, group, batch))
             return
         try:

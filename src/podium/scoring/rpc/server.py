@@ -5,14 +5,14 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from podium.core import errors, trace
 from podium.core.errors import Invalid, PodiumError
 from podium.core.trace import Trace
-from podium.scoring import answers, codec, operate, request, routes
+from podium.scoring import codec, operate, request, routes
 from podium.scoring.http import listen
 from podium.scoring.protocols import oip, reader
 from podium.scoring.protocols.grpc import infer, messages, wire
@@ -31,7 +31,6 @@ _WATCH_SECONDS = 1.0
 _LAST_LOOKS, _LOOK_SECONDS = 20, 0.1
 _MOST_CALLS = 4096
 _METADATA_BYTES = 16 * 1024
-_TOO_MANY = "The scorer has more to do than it can. Send it again later."
 
 
 class Limits(NamedTuple):
@@ -49,14 +48,14 @@ class Call(NamedTuple):
 
 
 class _Sent(NamedTuple):
-    """A request to score: where, how its rows are read, and its bytes."""
+    """A request to score: where, and how its rows are read."""
 
     place: routes.Place
     read: Callable[[codec.Asked], request.Rows]
-    size: int
 
 
 Handler = Callable[[bytes, Call], Awaitable[Any]]
+Waiting: TypeAlias = "asyncio.Future[request.Scored | PodiumError]"
 
 
 @contextlib.asynccontextmanager
@@ -165,45 +164,66 @@ class Server:
         self._arrived += 1
         if self._stopping:
             raise errors.Unavailable("This scorer is about to end.", fix="Send it again, to another.")
-        if len(data) > reader.LARGE:
-            asked = _Sent(routes.Place(*wire.named(data)), partial(self._heads.read_large, data), len(data))
-        else:
-            message = infer.parse(messages.ModelInferRequest, data)
-            place = routes.Place(message.model_name, message.model_version)
-            asked = _Sent(place, partial(self._heads.read, message), len(data))
-        gate = self._service.tick.gate
-        if not gate.admit([len(data)], time.perf_counter()):
-            await self._refuse_one_more(asked.place.endpoint, call)
-        try:
-            return await self._score(asked, call)
-        finally:
-            gate.leave(1, len(data))
+        if not self._service.tick.gate.admit([len(data)], time.perf_counter()):
+            self._count_one_more(data)
+            raise codes.Crowded
+        waiting: Waiting = asyncio.get_running_loop().create_future()
+        endpoint = self._begin(data, waiting, () if call.trace is None else (call.trace,))
+        scored = await waiting
+        if isinstance(scored, PodiumError):
+            raise scored
+        return infer.write(scored, endpoint)
 
-    async def _refuse_one_more(self, endpoint: str, call: Call) -> None:
-        parts = self._service.parts
-        named = endpoint if parts.board.serves(endpoint) else ""
-        parts.counts.count("podium_requests_total", endpoint=named, status="429")
-        problem = answers.TOO_MANY.body
-        trailers = ((codes.TRAILER, problem), *_said(call.trace))
-        await call.context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _TOO_MANY, trailers)
+    def _begin(self, data: bytes, waiting: Waiting, traces: Sequence[Trace]) -> str:
+        """Have a message scored that was let in; its endpoint. It counts as under way until that has ended.
 
-    async def _score(self, asked: _Sent, call: Call) -> Any:
-        waiting: asyncio.Future[request.Scored | PodiumError] = asyncio.get_running_loop().create_future()
+        A call may be cancelled long before: its bytes are there until nothing works on them any more.
+        """
+        size = len(data)
+        leave = self._service.tick.gate.leave
 
         def done(scored: request.Scored | PodiumError) -> None:
+            leave(1, size)
             if not waiting.done():
                 waiting.set_result(scored)
 
+        try:
+            asked = self._asked(data)
+            self._service.infer(asked.place, asked.read, done, size=size, traces=traces, left=waiting.cancelled)
+        except Exception:
+            leave(1, size)
+            raise
+        return asked.place.endpoint
+
+    def _asked(self, data: bytes) -> _Sent:
+        """What a message asks for; a large one is taken apart when it is read."""
+        if len(data) > reader.LARGE:
+            named = wire.named(data, wire.most_fields(self._widest()))
+            asked = _Sent(routes.Place(*named), partial(self._heads.read_large, data))
+        else:
+            message = infer.parse(messages.ModelInferRequest, data)
+            place = routes.Place(message.model_name, message.model_version)
+            asked = _Sent(place, partial(self._heads.read, message))
         if not asked.place.endpoint:
             raise Invalid(
                 "The request names no endpoint.", field="model_name", fix="Send the endpoint's name as model_name."
             )
-        traces = () if call.trace is None else (call.trace,)
-        self._service.infer(asked.place, asked.read, done, size=asked.size, traces=traces)
-        scored = await waiting
-        if isinstance(scored, PodiumError):
-            raise scored
-        return infer.write(scored, asked.place.endpoint)
+        return asked
+
+    def _widest(self) -> int:
+        """The features of the model that has most."""
+        live = [each for loaded in self._service.parts.board.serving() for each in loaded.live]
+        return max((len(each.runtime.manifest.signature.features) for each in live), default=0)
+
+    def _count_one_more(self, data: bytes) -> None:
+        """Count a message that was not let in; what a large one names is not looked for."""
+        parts = self._service.parts
+        endpoint = ""
+        if len(data) <= reader.LARGE:
+            with contextlib.suppress(PodiumError):
+                endpoint = infer.parse(messages.ModelInferRequest, data).model_name
+        named = endpoint if parts.board.serves(endpoint) else ""
+        parts.counts.count("podium_requests_total", endpoint=named, status="429")
 
     def _unary(self, name: str, handler: Handler) -> Any:
         watch = self._service.parts.watch
@@ -212,7 +232,7 @@ class Server:
             started = time.perf_counter()
             followed = watch.call(context.invocation_metadata() or ())
             found = followed.trace if followed is not None and followed.known else None
-            status = "OK"
+            status = grpc.StatusCode.CANCELLED.name
             try:
                 answered = await handler(data, Call(context, found))
             except PodiumError as error:
@@ -223,6 +243,7 @@ class Server:
                 _LOG.exception("a call failed")
                 await context.abort(grpc.StatusCode.INTERNAL, "The scorer failed; its log says why.", _said(found))
             else:
+                status = "OK"
                 if found is not None:
                     context.set_trailing_metadata(_said(found))
                 return answered

@@ -15,6 +15,7 @@ services of its own network, and no token goes to another host than its own.
 import ipaddress
 import os
 import socket
+import time
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
@@ -89,8 +90,10 @@ def target(url: str, known: dict[str, Known]) -> Target:
 def dial(to: Target, timeout: float) -> socket.socket:
     """A connection to that target; `Refused` when a host that is not listed leads into a private network.
 
-    The address that was checked is the one that is connected to, whatever the name leads to a moment later.
+    The address that was checked is the one that is connected to, whatever the name leads to a moment later. The
+    time limit is for all its addresses together; how long the name is looked up is for the system's resolver to say.
     """
+    deadline = time.monotonic() + timeout
     try:
         found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
     except OSError:
@@ -102,8 +105,11 @@ def dial(to: Target, timeout: float) -> socket.socket:
                 field="engine.url",
                 fix="Have the machine's owner list it.",
             )
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
         connection = socket.socket(family, kind, protocol)
-        connection.settimeout(timeout)
+        connection.settimeout(left)
         try:
             connection.connect(address)
         except OSError:

@@ -4,7 +4,6 @@ import math
 import random
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -12,7 +11,8 @@ import numpy.typing as npt
 
 from podium.bundle import columns
 from podium.bundle.engines import place
-from podium.bundle.engines.external import exchange, hosts
+from podium.bundle.engines.external import exchange, hosts, line
+from podium.bundle.engines.worker import turn
 from podium.core import bundle, engine
 from podium.core.errors import Invalid, Unavailable
 from podium.core.signature import FieldType, Signature
@@ -24,6 +24,32 @@ _DATATYPE = {
     FieldType.TEXT: "BYTES",
 }
 _PAUSE = 0.05
+_ANSWER, _ANSWER_A_ROW, _LARGEST_ANSWER = 1 << 20, 1 << 10, 64 << 20
+"""Bytes that an answer may have: so many, for each row more, and never more than that."""
+_OBJECTS, _OBJECTS_A_ROW = 1000, 16
+"""Objects that an answer may have; so what is decoded stays as small as what was sent."""
+_SHAPE = 64
+_Scores = list[float | list[float | None] | None]
+
+
+class _Output(msgspec.Struct):
+    """One of a service's outputs; what is in it is only read once it is known to be the one."""
+
+    name: str = ""
+    shape: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw = msgspec.Raw()
+
+
+class _Outputs(msgspec.Struct):
+    """An answer in the Open Inference Protocol."""
+
+    outputs: list[_Output]
+
+
+class _Predictions(msgspec.Struct):
+    """An answer of MLflow's."""
+
+    predictions: msgspec.Raw
 
 
 class Model:
@@ -41,7 +67,7 @@ class Model:
         rows = columns.count(table)
         if rows == 0:
             return np.empty(0, dtype=np.float64)
-        deadline = time.monotonic() + self._spec.seconds
+        deadline = time.monotonic() + turn.left(self._spec.seconds)
         step = self._spec.rows_at_once or rows
         parts = [self._ask(columns.take(table, slice(start, start + step)), deadline) for start in range(0, rows, step)]
         return np.concatenate(parts)
@@ -51,11 +77,12 @@ class Model:
         self._exchange.close()
 
     def _ask(self, table: columns.Columns, deadline: float) -> npt.NDArray[np.float64]:
-        body = self._question(table)
+        body, rows = self._question(table), columns.count(table)
+        largest = min(_ANSWER + _ANSWER_A_ROW * rows, _LARGEST_ANSWER)
         for attempt in range(self._spec.attempts):
             try:
-                return self._scores(self._exchange.post(body, deadline), columns.count(table))
-            except exchange.Later:
+                return self._scores(self._exchange.post(body, deadline, largest), rows)
+            except line.Later:
                 pause = _PAUSE * 2.0**attempt * (0.5 + random.random() / 2)  # noqa: S311 - spreads callers, no secret
                 if time.monotonic() + pause >= deadline:
                     break
@@ -82,36 +109,49 @@ class Model:
 
     def _scores(self, data: bytes, rows: int) -> npt.NDArray[np.float64]:
         try:
-            values = [_number(value) for value in self._values(msgspec.json.decode(data))]
-        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, IndexError, StopIteration):
+            values = [_number(value) for value in self._values(data, rows)]
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, ArithmeticError, StopIteration, RecursionError):
             raise _nonsense() from None
         if len(values) != rows:
             raise _nonsense()
         return np.array(values, dtype=np.float64)
 
-    def _values(self, said: Any) -> list[Any]:
-        """The scores in an answer, one for each row; of two columns of probabilities the second."""
+    def _values(self, data: bytes, rows: int) -> _Scores:
+        """The scores in an answer, one for each row; of two columns of probabilities both."""
         if self._spec.protocol == "mlflow":
-            found: list[Any] = said["predictions"]
-            return found
+            return _decoded(msgspec.json.decode(data, type=_Predictions).predictions, rows)
+        if data.count(b"{") > _OBJECTS + _OBJECTS_A_ROW * rows:
+            raise ValueError
         wanted = self._spec.output
-        output = next(each for each in said["outputs"] if not wanted or each["name"] == wanted)
-        shape, values = output["shape"], output["data"]
+        outputs = msgspec.json.decode(data, type=_Outputs).outputs
+        output = next(each for each in outputs if not wanted or each.name == wanted)
+        if len(memoryview(output.shape)) > _SHAPE:
+            raise ValueError
+        shape = msgspec.json.decode(output.shape, type=list[int])
+        values = _decoded(output.data, rows)
         if len(shape) > 1 and shape[1] > 1 and len(values) == shape[0] * shape[1]:
-            return [values[start : start + shape[1]] for start in range(0, len(values), shape[1])]
-        flat: list[Any] = values
-        return flat
+            return [_flat(values[start : start + shape[1]]) for start in range(0, len(values), shape[1])]
+        return values
 
 
-def _number(value: Any) -> float:
+def _decoded(said: msgspec.Raw, rows: int) -> _Scores:
+    """At most two numbers a row; what holds more is not even decoded."""
+    if bytes(said).count(b",") >= 2 * rows:
+        raise ValueError
+    return msgspec.json.decode(said, type=_Scores)
+
+
+def _flat(values: _Scores) -> list[float | None]:
+    return msgspec.convert(values, list[float | None])
+
+
+def _number(value: float | list[float | None] | None) -> float:
     """A score: a number, a list of one, or the probabilities of both classes; null where there is no answer."""
     if isinstance(value, list):
         if len(value) not in (1, 2):
             raise ValueError
         value = value[-1]
-    if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
-        raise TypeError
-    return math.nan if value is None else float(value)
+    return math.nan if value is None else value
 
 
 def _nonsense() -> Unavailable:

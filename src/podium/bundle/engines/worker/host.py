@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from podium.bundle import columns
-from podium.bundle.engines.worker import process, wire
+from podium.bundle.engines.worker import process, turn, wire
 from podium.core import bundle, engine
 from podium.core.errors import Invalid, PodiumError, Refused, Unavailable
 
@@ -29,7 +29,10 @@ Prepare = Callable[[Path], process.Start]
 
 
 class Host:
-    """The process and the thread that watches over it. One call at a time, others wait within their time limit."""
+    """The process and the thread that watches over it. One call at a time, others wait within their time limit.
+
+    The process has the whole limit for each call from when it is asked; who waited before is no fault of its own.
+    """
 
     def __init__(self, manifest: bundle.Manifest, limits: engine.Limits, prepare: Prepare) -> None:
         self._signature = manifest.signature
@@ -77,9 +80,10 @@ class Host:
         rows = columns.count(table)
         if rows == 0:
             return np.empty((0, self._classes) if self._classes else 0, dtype=np.float64)
-        deadline = time.monotonic() + self._limits.seconds
-        if not self._calls.acquire(timeout=self._limits.seconds):
-            raise Unavailable("The model is busy with other rows.", field="model", fix="Send the rows again later.")
+        patience = turn.left(self._limits.seconds)
+        deadline = time.monotonic() + patience
+        if not self._calls.acquire(timeout=patience):
+            raise turn.busy()
         try:
             return self._ask(table, rows, deadline)
         finally:
@@ -103,7 +107,7 @@ class Host:
         self._asked_at = time.monotonic()
         question = wire.question(self._number, self._signature, table)
         try:
-            body = running.ask(question, rows * max(1, self._classes), deadline - time.monotonic())
+            body = running.ask(question, rows * max(1, self._classes), self._limits.seconds)
             scores = wire.scores(body, self._number, rows, self._classes) if body[:1] == b"S" else None
             said = wire.failure(body, self._number) if body[:1] in (b"E", b"M") else None
             if scores is None and said is None:

@@ -6,26 +6,34 @@ https://protobuf.dev/programming-guides/encoding/
 from podium.core.errors import Invalid
 from podium.scoring.protocols.json_body import Malformed
 
-MOST_FIELDS = 32_768
-"""Fields of the outermost message: each tensor is one, and its raw values are one more."""
+MOST_FIELDS = 8192
+"""Fields of the outermost message, unless a model is wider than most: each tensor is one, and its raw values are one
+more."""
+_EACH = 4
+"""Fields for each feature of a wide model: it may come with as many columns that the model does not know."""
 _NAME, _VERSION = 1, 2
 _VARINT, _EIGHT, _SIZED, _FOUR = 0, 1, 2, 5
 _MORE = 0x80
 _LONGEST = 10
 
 
-def named(data: bytes) -> tuple[str, str]:
+def most_fields(features: int) -> int:
+    """How many fields a message may have where the widest model has so many features."""
+    return max(MOST_FIELDS, _EACH * features)
+
+
+def named(data: bytes, most: int = MOST_FIELDS) -> tuple[str, str]:
     """Model and version that a `ModelInferRequest` names, as texts, without reading what its tensors hold.
 
-    `Malformed` when the bytes are no message, `Invalid` when they are one of more fields than any model takes.
+    `Malformed` when the bytes are no message, `Invalid` when they are one of more fields than `most`.
     """
     found = {_NAME: b"", _VERSION: b""}
     at, fields = 0, 0
     while at < len(data):
         fields += 1
-        if fields > MOST_FIELDS:
+        if fields > most:
             raise Invalid(
-                f"The message has more than {MOST_FIELDS} fields.",
+                f"The message has more than {most} fields.",
                 field="message",
                 fix="Send one tensor for each feature.",
             )
