@@ -9,6 +9,7 @@
 """
 
 import contextlib
+import logging
 import os
 import shutil
 from collections.abc import Iterable
@@ -21,12 +22,15 @@ from podium.core import digest, name, rollout
 from podium.core.errors import Invalid, NotFound, Refused
 from podium.scoring.log import segment
 
+_LOG = logging.getLogger("podium.scorer")
+
 
 class Cache:
     """The folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._strange: set[str] = set()
         try:
             for part in (self.rollouts, self.bundles, self.keys_folder, self.log):
                 part.mkdir(parents=True, exist_ok=True)
@@ -60,8 +64,18 @@ class Cache:
         return self.bundles / digest.check(named).removeprefix(digest.PREFIX)
 
     def rollout_files(self) -> dict[str, Path]:
-        """The kept documents by endpoint."""
-        return {path.stem: path for path in sorted(self.rollouts.glob("*.json"))}
+        """The kept documents by endpoint. A file that is not named after one is left out, and told once."""
+        return {path.stem: path for path in sorted(self.rollouts.glob("*.json")) if self._named(path.stem)}
+
+    def _named(self, endpoint: str) -> bool:
+        try:
+            name.check(endpoint, "endpoint")
+        except Invalid:
+            if endpoint not in self._strange:
+                self._strange.add(endpoint)
+                _LOG.warning("the file %a in rollouts/ is passed over: no endpoint has such a name", f"{endpoint}.json")
+            return False
+        return True
 
     def save_rollout(self, endpoint: str, signed: rollout.Signed) -> None:
         replace(self.rollouts / f"{name.check(endpoint, 'endpoint')}.json", msgspec.json.encode(signed))
@@ -114,8 +128,13 @@ class Cache:
 
 
 def read_signed(path: Path) -> rollout.Signed:
-    """A signed rollout document in a file; `Refused` when it is none, or when a bit of it was changed."""
-    data = path.read_bytes()
+    """A signed rollout document in a file; `Refused` when it is none, cannot be read, or a bit of it was changed."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise Refused(
+            "The rollout file cannot be read.", field="rollout", fix="Mend it or its permissions, or take it away."
+        ) from None
     try:
         signed = msgspec.json.decode(data, type=rollout.Signed)
         said = msgspec.json.decode(data)

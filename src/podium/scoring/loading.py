@@ -25,7 +25,7 @@ def load(
         if route.digest not in runtimes:
             folder = folder_of(digest.check(route.digest))
             runtimes[route.digest] = _runtime(document, folder, route.digest, limits, proofs)
-        _check_band(route, runtimes[route.digest].manifest)
+        _check_deciding(route, runtimes[route.digest].manifest)
         live.append(serving(document, route, runtimes[route.digest]))
     if len({each.runtime.manifest.signature.labels for each in live}) > 1:
         raise Refused("The versions of this rollout do not tell the same classes in the same order.", field="classes")
@@ -41,6 +41,7 @@ def _runtime(
     proofs.prove(folder, named, limits)
     runtime = Runtime(folder, manifest)
     runtime.check_golden()
+    read.verify(folder, named)  # what was loaded is what was verified: nobody changed it in between
     return runtime
 
 
@@ -49,8 +50,10 @@ def _check_manifest(document: rollout.Rollout, manifest: bundle.Manifest) -> Non
         raise Refused("The bundle is of another model than the rollout says.", field="model")
 
 
-def _check_band(route: rollout.Route, manifest: bundle.Manifest) -> None:
-    """People approved the bundle, and with it what it refers to people."""
+def _check_deciding(route: rollout.Route, manifest: bundle.Manifest) -> None:
+    """People approved the bundle, and with it where it decides and what it refers to people."""
+    if route.threshold != manifest.threshold:
+        raise Refused("The rollout decides by another threshold than the approved bundle.", field="threshold")
     if route.review != manifest.band:
         raise Refused("The rollout refers other scores to people than the approved bundle.", field="review")
 

@@ -5,16 +5,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from podium.core import name
-from podium.core.errors import PodiumError, Refused, Unavailable
+from podium.core import name, rollout
+from podium.core.errors import Invalid, PodiumError, Refused, Unavailable
 from podium.scoring.board import Board
 from podium.scoring.cache import Cache, read_signed
 from podium.scoring.source import ControlPlane, Folder
 
 _LOG = logging.getLogger("podium.scorer")
 _RETRY_REFUSED_SECONDS = 5.0
+_RETRY_UNAVAILABLE_SECONDS = 0.5
+"""A rollout that is out of reach is asked for again after that time, then after twice as long, and so on."""
+_LONGEST_RETRY_SECONDS = 30.0
+_END_SECONDS = 3.0
 _REPORT_SECONDS = 5.0
 _LONGEST_SECONDS = 5.0
 
@@ -37,10 +41,12 @@ class Poller:
         self._only = frozenset(endpoints)
         self._seconds = seconds
         self._seen: dict[str, int] = {}
-        self._retry: dict[tuple[str, int], float] = {}
+        self._saved: dict[str, bytes] = {}
+        self._retry: dict[str, _Retry] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="podium-poll", daemon=True)
         self._reported: tuple[float, dict[str, Any]] | None = None
+        self._report_due = 0.0
         self.scorer = ""
         self.tell: Callable[[], dict[str, Any]] = dict
         self.reachable = True
@@ -56,16 +62,24 @@ class Poller:
 
     def _keep(self, endpoint: str, path: Path) -> None:
         try:
-            self._board.adopt(endpoint, read_signed(path), self._cache.bundle)
+            signed = read_signed(path)
+            self._saved[endpoint] = signed.body
+            self._board.adopt(endpoint, signed, self._cache.bundle)
         except PodiumError as problem:
             self._board.refuse(endpoint, problem, None)
+        except OSError as problem:
+            unread = Refused(f"The rollout's version cannot be read ({problem.strerror}).", field="bundle")
+            self._board.refuse(endpoint, unread, None)
+        except Exception:  # noqa: BLE001 - a version's edge: one that breaks in an unforeseen way must not stop the others
+            _LOG.exception("endpoint %s: the kept rollout cannot be loaded", endpoint)
+            self._board.refuse(endpoint, Refused("The rollout's version breaks when it is loaded."), None)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=_END_SECONDS)
 
     def _wanted(self, endpoint: str) -> bool:
         return not self._only or endpoint in self._only
@@ -91,46 +105,90 @@ class Poller:
                 wait = _LONGEST_SECONDS
 
     def step(self) -> None:
-        """Ask once, and take what is new."""
+        """Ask once, and take what is new; raises when it cannot be asked. An endpoint's failure is its own."""
         if not self._board.keys and isinstance(self._source, ControlPlane):
             self._cache.pin(self._source.key())
             self._board.keys = self._cache.pinned()
         try:
             for endpoint, number in self._source.numbers().items():
-                if self._wanted(endpoint) and self._seen.get(endpoint) != number:
-                    self._take(name.check(endpoint, "endpoint"), number)
+                if self._wanted(endpoint) and self._seen.get(endpoint) != number and self._due(endpoint, number):
+                    self._take(endpoint, number)
         finally:
             self._board.rest()
         self._report()
 
+    def _due(self, endpoint: str, number: int) -> bool:
+        retry = self._retry.get(endpoint)
+        return retry is None or retry.number != number or time.monotonic() >= retry.due
+
     def _take(self, endpoint: str, number: int) -> None:
-        if time.monotonic() < self._retry.get((endpoint, number), 0.0):
+        try:
+            name.check(endpoint, "endpoint")
+        except Invalid as problem:
+            self._again(endpoint, number, f"cannot be taken: {problem}")
             return
         try:
             signed = self._source.document(endpoint)
-            if self._board.adopt(endpoint, signed, self._source.folder) and isinstance(self._source, ControlPlane):
-                self._cache.save_rollout(endpoint, signed)
-        except Unavailable:
-            raise
-        except (PodiumError, OSError) as problem:
-            if isinstance(problem, PodiumError) and isinstance(self._source, ControlPlane):
+            self._board.adopt(endpoint, signed, self._source.folder)
+            self._save(endpoint, signed)
+        except Unavailable as problem:
+            self._again(endpoint, number, f"is out of reach: {problem}", growing=True)
+        except PodiumError as problem:
+            if isinstance(self._source, ControlPlane):
                 self._board.refuse(endpoint, problem, number)
-            self._retry[endpoint, number] = time.monotonic() + _RETRY_REFUSED_SECONDS
-            return
+            refusal = self._board.refused.get(endpoint)
+            known = refusal is not None and refusal.reason == str(problem)
+            self._again(endpoint, number, "" if known else f"cannot be taken: {problem}")
+        except OSError as problem:
+            self._again(endpoint, number, f"cannot be kept: {problem.strerror}")
         except Exception:  # noqa: BLE001 - a version's edge: one that breaks in an unforeseen way must not stop the others
             _LOG.exception("endpoint %s: rollout %d cannot be loaded", endpoint, number)
             self._board.refuse(endpoint, Refused("The rollout's version breaks when it is loaded."), number)
-            self._retry[endpoint, number] = time.monotonic() + _RETRY_REFUSED_SECONDS
-            return
-        self._retry = {key: due for key, due in self._retry.items() if key[0] != endpoint}
-        self._seen[endpoint] = number
+            self._again(endpoint, number, "")
+        else:
+            self._retry.pop(endpoint, None)
+            self._seen[endpoint] = number
+
+    def _save(self, endpoint: str, signed: rollout.Signed) -> None:
+        """Keep what is served now, whenever it was that it came to be served."""
+        if isinstance(self._source, ControlPlane) and self._saved.get(endpoint) != signed.body:
+            self._cache.save_rollout(endpoint, signed)
+            self._saved[endpoint] = signed.body
+
+    def _again(self, endpoint: str, number: int, why: str, *, growing: bool = False) -> None:
+        """Try that rollout later, and say once why."""
+        before = self._retry.get(endpoint)
+        wait = _RETRY_REFUSED_SECONDS
+        if before is None or before.number != number or before.why != why:
+            if why:
+                _LOG.warning("endpoint %.80a: the rollout %s", endpoint, why)
+            before = None
+        if growing:
+            wait = _RETRY_UNAVAILABLE_SECONDS if before is None else min(before.wait * 2, _LONGEST_RETRY_SECONDS)
+        self._retry[endpoint] = _Retry(number, time.monotonic() + wait, wait, why)
 
     def _report(self) -> None:
         """Say what is served: at once when it changed, else now and then."""
-        if not isinstance(self._source, ControlPlane):
+        if not isinstance(self._source, ControlPlane) or time.monotonic() < self._report_due:
             return
         status = self._board.status()
         due = self._reported is None or self._reported[1] != status
         if due or (self._reported is not None and time.monotonic() - self._reported[0] > _REPORT_SECONDS):
-            self._source.report(self.scorer, {**status, **self.tell()})
+            try:
+                self._source.report(self.scorer, {**status, **self.tell()})
+            except PodiumError as problem:
+                if not self._report_due:
+                    _LOG.warning("the control plane does not take this scorer's status: %s", problem)
+                self._report_due = time.monotonic() + _REPORT_SECONDS
+                return
             self._reported = (time.monotonic(), status)
+            self._report_due = 0.0
+
+
+class _Retry(NamedTuple):
+    """A rollout to be tried again."""
+
+    number: int
+    due: float
+    wait: float
+    why: str

@@ -1,6 +1,7 @@
 """Where rollouts and bundles come from: the control plane over HTTP, or a local folder."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,19 @@ from podium.scoring.cache import Cache, read_signed
 _LOG = logging.getLogger("podium.scorer")
 T = TypeVar("T")
 
-_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
+_TIMEOUT = httpx.Timeout(15.0, connect=3.0)
+_STORING_SECONDS = 30.0
+"""How long the control plane may be silent while it stores a segment."""
+_ANSWER_SECONDS = 30.0
+"""A request may take so long as a whole, and longer by what it carries at the slowest pace."""
+_BYTES_A_SECOND = 50_000
+_PIECE = 256 * 1024
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What the control plane says of a segment that it has stored."""
+
+    digest: str
 
 
 class Folder:
@@ -28,10 +41,10 @@ class Folder:
 
     def numbers(self) -> Mapping[str, int]:
         """By file: a changed file counts as a new number until its document is read."""
-        return {endpoint: path.stat().st_mtime_ns for endpoint, path in self._cache.rollout_files().items()}
+        return {endpoint: _changed(path) for endpoint, path in self._cache.rollout_files().items()}
 
     def document(self, endpoint: str) -> rollout.Signed:
-        return read_signed(self._cache.rollout_files()[endpoint])
+        return read_signed(self._cache.rollouts / f"{endpoint}.json")
 
     def folder(self, digest: str) -> Path:
         return self._cache.bundle(digest)
@@ -76,17 +89,27 @@ class ControlPlane:
 
     def _files(self, digest: str) -> Iterator[tuple[str, bytes]]:
         base = f"{self._project}/bundles/{digest}/files"
-        manifest = self._send("GET", f"{base}/{bundle.MANIFEST}").content
+        manifest = self._send("GET", f"{base}/{bundle.MANIFEST}")
         yield bundle.MANIFEST, manifest
         described = read.parse_manifest(manifest)
         proof.check_size(described, self.limits)
         for file in described.files:
-            yield file.path, self._send("GET", f"{base}/{file.path}").content
+            yield file.path, self._send("GET", f"{base}/{file.path}", expected=file.bytes)
 
     def ship(self, scorer: str, name: str, digest: str, data: bytes) -> None:
-        """Hand over a sealed log segment; returns when it is stored durably there."""
+        """Hand over a sealed log segment; returns when its receipt says that it is stored durably there."""
         headers = {"Podium-Digest": digest, "Content-Type": "application/vnd.apache.arrow.stream"}
-        self._send("PUT", f"{self._project}/segments/{scorer}/{name}", content=data, headers=headers)
+        path = f"{self._project}/segments/{scorer}/{name}"
+        answer = self._send("PUT", path, content=data, headers=headers, silent=_STORING_SECONDS)
+        try:
+            stored = msgspec.json.decode(answer, type=Receipt).digest
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            stored = ""
+        if stored != digest:
+            raise Unavailable(
+                "What the control plane's address answers is no receipt of the segment.",
+                fix="See whether a proxy answers in its place.",
+            )
 
     def report(self, scorer: str, status: Mapping[str, Any]) -> None:
         """Say what this scorer serves."""
@@ -95,14 +118,33 @@ class ControlPlane:
         self._send("POST", path, content=msgspec.json.encode(status), headers=headers)
 
     def _send(
-        self, method: str, path: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> httpx.Response:
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        expected: int = 0,
+        silent: float = 0.0,
+    ) -> bytes:
+        """The answer's bytes. `expected`: about how many; `silent`: seconds without a byte, if more than usual."""
+        carried = expected + len(content or b"")
+        ends = time.monotonic() + _ANSWER_SECONDS + carried / _BYTES_A_SECOND
+        length = {} if content is None else {"Content-Length": str(len(content))}
+        patience = httpx.Timeout(silent, connect=_TIMEOUT.connect) if silent else _TIMEOUT
         try:
-            answer = self._http.request(method, path, content=content, headers=headers)
-        except httpx.HTTPError:
+            with self._http.stream(
+                method,
+                path,
+                content=None if content is None else _pieces(content, ends),
+                headers={**(headers or {}), **length},
+                timeout=patience,
+            ) as answer:
+                body = b"".join(_timely(answer.iter_bytes(), ends))
+        except (httpx.HTTPError, RuntimeError):  # of a client that was closed: a RuntimeError
             raise Unavailable("The control plane does not answer.") from None
         if answer.is_success:
-            return answer
+            return body
         code = answer.status_code
         if code == httpx.codes.NOT_FOUND:
             raise NotFound("The control plane does not know this.")
@@ -113,8 +155,28 @@ class ControlPlane:
         raise Unavailable(f"The control plane failed (status {code}).")
 
     @staticmethod
-    def _decode(answer: httpx.Response, kind: type[T]) -> T:
+    def _decode(answer: bytes, kind: type[T]) -> T:
         try:
-            return msgspec.json.decode(answer.content, type=kind)
+            return msgspec.json.decode(answer, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise Unavailable("The control plane's answer cannot be read.", fix="Upgrade the scorer.") from None
+
+
+def _changed(path: Path) -> int:
+    """When a file was changed; 0 of one that is not there or cannot be looked at."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _pieces(data: bytes, ends: float) -> Iterator[bytes]:
+    return _timely((data[start : start + _PIECE] for start in range(0, len(data), _PIECE)), ends)
+
+
+def _timely(pieces: Iterator[bytes], ends: float) -> Iterator[bytes]:
+    """The same; `Unavailable` once the time is over: a peer that drips would hold its thread for ever."""
+    for piece in pieces:
+        if time.monotonic() > ends:
+            raise Unavailable("The control plane is too slow.")
+        yield piece
