@@ -55,10 +55,10 @@ class File:
         return flag != 0
 
     def append(self, pieces: Sequence[Piece]) -> None:
-        """Write pieces and wait until they are on disk; on OSError nothing of them is in the file, unless `harmed`."""
+        """Write pieces and wait until they are on disk; on failure nothing of them is in the file, unless `harmed`."""
         try:
             tail = self._write(pieces)
-        except OSError:
+        except Exception:
             self._cut()
             raise
         self._tail = tail

@@ -1,8 +1,9 @@
 """Where rows go: an open segment for each endpoint and schema; they are synced side by side, and sealed in time."""
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +15,16 @@ from podium.core.signature import Signature
 from podium.scoring import several
 from podium.scoring.log import rows
 from podium.scoring.log.message import Encoder
-from podium.scoring.log.segment import Segment
+from podium.scoring.log.segment import Segment, missing, sync_folder
 
+_LOG = logging.getLogger("podium.scorer")
 MOST_WAITING = 200_000
 """Rows that may wait for the disk; beyond that durable ones are refused, and queued ones are dropped and counted."""
 _MOST = 8192
 """Rows of a message."""
 _SYNCERS = 8
+_LOOK_SECONDS = 1.0
+"""So often an open segment's name is looked at, at most: somebody may have removed the file, or the whole folder."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,18 +63,28 @@ class Places:
     def __init__(
         self, folder: Path, new_name: Callable[[], str], limits: Limits, on_sealed: Callable[[], None]
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._make_folder()
         self._new_name = new_name
         self._limits = limits
         self._on_sealed = on_sealed
         self._open: dict[Place, Segment] = {}
         self._known: dict[tuple[str, int], tuple[object, Place]] = {}
         self._lock = threading.Lock()
-        self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="podium-sync")
-        self.problem: str | None = None
+        self._syncers = _syncers()
+        self._unwritten: Exception | None = None
         """Why the last write failed, until one succeeds."""
+        self._unsealed: Exception | None = None
+        """Why a segment could not be sealed, until all can be."""
+        self._unsynced = False
+        """The folder has sealed segments whose names are not on disk yet."""
         self.bytes_written = 0
+
+    @property
+    def problem(self) -> str | None:
+        """Why rows cannot be written or segments cannot be sealed, until it works again."""
+        problem = self._unwritten or self._unsealed
+        return None if problem is None else (getattr(problem, "strerror", None) or "The log cannot be written.")
 
     def encode(self, parts: Sequence[rows.Rows]) -> list[Message]:
         """Messages, each of one place's rows. Raises what is wrong with rows that no reader would take."""
@@ -86,54 +100,103 @@ class Places:
             groups.setdefault(self._of(part.source), []).append(part)
         return [Message(place, place.encoder.encode(group), count(group)) for place, group in groups.items()]
 
-    def write(self, messages: Sequence[Message]) -> tuple[list[Message], OSError | None]:
+    def write(self, messages: Sequence[Message]) -> tuple[list[Message], Exception | None]:
         """Write messages, each segment synced once. Returns those that could not be written, and why."""
+        if not messages:
+            return [], None
         groups: dict[Place, list[Message]] = {}
         for message in messages:
             groups.setdefault(message.place, []).append(message)
-        each = self._syncers.map if len(groups) > 1 else map  # syncs side by side share one commit of the file system
+        each: Callable[..., Iterable[Exception | None]] = map
+        if self._syncers is not None and len(groups) > 1:
+            each = self._syncers.map  # syncs side by side share one commit of the file system
         problems = list(each(self._append, groups.keys(), groups.values()))
         failed = next((problem for problem in problems if problem), None)
         lost = [group for group, problem in zip(groups.values(), problems, strict=True) if problem]
         unwritten = [message for group in lost for message in group]
-        self.problem = None if failed is None else (failed.strerror or "The log cannot be written.")
+        self._unwritten = failed
         self.bytes_written += _bytes(messages) - _bytes(unwritten)
         return unwritten, failed
 
-    def _append(self, place: Place, messages: list[Message]) -> OSError | None:
+    def failed(self, problem: Exception) -> None:
+        """What else hinders the log's thread, until a write succeeds."""
+        self._unwritten = problem
+
+    def _append(self, place: Place, messages: list[Message]) -> Exception | None:
+        segment = self._open.get(place)
         try:
-            segment = self._open.get(place)
+            now = time.monotonic()
             if segment is None:
-                segment = Segment(self._folder, self._new_name(), place.encoder.head, time.monotonic())
-                self._open[place] = segment
+                self._make_folder()
+                segment = self._open[place] = Segment(self._folder, self._new_name(), place.encoder.head, now)
+            elif now - segment.looked >= _LOOK_SECONDS:
+                segment.looked = now
+                if segment.gone():
+                    raise missing(segment.path)
             segment.append([message.data for message in messages], count_rows(messages))
-        except OSError as problem:
-            if segment is not None and segment.harmed:
-                self._open.pop(place).abandon()
+        except Exception as problem:  # noqa: BLE001 - whatever it is, those who wait are told
+            self._drop_if_lost(place, segment, problem)
             return problem
         return None
+
+    def _drop_if_lost(self, place: Place, segment: Segment | None, problem: Exception) -> None:
+        """Let go of a segment that nothing may follow; what is left of it recovery seals."""
+        if not isinstance(problem, OSError):
+            _LOG.error("the prediction log failed", exc_info=problem)
+        if segment is None:
+            return
+        gone = segment.gone()
+        if gone:
+            _LOG.error("log segment %s was removed or replaced; %d rows were in it", segment.path.stem, segment.rows)
+        if gone or segment.harmed or not isinstance(problem, OSError):
+            self._open.pop(place).abandon()
+            self._unwritten = missing(segment.path) if gone else problem
 
     def seal_due(self, *, force: bool) -> Exception | None:
         """Seal the segments whose time has come, or all. Returns why one could not be."""
         now = time.monotonic()
         failed: Exception | None = None
+        unsealed: Exception | None = None
         sealed = False
         for place, segment in list(self._open.items()):
             if force or segment.bytes >= self._limits.bytes or now - segment.opened >= self._limits.seconds:
                 try:
                     sealed = segment.seal() is not None or sealed
                     del self._open[place]
-                except OSError as problem:
+                except Exception as problem:  # noqa: BLE001 - whatever it is, the others are sealed
+                    self._drop_if_lost(place, segment, problem)
                     failed = problem
+                    unsealed = problem if place in self._open else unsealed
+        self._unsynced = self._unsynced or sealed
+        self._unsealed = self._sync() or unsealed
         if sealed:
             self._on_sealed()
-        return failed
+        return self._unsealed or failed
+
+    def _sync(self) -> OSError | None:
+        """Make the names of sealed segments durable; why they could not be."""
+        if not self._unsynced:
+            return None
+        try:
+            sync_folder(self._folder)
+        except OSError as problem:
+            self._unsynced = not isinstance(problem, FileNotFoundError)  # a folder that is gone has no names to keep
+            return problem
+        self._unsynced = False
+        return None
+
+    def _make_folder(self) -> None:
+        """It may have been removed since the last segment was made."""
+        if not self._folder.is_dir():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(self._folder.parent)
 
     def abandon(self) -> None:
         """Leave the open segments as a dead process would; recovery seals them."""
         for segment in self._open.values():
             segment.abandon()
-        self._syncers.shutdown()
+        if self._syncers is not None:
+            self._syncers.shutdown()
 
     def _of(self, source: rows.Source) -> Place:
         """Where a route's rows go; remembered for each signature object, as there is one for each loaded bundle."""
@@ -145,6 +208,22 @@ class Places:
                 known = (source.signature, next(like, None) or Place(schema, several.logged(source.signature)))
                 self._known[source.endpoint, id(source.signature)] = known
         return known[1]
+
+
+def _syncers() -> ThreadPoolExecutor | None:
+    """Threads that are there from the start; None where the system has no room for them: then one syncs all."""
+    syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="podium-sync")
+    all_there = threading.Barrier(_SYNCERS + 1)
+    try:
+        for _ in range(_SYNCERS):
+            syncers.submit(all_there.wait)
+    except RuntimeError as problem:
+        _LOG.warning("log segments are synced one after the other: %s", problem)
+        all_there.abort()
+        syncers.shutdown(cancel_futures=True)
+        return None
+    all_there.wait()
+    return syncers
 
 
 def count(parts: Sequence[rows.Rows]) -> int:

@@ -7,6 +7,8 @@ import contextlib
 import fcntl
 import logging
 import os
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from podium.core import digest
@@ -14,18 +16,44 @@ from podium.scoring.log import batches, segment
 
 _LOG = logging.getLogger("podium.scorer")
 _STALE_SECONDS = 60.0
+_told: set[tuple[Path, int | None]] = set()
+"""Which files could not be dealt with, and why: each is logged once."""
 
 
-def folder(path: Path, *, now: float | None = None) -> list[Path]:
-    """Seal every open segment there that no living process holds; the sealed files. `now`: seconds since 1970."""
-    sealed = [each for each in (_one(file) for file in sorted(path.glob(f"*{segment.OPEN}"))) if each is not None]
-    _sweep(path, now)
+def folder(path: Path, *, now: Callable[[], float] = time.time) -> list[Path]:  # noqa: TID251 - the clock of files' times
+    """Seal every open segment there that no living process holds; the sealed files. `now`: seconds since 1970.
+
+    What cannot be sealed, as on a full disk, stays as it is for the next time, and hinders no other.
+    """
+    sealed = []
+    for file in sorted(path.glob(f"*{segment.OPEN}")):
+        with _each(file):
+            found = _one(file)
+            if found is not None:
+                sealed.append(found)
+    if sealed:
+        with _each(path):
+            segment.sync_folder(path)
+    _sweep(path, now())
     return sealed
 
 
 def harmed(path: Path) -> Path | None:
     """A sealed segment with its unharmed batches only, under a new digest; None when nothing of it can be read."""
     return _save(path, path.read_bytes())
+
+
+@contextlib.contextmanager
+def _each(path: Path) -> Iterator[None]:
+    """A problem with one file is told, and left for the next time; one that is gone another process has dealt with."""
+    try:
+        yield
+    except FileNotFoundError:
+        return
+    except OSError as problem:
+        level = logging.DEBUG if (path, problem.errno) in _told else logging.ERROR
+        _told.add((path, problem.errno))
+        _LOG.log(level, "%s in the log's folder cannot be dealt with now: %s", path.name, problem)
 
 
 def _one(path: Path) -> Path | None:
@@ -99,16 +127,14 @@ def _save(path: Path, data: bytes) -> Path | None:
     return sealed
 
 
-def _sweep(path: Path, now: float | None) -> None:
+def _sweep(path: Path, now: float) -> None:
     """Delete files that a dead process was still making; a sidecar without its segment was shipped."""
     for file in path.glob(f"*{segment.NEW}"):
-        try:
-            age = None if now is None else now - file.stat().st_mtime
-        except FileNotFoundError:
-            continue
-        if age is not None and age > _STALE_SECONDS:
-            file.unlink(missing_ok=True)
+        with _each(file):
+            if now - file.stat().st_mtime > _STALE_SECONDS:
+                file.unlink()
     for file in path.glob(f"*{segment.SIDECAR}"):
         sealed = file.with_suffix("")
-        if not sealed.exists() and not sealed.with_suffix(segment.OPEN).exists():
-            file.unlink(missing_ok=True)
+        if not sealed.with_suffix(segment.OPEN).exists() and not sealed.exists():  # the name that it has first, first
+            with _each(file):
+                file.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ Each record batch carries a checksum, so that after a power cut those that are w
 file may have zeros behind its last batch: see `direct`.
 """
 
+import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -32,6 +34,8 @@ class Segment:
         """
         self.path = folder / f"{name}{OPEN}"
         self.opened = opened
+        self.looked = opened
+        """When its name was last looked at."""
         self.bytes = 0
         """Without the room ahead."""
         self.rows = 0
@@ -45,10 +49,11 @@ class Segment:
             self._content = direct.File(self._file)
             self._write([head])
             sync_folder(folder)
-        except OSError:
-            self.path.unlink(missing_ok=True)
-            new.unlink(missing_ok=True)
-            os.close(self._file)
+        except Exception:
+            for made in (self.path, new):
+                with contextlib.suppress(OSError):
+                    made.unlink()
+            self.abandon()
             raise
 
     @property
@@ -74,29 +79,49 @@ class Segment:
             self._hash.update(piece)
         self._unhashed = []
 
+    def gone(self) -> bool:
+        """Whether the file was removed or another took its name: nobody will find what is written to it."""
+        try:
+            return not os.path.samestat(self.path.stat(), os.fstat(self._file))
+        except OSError as problem:
+            return problem.errno in (errno.ENOENT, errno.ENOTDIR)
+
     def seal(self) -> Path | None:
-        """Give the segment its digest and final name; one without rows is deleted. On OSError try again."""
-        if not self.rows:
-            self.path.unlink(missing_ok=True)
-            os.close(self._file)
-            return None
-        self._content.finish()
-        self._hash_all()
-        sealed = finish(self.path, digest.PREFIX + self._hash.hexdigest())
-        os.close(self._file)
+        """Give the segment its digest and final name; one without rows is deleted. The folder is yet to be synced.
+
+        On OSError it is open as before: try again, unless it is `gone`.
+        """
+        if self.gone():
+            raise missing(self.path)
+        sealed = None
+        if self.rows:
+            self._content.finish()
+            self._hash_all()
+            sealed = finish(self.path, digest.PREFIX + self._hash.hexdigest())
+        else:
+            self.path.unlink()
+        self.abandon()
         return sealed
 
     def abandon(self) -> None:
         """Close the file as a dead process would leave it; recovery seals it."""
-        os.close(self._file)
+        with contextlib.suppress(OSError):  # its bytes are on disk
+            os.close(self._file)
+
+
+def missing(path: Path) -> OSError:
+    """What a segment's writer says when it is `gone`."""
+    return FileNotFoundError(errno.ENOENT, "A segment of the log was removed while it was written.", str(path))
 
 
 def finish(path: Path, named: str) -> Path:
-    """Write the digest beside an `.open` file whose bytes are on disk, then give it its sealed name."""
+    """Write the digest beside an `.open` file whose bytes are on disk, then give it its sealed name.
+
+    The folder is yet to be synced: until then a power cut may bring the first name back, which harms nothing.
+    """
     sealed = path.with_suffix(SEALED)
     state(sealed, named)
     path.rename(sealed)
-    sync_folder(path.parent)
     return sealed
 
 

@@ -7,6 +7,7 @@ Rows become bytes soon after they were scored, while they are in the processor's
 and large parts where they are appended, small queued ones on the writer's thread, many at once.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from podium.core.errors import Unavailable
 from podium.scoring.log import places, rows
 from podium.scoring.log.places import Limits, Message, Places
 
+_LOG = logging.getLogger("podium.scorer")
 _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
 _CHUNK = 512
@@ -60,6 +62,8 @@ class Writer:
         """Rows in pending entries."""
         self._ready: list[Message] = []
         """To be written: of the thread alone."""
+        self._owed: list[_Entry] = []
+        """Whose durable rows are being written, until they are told: of the thread alone."""
         self._since: float | None = None
         """When the first of the rows that are not on disk came: also while the thread was busy with others."""
         self._waiting = 0
@@ -115,7 +119,7 @@ class Writer:
 
     @property
     def problem(self) -> str | None:
-        """Why the last write failed, until one succeeds."""
+        """Why rows cannot be written or segments cannot be sealed, until it works again."""
         return self._places.problem
 
     @property
@@ -148,9 +152,7 @@ class Writer:
     def _run(self) -> None:
         while True:
             entries, flushes, stopping = self._next()
-            force = bool(flushes) or stopping
-            failed = self._commit(entries, write=force or self.busy or self._is_time())
-            failed = self._places.seal_due(force=force) or failed
+            failed = self._turn(entries, force=bool(flushes) or stopping)
             for done in flushes:
                 if failed is None:
                     done.set_result(None)
@@ -161,6 +163,36 @@ class Writer:
                 return
             if failed is not None:
                 time.sleep(_RETRY_SECONDS)
+
+    def _turn(self, entries: list[_Entry], *, force: bool) -> Exception | None:
+        """Write and seal what is due; why it failed. Nothing ends the thread: nobody would be told any more."""
+        self._owed = [entry for entry in entries if entry.then is not None]
+        try:
+            failed = self._commit(entries, write=force or self.busy or self._is_time())
+            return self._places.seal_due(force=force) or failed
+        except Exception as problem:  # noqa: BLE001 - whatever it is, those who wait are told
+            _LOG.exception("the prediction log failed")
+            self._places.failed(problem)
+            self._refuse()
+            return problem
+
+    def _refuse(self) -> None:
+        """Those who were not told yet are told that their rows are not on disk."""
+        self.busy = False
+        refused = {id(message) for entry in self._owed for message in entry.messages}
+        self._ready = [message for message in self._ready if id(message) not in refused]
+        self._leave(sum(places.count_rows(entry.messages) for entry in self._owed))
+        self._tell(lambda _: True)
+
+    def _tell(self, lost: Callable[[_Entry], bool]) -> None:
+        """Tell each of those who wait once how it went."""
+        while self._owed:
+            entry = self._owed.pop(0)
+            try:
+                if entry.then is not None:
+                    entry.then(_unavailable() if lost(entry) else None)
+            except Exception:  # noqa: BLE001 - the others are to be told, too
+                _LOG.exception("a request could not be told what became of its rows")
 
     def _next(self) -> tuple[list[_Entry], list[Future[None]], bool]:
         with self._changed:
@@ -189,12 +221,10 @@ class Writer:
         unwritten, failed = self._places.write(self._ready)
         self.busy = False
         lost = {id(message) for message in unwritten}
-        waited = {id(message) for entry in entries if entry.then is not None for message in entry.messages}
+        waited = {id(message) for entry in self._owed for message in entry.messages}
         self._ready = [message for message in unwritten if id(message) not in waited]
         self._leave(before - places.count_rows(self._ready))
-        for entry in entries:
-            if entry.then is not None:
-                entry.then(_unavailable() if any(id(message) in lost for message in entry.messages) else None)
+        self._tell(lambda entry: any(id(message) in lost for message in entry.messages))
         return failed
 
     def _gather(self, parts: list[rows.Rows]) -> None:
@@ -207,7 +237,9 @@ class Writer:
             if count >= _CHUNK or part is parts[-1]:
                 try:
                     self._ready += self._places.encode(chunk)
-                except _UNFIT:  # no disk will ever take them
+                except Exception as problem:  # noqa: BLE001 - no disk will ever take them
+                    if not isinstance(problem, _UNFIT):
+                        _LOG.exception("%d rows could not be made ready for the log", count)
                     self._on_dropped(count)
                     self._leave(count)
                 chunk, count = [], 0
