@@ -8,6 +8,9 @@ import msgspec
 
 FIELDS = "podium"
 """The key of `extra` under which a record carries fields of its own."""
+_LONGEST = 4095
+"""Bytes of a line without its end: up to 4,096 reach a pipe whole, however many processes write to it."""
+_GAP = " … "
 
 
 def extra(**fields: Any) -> dict[str, dict[str, Any]]:
@@ -16,7 +19,10 @@ def extra(**fields: Any) -> dict[str, dict[str, Any]]:
 
 
 class JsonLines(logging.Formatter):
-    """`time` (UTC, RFC 3339), `level`, `logger`, `message`, the record's own fields, and `error` with its traceback."""
+    """`time` (UTC, RFC 3339), `level`, `logger`, `message`, the record's own fields, and `error` with its traceback.
+
+    Of a long text the middle is left out, so that a line has 4,096 bytes at most.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -30,7 +36,30 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, FIELDS, {})
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return _line(line).decode()
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    """Those fields, the long ones cut as far as they must be."""
+    line, most = _encoded(fields), _LONGEST
+    while len(line) > _LONGEST and most > 1:
+        most = most * 3 // 4
+        line = _encoded({name: _cut(value, most) for name, value in fields.items()})
+    return line
+
+
+def _cut(value: Any, most: int) -> Any:
+    """The value; the beginning and the end of its text where it takes more bytes than that in the line."""
+    whole = _encoded(value)
+    if len(whole) <= most:
+        return value
+    text = value if isinstance(value, str) else whole.decode()
+    half = max(len(text) * most // len(whole) - len(_GAP), 0) // 2
+    return text[:half] + _GAP + text[len(text) - half :]
+
+
+def _encoded(value: Any) -> bytes:
+    return msgspec.json.encode(value, enc_hook=str)
 
 
 class Words(logging.Formatter):

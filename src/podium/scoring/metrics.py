@@ -8,10 +8,12 @@ What only Podium has begins with `podium_`. A number that is read when somebody 
 """
 
 import bisect
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+_LOG = logging.getLogger("podium.scorer")
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper edges in seconds: a row of a small model takes 100 µs, a slow vendor's model seconds."""
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
@@ -64,6 +66,8 @@ METRICS: dict[str, Metric] = {
     "process_open_fds": Metric(_GAUGE, "Open file descriptors."),
     "process_max_fds": Metric(_GAUGE, "How many may be open."),
 }
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+"""What the text form wants escaped in a label's value."""
 _Labels = tuple[tuple[str, str], ...]
 Values = Mapping[_Labels, float]
 
@@ -79,6 +83,7 @@ class Metrics:
         self._latency: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
         self._readers: dict[str, Callable[[], Values | float]] = {}
+        self._failed: set[str] = set()
 
     def count(self, name: str, by: int = 1, **labels: str) -> None:
         """Add to a counter."""
@@ -106,8 +111,11 @@ class Metrics:
             return self._counts[name].get(tuple(sorted(labels.items())), 0)
 
     def text(self, gauges: Mapping[str, Mapping[str, float]] | None = None) -> bytes:
-        """All of it. `gauges`: more numbers by name, then by endpoint ("" for the process as a whole)."""
-        read = {name: _series(reader()) for name, reader in self._readers.items()}
+        """All of it. `gauges`: more numbers by name, then by endpoint ("" for the process as a whole).
+
+        A number that cannot be read is left out; the others are told.
+        """
+        read = {name: self._read(name, reader) for name, reader in self._readers.items()}
         for name, values in (gauges or {}).items():
             read[name] = {((("endpoint", endpoint),) if endpoint else ()): value for endpoint, value in values.items()}
         with self._lock:
@@ -122,7 +130,16 @@ class Metrics:
             lines += [
                 f"{name}{_shown(labels)} {_number(value)}" for labels, value in sorted(found.get(name, {}).items())
             ]
-        return ("\n".join(lines) + "\n").encode()
+        return ("\n".join(lines) + "\n").encode(errors="replace")
+
+    def _read(self, name: str, reader: Callable[[], Values | float]) -> Values:
+        try:
+            return _series(reader())
+        except Exception:  # noqa: BLE001 - whatever keeps one number from being read
+            if name not in self._failed:
+                self._failed.add(name)
+                _LOG.warning("%s cannot be read; this is not said again", name, exc_info=True)
+            return {}
 
     def _histogram(self) -> list[str]:
         lines = []
@@ -160,5 +177,4 @@ def _number(value: float) -> str:
 
 
 def _shown(labels: _Labels) -> str:
-    """Values are names that were checked, versions, or numbers: nothing in them needs escaping."""
-    return "{" + ",".join(f'{name}="{value}"' for name, value in labels) + "}" if labels else ""
+    return "{" + ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels) + "}" if labels else ""

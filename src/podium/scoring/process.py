@@ -1,5 +1,6 @@
 """What Prometheus' clients say of a process: https://prometheus.io/docs/instrumenting/writing_clientlibs/."""
 
+import contextlib
 import os
 import platform
 import resource
@@ -14,6 +15,13 @@ _PAGE = resource.getpagesize()
 _VIRTUAL, _RESIDENT = 0, 1
 _STARTED = 19
 """Of `/proc/self/stat` after the name of the program: ticks from the machine's start to the process's."""
+
+
+def open_many() -> None:
+    """Let this process have as many files and connections open as the system allows it at most."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # where the most that is told is more than the system takes
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def watch(counts: Metrics) -> None:

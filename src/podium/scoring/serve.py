@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -16,7 +17,7 @@ from podium.bundle import arrow_alone
 from podium.core import ids
 from podium.core.errors import Invalid, PodiumError
 from podium.core.time import Clock
-from podium.scoring import cache, lean, metrics, operate, pace, proof, service, siblings
+from podium.scoring import cache, lean, metrics, operate, pace, process, proof, service, siblings
 from podium.scoring.board import Board
 from podium.scoring.explain.desk import Desk
 from podium.scoring.explain.route import Explaining
@@ -34,6 +35,7 @@ from podium.scoring.watch import Watch
 _LOG = logging.getLogger("podium.scorer")
 _SWITCH_SECONDS = 0.0005
 """How long another thread may keep the interpreter from the loop (Python's own 5 ms is an answer's time here)."""
+_COUNT_SECONDS = 1.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,8 +55,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """0: any free one; it is printed."""
     shared: bool = False
     """Other scorers may listen on the same port; the kernel spreads connections over them (SO_REUSEPORT)."""
-    worker: int = -1
-    """Which of several processes on the port this is; -1: the only one."""
     endpoints: tuple[str, ...] = ()
     """Empty: all of the project."""
     environment: str = ""
@@ -100,13 +100,44 @@ def say(address: str) -> None:
     sys.stdout.flush()
 
 
-def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str], None] = say) -> None:
-    """Serve until SIGTERM or SIGINT. Prints `podium scorer listening on http://host:port` when it answers."""
+class _Segments:
+    """Sealed segments, counted once a second at most: there can be many thousands."""
+
+    def __init__(self, shipper: Shipper) -> None:
+        self._shipper = shipper
+        self._counted = (0, -_COUNT_SECONDS)
+
+    def waiting(self) -> int:
+        """Those still here."""
+        count, at = self._counted
+        if time.monotonic() - at >= _COUNT_SECONDS:
+            count = self._shipper.waiting()
+            self._counted = (count, time.monotonic())
+        return count
+
+    def ship(self) -> int:
+        """Ship all now; how many."""
+        try:
+            return self._shipper.ship()
+        finally:
+            self._counted = (0, -_COUNT_SECONDS)
+
+
+def run(
+    settings: Settings,
+    fronts: Sequence[Front] = (),
+    ready: Callable[[str], None] = say,
+    others: siblings.Siblings | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT. Prints `podium scorer listening on http://host:port` when it answers.
+
+    `others`: the other processes on the port, if there are any.
+    """
+    process.open_many()
     arrow_alone.without_pandas()
     kept = cache.Cache(settings.folder)
     recover.folder(kept.log)
     counts = metrics.Metrics()
-    others = siblings.Siblings(settings.folder, settings.worker)
     board = _board(settings, kept, counts)
     plane = None if settings.folder_only else _control_plane(settings, kept)
     poller = Poller(board, plane or Folder(kept), kept, endpoints=settings.endpoints, seconds=settings.poll_seconds)
@@ -115,6 +146,7 @@ def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str],
     shipper = Shipper(kept.log, None if plane is None else lambda *sealed: plane.ship(scorer, *sealed))
     new_id = _new_id(settings.clock)
     sealing = Limits(bytes=settings.segment_bytes, seconds=settings.segment_seconds, waiting=settings.log_rows)
+    segments = _Segments(shipper)
     dropped = functools.partial(counts.count, "podium_log_dropped_total")
     dropped(0)
     log = Writer(kept.log, lambda: new_id("segment"), sealing, shipper.wake, dropped)
@@ -133,11 +165,11 @@ def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str],
         clock=settings.clock,
         new_id=new_id,
         new_ids=_new_ids(settings.clock),
-        ship=shipper.ship,
-        segments=shipper.waiting,
+        ship=segments.ship,
+        segments=segments.waiting,
         admin_token=settings.admin_token,
         watch=_watch(settings, scorer, counts),
-        together=others.together,
+        together=bytes if others is None else others.together,
     )
     desk = Desk()
     parts = parts._replace(more=Explaining(parts, desk, kept.bundle).routes())
@@ -147,8 +179,9 @@ def run(settings: Settings, fronts: Sequence[Front] = (), ready: Callable[[str],
             poller.step()
     poller.start()
     shipper.start()
+    each_second = _nothing if others is None else lambda: others.write(counts.text())
     try:
-        _serve(settings, parts, fronts, lambda: others.write(counts.text()), ready)
+        _serve(settings, parts, fronts, each_second, ready)
     finally:
         poller.stop()
         for part in (desk, shadows, log, parts.watch):
@@ -207,6 +240,10 @@ def _last_ship(shipper: Shipper) -> None:
         shipper.ship()
     except (PodiumError, OSError) as problem:
         _LOG.warning("%d log segments wait for the next start: %s", shipper.waiting(), problem)
+
+
+def _nothing() -> None:
+    """Of a process alone on its port nobody wants to know each second."""
 
 
 def _serve(

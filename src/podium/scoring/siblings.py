@@ -1,16 +1,24 @@
 """What all processes on one port have counted, told by whichever is asked.
 
-Each process writes its metrics to a file once a second. What a process that died had counted stays in the sums, as a
-sum that falls would look like a restart of them all.
+Each process writes its metrics once a second to memory that all of them share: made before they are forked, without a
+name, so that no disk can refuse it, no other scorer's processes find it, and nothing is left of it. What a process that
+died had counted stays in the sums, as a sum that falls would look like a restart of them all.
 """
 
-import contextlib
-import shutil
+import logging
+import mmap
+import struct
+import zlib
 from collections.abc import Iterable
-from pathlib import Path
+from typing import NamedTuple
 
-FOLDER = "workers"
-_SUFFIX, _ENDED, _NEW = ".prom", ".ended", ".new"
+import msgspec
+
+_LOG = logging.getLogger("podium.scorer")
+_PLACE_BYTES = 8 * 1024 * 1024
+"""Address space for one telling: what is not written to takes no memory."""
+_HEAD = struct.Struct("<QII")
+"""Which telling of its process this is, how many bytes follow, and the checksum of all that."""
 _SUMMED = ("counter", "histogram")
 _SUMMED_GAUGES = frozenset(
     {
@@ -26,45 +34,78 @@ _SUMMED_GAUGES = frozenset(
 """Gauges that add up over processes; of the others the largest is told."""
 
 
-def clear(folder: Path) -> None:
-    """Forget those of an earlier start."""
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+class Told(NamedTuple):
+    """What a process told last. `turn`: how often it had told something, 0: never."""
+
+    turn: int = 0
+    ended: bytes = b""
+    """The counts of those that had this process's number before."""
+    living: bytes = b""
+
+
+class Memory:
+    """Two places for each process, which it writes to in turn: one is whole, even if it dies while it writes."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._memory = mmap.mmap(-1, 2 * count * _PLACE_BYTES)
+
+    def write(self, number: int, told: Told) -> bool:
+        """Tell the others; whether it had room."""
+        body = msgspec.msgpack.encode((told.ended, told.living))
+        if len(body) > _PLACE_BYTES - _HEAD.size:
+            return False
+        at = self._place(number, told.turn)
+        self._memory[at + _HEAD.size : at + _HEAD.size + len(body)] = body
+        self._memory[at : at + _HEAD.size] = _HEAD.pack(told.turn, len(body), _checksum(told.turn, body))
+        return True
+
+    def read(self, number: int) -> Told:
+        """What the process with that number told last."""
+        return max((self._whole(self._place(number, turn)) for turn in (0, 1)), key=lambda told: told.turn)
+
+    @staticmethod
+    def _place(number: int, turn: int) -> int:
+        return (2 * number + turn % 2) * _PLACE_BYTES
+
+    def _whole(self, at: int) -> Told:
+        """What stands there; nothing where it is being written, or never was."""
+        turn, length, checksum = _HEAD.unpack(self._memory[at : at + _HEAD.size])
+        if not turn or length > _PLACE_BYTES - _HEAD.size:
+            return Told()
+        body = self._memory[at + _HEAD.size : at + _HEAD.size + length]
+        return Told(turn, *msgspec.msgpack.decode(body)) if _checksum(turn, body) == checksum else Told()
 
 
 class Siblings:
-    """The files. `number`: which of the processes this one is; -1: the only one, which has no siblings."""
+    """The processes as one of them sees them. `number`: which of them it is; it goes on where one died that had it."""
 
-    def __init__(self, folder: Path, number: int) -> None:
-        self._folder = folder / FOLDER
+    def __init__(self, memory: Memory, number: int) -> None:
+        self._memory = memory
         self._number = number
-        if number >= 0:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._inherit()
+        last = memory.read(number)
+        self._turn = last.turn
+        self._ended = merge([last.living], [last.ended]) if last.turn else b""
+        self._room = True
+        self.write(b"")
 
     def write(self, own: bytes) -> None:
         """Tell the others."""
-        if self._number >= 0:
-            _replace(self._own, own)
+        self._turn += 1
+        room = self._memory.write(self._number, Told(self._turn, self._ended, own))
+        if self._room and not room:
+            _LOG.error("too many metrics to tell the other processes: what they say of this one stays as it was")
+        self._room = room
 
     def together(self, own: bytes) -> bytes:
         """The metrics of all."""
-        if self._number < 0:
-            return own
-        others = [_read(path) for path in sorted(self._folder.glob(f"*{_SUFFIX}")) if path != self._own]
-        ended = [_read(path) for path in sorted(self._folder.glob(f"*{_ENDED}"))]
-        return merge([own, *others], ended)
+        others = [self._memory.read(number) for number in range(self._memory.count) if number != self._number]
+        living = [told.living for told in others]
+        return merge([own, *living], [self._ended, *(told.ended for told in others)])
 
-    @property
-    def _own(self) -> Path:
-        return self._folder / f"{self._number}{_SUFFIX}"
 
-    def _inherit(self) -> None:
-        """Keep what this process's predecessor had counted."""
-        last = _read(self._own)
-        if last:
-            ended = self._own.with_suffix(_ENDED)
-            _replace(ended, merge([last], [_read(ended)]))
-            self._own.unlink(missing_ok=True)
+def _checksum(turn: int, body: bytes) -> int:
+    return zlib.crc32(body, turn & 0xFFFFFFFF)
 
 
 def merge(living: Iterable[bytes], ended: Iterable[bytes] = ()) -> bytes:
@@ -83,7 +124,7 @@ def merge(living: Iterable[bytes], ended: Iterable[bytes] = ()) -> bytes:
 
 def _add(text: bytes, heads: dict[str, list[str]], samples: dict[str, dict[str, float]], *, alive: bool) -> None:
     name = kind = ""
-    for line in text.decode().splitlines():
+    for line in text.decode().split("\n"):
         if line.startswith("#"):
             _, what, name, rest = (*line.split(" ", 3), "")[:4]
             kind = rest if what == "TYPE" else kind
@@ -104,18 +145,3 @@ def _add(text: bytes, heads: dict[str, list[str]], samples: dict[str, dict[str, 
 
 def _number(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def _replace(path: Path, text: bytes) -> None:
-    """Whole or not at all; a disk that refuses costs a second's figures only."""
-    new = path.with_suffix(_NEW + path.suffix)
-    with contextlib.suppress(OSError):
-        new.write_bytes(text)
-        new.rename(path)

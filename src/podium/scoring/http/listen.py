@@ -112,7 +112,15 @@ async def _accept_the_rest(bound: socket.socket, shared: Shared) -> None:
 
 
 async def _sweep(shared: Shared, each_second: Callable[[], None]) -> None:
+    """Each second, as long as the process lives: what fails in one second is tried again in the next."""
+    said: set[tuple[Callable[[], None], type[Exception]]] = set()
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
-        shared.sweep()
-        each_second()
+        for act in (shared.sweep, each_second):
+            try:
+                act()
+            except Exception as problem:  # noqa: BLE001 - without it no connection would ever be too slow again
+                kind = (act, type(problem))
+                if kind not in said:
+                    said.add(kind)
+                    _LOG.exception("what is done each second failed; it is tried again, and this is not said again")

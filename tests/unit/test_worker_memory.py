@@ -1,0 +1,75 @@
+"""What processes on one port tell each other: whole, whenever one dies."""
+
+import os
+import signal
+import time
+
+from podium.scoring import siblings
+from podium.scoring.metrics import Metrics
+
+COUNTER = b"# HELP a_total Some.\n# TYPE a_total counter\na_total %d\n"
+GAUGE = b"# HELP b Some.\n# TYPE b gauge\nb %d\n"
+_ODD = 'a"b\\c\nd e\u2028f'
+
+
+def test_what_a_process_tells_is_whole_even_if_it_dies_at_it() -> None:
+    memory = siblings.Memory(2)
+    seen = set()
+    for trial in range(20):
+        pid = os.fork()
+        if pid == 0:
+            turn = memory.read(1).turn
+            while True:
+                turn += 1
+                memory.write(1, siblings.Told(turn, b"e" * (turn % 7), b"%d" % (turn % 10) * (500_000 + turn % 1000)))
+        until = time.monotonic() + 0.02 + trial / 1000
+        while time.monotonic() < until:
+            _whole(memory.read(1))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        told = memory.read(1)
+        _whole(told)
+        seen.add(told.turn)
+    assert max(seen) > 20
+    assert memory.read(0) == siblings.Told()
+
+
+def _whole(told: siblings.Told) -> None:
+    if told.turn:
+        assert told.ended == b"e" * (told.turn % 7)
+        assert told.living == b"%d" % (told.turn % 10) * (500_000 + told.turn % 1000)
+
+
+def test_what_the_dead_had_counted_stays_once() -> None:
+    memory = siblings.Memory(2)
+    other = siblings.Siblings(memory, 1)
+    for generation in range(3):
+        own = siblings.Siblings(memory, 0)
+        assert f"a_total {generation * 5 + 1}\n" in other.together(COUNTER % 1).decode()
+        for value in (2, 5):
+            own.write(COUNTER % value + GAUGE % 7)
+        assert f"a_total {generation * 5 + 6}\n" in other.together(COUNTER % 1).decode()
+        assert f"a_total {generation * 5 + 9}\n" in own.together(COUNTER % 9).decode()
+        assert "b 7\n" in other.together(COUNTER % 1).decode()
+    siblings.Siblings(memory, 0)
+    assert "\nb " not in other.together(COUNTER % 1).decode()
+
+
+def test_too_much_to_tell_leaves_what_was_told() -> None:
+    memory = siblings.Memory(2)
+    own, other = siblings.Siblings(memory, 0), siblings.Siblings(memory, 1)
+    own.write(COUNTER % 3)
+    own.write(COUNTER % 4 + b"# " + bytes(9 * 1024 * 1024))
+    assert b"a_total 4\n" in other.together(COUNTER % 1)
+    own.write(COUNTER % 5)
+    assert b"a_total 6\n" in other.together(COUNTER % 1)
+
+
+def test_labels_of_any_text_are_told_as_the_text_form_wants() -> None:
+    """https://prometheus.io/docs/instrumenting/exposition_formats/#text-format-details."""
+    counts = Metrics()
+    counts.count("podium_requests_total", 2, endpoint=_ODD, status="200")
+    escaped = _ODD.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    assert f'\npodium_requests_total{{endpoint="{escaped}",status="200"}} 2\n' in counts.text().decode()
+    both = siblings.merge([counts.text(), counts.text()]).decode()
+    assert f'\npodium_requests_total{{endpoint="{escaped}",status="200"}} 4\n' in both
