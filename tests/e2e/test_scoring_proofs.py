@@ -1,6 +1,7 @@
 """Versions prove themselves one after the other in one process, and a bad one harms no other."""
 
 import os
+import resource
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -88,3 +89,19 @@ def test_a_process_that_was_ended_by_somebody_is_replaced(tmp_path: Path, proofs
     os.kill(process, signal.SIGKILL)
     proofs.prove(where(tmp_path, second), second, Limits())
     assert provers() != [process]
+
+
+def test_a_version_proves_itself_while_thousands_of_connections_are_open(tmp_path: Path, proofs: Proofs) -> None:
+    """The pipes to its process have numbers beyond what `select` takes."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
+    opened = []
+    try:
+        opened += [os.open(os.devnull, os.O_RDONLY) for _ in range(1500)]
+        named = good(tmp_path, -1.0)
+        proofs.prove(where(tmp_path, named), named, Limits())
+    finally:
+        for each in opened:
+            os.close(each)
+        proofs.rest()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -123,9 +123,10 @@ class Prover:
 def _line(file: int, until: float) -> bytes:
     """The next line; `TimeoutError` when it is late, `OSError` when none comes."""
     data = b""
+    waiting = select.poll()  # not `select`: with many connections open the pipe's number is beyond what that takes
+    waiting.register(file, select.POLLIN)
     while not data.endswith(b"\n"):
-        ready, _, _ = select.select([file], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
+        if not waiting.poll(max(0.0, until - time.monotonic()) * 1000):
             raise TimeoutError
         piece = os.read(file, _PIECE)
         if not piece:
