@@ -211,6 +211,11 @@ class Process:
         found: dict[str, Any] = self.http.get("/admin/status", headers={"Authorization": f"Bearer {ADMIN}"}).json()
         return found
 
+    def most_memory(self) -> int:
+        """The most that the process ever had resident, in bytes."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+
     def kill(self) -> None:
         self.process.kill()
         self._end()

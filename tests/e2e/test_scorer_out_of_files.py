@@ -12,11 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from podium.scoring import serve
 from podium.scoring.http import connection, limits, listen, writing
 from podium.scoring.log.segment import SEALED
 from podium.scoring.metrics import Metrics
-from podium.scoring.ship import Shipper
+from podium.scoring.ship import Counted, Shipper
 from tests import scoring_kit as kit
 from tests.patience import until
 
@@ -104,7 +103,7 @@ def test_segments_are_counted_once_a_second_and_after_shipping(tmp_path: Path) -
         (tmp_path / f"{number}{SEALED}").write_bytes(b"")
 
     put(0)
-    segments = serve._Segments(Shipper(tmp_path, None))
+    segments = Counted(Shipper(tmp_path, None))
     assert segments.waiting() == 1
     put(1)
     assert segments.waiting() == 1

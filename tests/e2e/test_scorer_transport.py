@@ -194,7 +194,7 @@ def test_packed_bodies_that_come_at_once_are_not_unpacked_at_once(tmp_path: Path
     bomb = message(gzip.compress(bytes(16 * 1024 * 1024), 9), "content-encoding: gzip")
     with kit.Process(tmp_path) as process, contextlib.ExitStack() as opened:
         assert ask(process, bomb)[0] == 400
-        before = most_memory(process)
+        before = process.most_memory()
         wires = [opened.enter_context(Wire(process.url)) for _ in range(4)]
         for wire in wires:
             wire.send(bomb * 16)
@@ -203,13 +203,7 @@ def test_packed_bodies_that_come_at_once_are_not_unpacked_at_once(tmp_path: Path
             assert wire.answer()[0] == 200
         statuses = Counter(wire.answer()[0] for wire in wires for _ in range(16))
         assert set(statuses) <= {400, 429}
-        assert most_memory(process) - before < 384 * 1024 * 1024
-
-
-def most_memory(process: kit.Process) -> int:
-    """The most that the process ever had resident, in bytes."""
-    lines = Path(f"/proc/{process.process.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+        assert process.most_memory() - before < 384 * 1024 * 1024
 
 
 def test_many_ways_to_send_the_same(scorer: kit.Process) -> None:

@@ -204,17 +204,11 @@ def test_large_messages_of_nothing_are_read_one_at_a_time(tmp_path: Path) -> Non
             return list(await asyncio.gather(*(one(data) for data in [tensors, texts.SerializeToString()] * 4)))
 
     with kit.Process(tmp_path, grpc_port=0, grpc_bytes=2**24) as process:
-        before = most_memory(process)
+        before = process.most_memory()
         assert set(asyncio.run(ask(process.grpc))) <= {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}
         with triton_grpc.InferenceServerClient(process.grpc) as rpc:
             check(rpc.infer(kit.ENDPOINT, inputs(triton_grpc), request_id="after"), "after", str)
-        assert most_memory(process) - before < 768 * 1024 * 1024
-
-
-def most_memory(process: kit.Process) -> int:
-    """The most that the process ever had resident, in bytes."""
-    lines = Path(f"/proc/{process.process.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+        assert process.most_memory() - before < 768 * 1024 * 1024
 
 
 def test_many_rows_in_one_request(http: Any, rpc: Any, scorer: kit.Process) -> None:

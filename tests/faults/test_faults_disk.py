@@ -16,6 +16,7 @@ import pytest
 
 from podium.core.rollout import Durability
 from tests import scoring_kit as kit
+from tests import small_disk
 from tests.faults import aftermath, load, power
 from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
@@ -75,11 +76,8 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
         variables = {"LD_PRELOAD": str(power.library(tmp_path)), "POWER_CUT_ROOT": str(log)}
         yield Disk(log, {**variables, "POWER_CUT_REFUSES": str(tmp_path / "refuses")})
         return
-    command = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(log)]
-    if subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("this user may not mount a file system; the preloaded library stands in")
-    yield Disk(log, {})
-    subprocess.run(["umount", "-l", str(log)], check=True)
+    with small_disk.mounted(log, str(_SIZE)):
+        yield Disk(log, {})
 
 
 def metric(process: kit.Process, name: str) -> int:

@@ -14,7 +14,7 @@ import pytest
 from podium.client import credentials
 from podium.client.connect import connect
 from podium.core.errors import Unavailable
-from tests import ports
+from tests import ports, small_disk
 from tests.patience import until
 
 PODIUM = Path(sys.executable).with_name("podium")
@@ -23,13 +23,8 @@ PODIUM = Path(sys.executable).with_name("podium")
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A home on a small file system of its own."""
-    home = tmp_path / "home"
-    home.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(home)]
-    if subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("this user may not mount a file system")
-    yield home
-    subprocess.run(["umount", "-l", str(home)], check=True)
+    with small_disk.mounted(tmp_path / "home", "24m") as home:
+        yield home
 
 
 @pytest.fixture

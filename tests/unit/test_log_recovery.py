@@ -12,19 +12,15 @@ import pytest
 
 from podium.core import digest
 from podium.scoring.log import recover, segment
+from tests import small_disk
 from tests.unit.log_kit import Log
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A folder on a small disk of its own."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("this user may not mount a file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk.mounted(tmp_path / "small", "1m") as folder:
+        yield folder
 
 
 def leftover(tmp_path: Path) -> bytes:

@@ -6,7 +6,6 @@ import functools
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -28,14 +27,13 @@ from podium.scoring.log.writer import Writer
 from podium.scoring.otlp import spans
 from podium.scoring.poll import Poller
 from podium.scoring.shadow.queue import Shadows
-from podium.scoring.ship import Shipper
+from podium.scoring.ship import Counted, Shipper
 from podium.scoring.source import ControlPlane, Folder
 from podium.scoring.watch import Watch
 
 _LOG = logging.getLogger("podium.scorer")
 _SWITCH_SECONDS = 0.0005
 """How long another thread may keep the interpreter from the loop (Python's own 5 ms is an answer's time here)."""
-_COUNT_SECONDS = 1.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,29 +98,6 @@ def say(address: str) -> None:
     sys.stdout.flush()
 
 
-class _Segments:
-    """Sealed segments, counted once a second at most: there can be many thousands."""
-
-    def __init__(self, shipper: Shipper) -> None:
-        self._shipper = shipper
-        self._counted = (0, -_COUNT_SECONDS)
-
-    def waiting(self) -> int:
-        """Those still here."""
-        count, at = self._counted
-        if time.monotonic() - at >= _COUNT_SECONDS:
-            count = self._shipper.waiting()
-            self._counted = (count, time.monotonic())
-        return count
-
-    def ship(self) -> int:
-        """Ship all now; how many."""
-        try:
-            return self._shipper.ship()
-        finally:
-            self._counted = (0, -_COUNT_SECONDS)
-
-
 def run(
     settings: Settings,
     fronts: Sequence[Front] = (),
@@ -146,7 +121,7 @@ def run(
     shipper = Shipper(kept.log, None if plane is None else lambda *sealed: plane.ship(scorer, *sealed))
     new_id = _new_id(settings.clock)
     sealing = Limits(bytes=settings.segment_bytes, seconds=settings.segment_seconds, waiting=settings.log_rows)
-    segments = _Segments(shipper)
+    segments = Counted(shipper)
     dropped = functools.partial(counts.count, "podium_log_dropped_total")
     dropped(0)
     log = Writer(kept.log, lambda: new_id("segment"), sealing, shipper.wake, dropped)

@@ -18,6 +18,8 @@ _RECOVER_SECONDS = 30.0
 _LAST_SECONDS = 8.0
 """At the end, segments go out for so long at most."""
 
+_COUNT_SECONDS = 1.0
+
 Send = Callable[[str, str, bytes], None]
 """Called with a segment's name, digest and bytes; returns when it is stored, else raises a `PodiumError`."""
 
@@ -131,3 +133,26 @@ class Shipper:
             except Exception:  # noqa: BLE001 - the thread's edge: a fault in here must not end the shipping
                 _LOG.exception("shipping failed")
                 wait = _LONGEST_SECONDS
+
+
+class Counted:
+    """Sealed segments, counted once a second at most: there can be many thousands."""
+
+    def __init__(self, shipper: Shipper) -> None:
+        self._shipper = shipper
+        self._counted = (0, -_COUNT_SECONDS)
+
+    def waiting(self) -> int:
+        """Those still here."""
+        count, at = self._counted
+        if time.monotonic() - at >= _COUNT_SECONDS:
+            count = self._shipper.waiting()
+            self._counted = (count, time.monotonic())
+        return count
+
+    def ship(self) -> int:
+        """Ship all now; how many."""
+        try:
+            return self._shipper.ship()
+        finally:
+            self._counted = (0, -_COUNT_SECONDS)
