@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests import engine_kit
@@ -19,6 +20,8 @@ class Vendor:
 
     def __init__(self) -> None:
         self.mood = "well"
+        self.takes = 0.0
+        """Seconds that each answer takes."""
         self.calls: list[dict[str, str]] = []
         vendor = self
 
@@ -45,8 +48,16 @@ class Vendor:
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
         self.url = f"http://{self.host}"
 
+    def list_in(self, home: Path, token: str = "") -> None:
+        """Have that home's owner allow this host, and give the token that it asks for."""
+        listed = home / ".config" / "podium" / "external.toml"
+        listed.parent.mkdir(parents=True)
+        listed.write_text(f'["{self.host}"]\nhttp = true\n' + (f'token = "{token}"\n' if token else ""))
+        listed.chmod(0o600)
+
     def answer(self, to: http.server.BaseHTTPRequestHandler, asked: dict[str, Any]) -> None:
         mood, status, headers = self.mood, 200, {}
+        time.sleep(self.takes)
         if mood == "busy once":
             self.mood, status = "well", 503
         if mood == "busy":

@@ -37,10 +37,7 @@ class Plant:
         self.folder = folder
         self.vendor = Vendor()
         self.served: set[str] = set()
-        (home / ".config" / "podium").mkdir(parents=True)
-        listed = home / ".config" / "podium" / "external.toml"
-        listed.write_text(f'["{self.vendor.host}"]\nhttp = true\ntoken = "the token"\n')
-        listed.chmod(0o600)
+        self.vendor.list_in(home, "the token")
         (home / ".cache").symlink_to(Path.home() / ".cache")
         kit.prepare(folder)
         before = os.environ["HOME"]

@@ -120,11 +120,8 @@ def test_the_access_log_is_off_until_asked_for_but_faults_of_a_trace_are_told(tm
 
 def test_a_model_that_others_serve_is_asked_within_the_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
-    (home / ".config" / "podium").mkdir(parents=True)
     with contextlib.closing(Vendor()) as vendor:
-        listed = home / ".config" / "podium" / "external.toml"
-        listed.write_text(f'["{vendor.host}"]\nhttp = true\n')
-        listed.chmod(0o600)
+        vendor.list_in(home)
         monkeypatch.setenv("HOME", str(home))
         folder = tmp_path / "scorer"
         kit.prepare(folder)

@@ -11,7 +11,7 @@ from podium.scoring.work import Entry, Group
 from tests import scoring_kit as kit
 
 EMPTY = Grid(np.empty((1, 0)), np.empty((1, 0), dtype=object))
-ENTRY = Entry("r", [""], EMPTY, lambda _: EMPTY, None, lambda _: None)
+ENTRY = Entry("r", [""], EMPTY, lambda _: EMPTY, None, lambda _: None, 0)
 
 
 def loaded(number: int) -> engine.Loaded:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from podium.scoring import admission, siblings
+from podium.scoring import admission, siblings, waiting
 from podium.scoring.admission import ALWAYS, MOST_BYTES, Gate
 
 SIZE = 1000
@@ -150,3 +150,49 @@ def test_of_processes_that_ended_only_sums_remain() -> None:
     assert 'a_total{endpoint="x"} 7\n' in text
     assert "process_open_fds 10\n" in text
     assert siblings.merge([ONE]) == ONE
+
+
+def test_those_who_wait_elsewhere_take_no_place_and_all_their_bytes() -> None:
+    gate, now = usual()
+    assert gate.admit([SIZE] * 100, now) == 100
+    gate.set_aside(100, 100 * SIZE)
+    assert (gate.requests, gate.bytes, gate.aside) == (0, 0, 100)
+    assert gate.limit < MOST_BYTES - 100 * SIZE
+    kept = gate.limit
+    gate.limit = 0.0
+    assert gate.admit([SIZE] * ALWAYS, now + 2) == ALWAYS
+    gate.leave(ALWAYS, SIZE * ALWAYS)
+    gate.limit = kept
+    gate.back(100, 100 * SIZE)
+    assert (gate.requests, gate.aside, gate.limit) == (100, 0, MOST_BYTES)
+    gate.leave(100, 100 * SIZE)
+    assert (gate.requests, gate.bytes) == (0, 0)
+
+
+def test_bodies_that_wait_elsewhere_leave_so_much_less_room() -> None:
+    gate = Gate()
+    half = MOST_BYTES // 2
+    assert gate.admit([half], 0.0) == 1
+    gate.set_aside(1, half)
+    assert gate.admit([half, half], 0.0) == 0
+    assert gate.admit([half - 10_000], 0.0) == 1
+
+
+def test_a_line_turns_away_only_whom_its_own_model_keeps_waiting() -> None:
+    common = Gate()
+    line, other = waiting.Line("slow", common), waiting.Line("other", common)
+    now = 0.0
+    for _ in range(5):  # each call takes a second, whoever asks
+        assert common.admit([SIZE] * 200, now) == 200
+        admitted = line.admit([SIZE] * 200, now)
+        level = line.enter([SIZE] * admitted)
+        assert common.aside == admitted
+        assert common.admit([SIZE] * 64, now) == 64, "asked of another model"
+        assert other.admit([SIZE] * 200, now) == 200
+        common.leave(64, SIZE * 64)
+        now += 1.0
+        line.leave([SIZE] * admitted, level, 1.0, now)
+        common.leave(200, SIZE * 200)
+        assert (common.requests, common.bytes, common.aside, common.limit) == (0, 0, 0, MOST_BYTES)
+    assert admission.FEWEST <= admitted <= ALWAYS
+    assert common.refused >= 4 * (200 - ALWAYS)

@@ -9,10 +9,15 @@ and a slow disk have other usual times than a light model.
 64 requests may always be under way, unless still more come: then turning them away takes so much of the processor that
 64 would wait far longer than they do on other days, so fewer may. Of those that were read in one turn the last come in,
 as they have waited least.
+
+A model that waits for another process has a gate of its own, so that a slow one is no reason to turn others away: while
+its requests wait there they are set aside here, where only their bytes still count.
 """
 
 import math
 from collections.abc import Sequence
+
+from podium.core.errors import Unavailable
 
 ALWAYS = 64
 """Requests that may always be under way where no more than these are asked at a time."""
@@ -32,17 +37,28 @@ _REQUEST_BYTES = 256
 """What a request costs beside its body, in bytes of one."""
 
 
+class Crowded(Unavailable):
+    """A request would wait longer than is worth waiting."""
+
+    def __init__(self, who: str = "The scorer") -> None:
+        super().__init__(f"{who} has more to do than it can.", fix="Send it again later.")
+
+
 class Gate:
     """Counts what is under way. All of its methods are called on one thread; times in seconds, monotonic."""
 
     def __init__(self) -> None:
         self.requests = 0
         self.bytes = 0
+        self.aside = 0
+        """Requests that wait elsewhere."""
         self.refused = 0
         self.usual = _FLOOR
         """Seconds from reading a request to its answer."""
         self.limit = float(MOST_BYTES)
         """How many bytes may be under way, beyond what always may."""
+        self._most = float(MOST_BYTES)
+        """How many bytes may be under way in any case, beside those set aside."""
         self._refusing = -math.inf
         self._crowded = -math.inf
         """When more than `ALWAYS` were last asked at a time."""
@@ -64,7 +80,7 @@ class Gate:
         admitted = 0
         for size in bodies:
             after = self.bytes + size + _REQUEST_BYTES
-            if after > (MOST_BYTES if self.requests < always else self.limit):
+            if after > (self._most if self.requests < always else self.limit):
                 break
             self.bytes = after
             self.requests += 1
@@ -74,10 +90,31 @@ class Gate:
             self._refusing = now
         return admitted
 
+    def enter(self, requests: int, size: int) -> None:
+        """So many requests, with bodies of that size together, come in whatever is under way."""
+        self.requests += requests
+        self.bytes += size + _REQUEST_BYTES * requests
+
     def leave(self, requests: int, size: int) -> None:
         """So many requests, with bodies of that size together, are answered, whatever the answer."""
         self.requests -= requests
         self.bytes -= size + _REQUEST_BYTES * requests
+
+    def set_aside(self, requests: int, size: int) -> None:
+        """So many of those under way, with bodies of that size together, now wait elsewhere."""
+        self.leave(requests, size)
+        self.aside += requests
+        self._keep(self._most - size - _REQUEST_BYTES * requests)
+
+    def back(self, requests: int, size: int) -> None:
+        """They have waited, and are under way here again."""
+        self.enter(requests, size)
+        self.aside -= requests
+        self._keep(self._most + size + _REQUEST_BYTES * requests)
+
+    def _keep(self, most: float) -> None:
+        self.limit = most if self.limit >= self._most else min(self.limit, most)
+        self._most = most
 
     def measure(self, level: int, took: float, now: float) -> None:
         """Requests that came in with `level` bytes under way took so many seconds."""
@@ -85,9 +122,9 @@ class Gate:
         if took > target:
             wanted = level * target / took
             if wanted < self.limit:
-                self.limit = wanted if self.limit >= MOST_BYTES else self.limit + _CUT * (wanted - self.limit)
+                self.limit = wanted if self.limit >= self._most else self.limit + _CUT * (wanted - self.limit)
         else:
-            self.limit = min(MOST_BYTES, self.limit * _GROWTH)
+            self.limit = min(self._most, self.limit * _GROWTH)
         if now - self._refusing > _CALM_SECONDS:
             self._learn(took, now)
 

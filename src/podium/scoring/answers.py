@@ -1,14 +1,17 @@
 """Answers that say no."""
 
 from podium.core.errors import PodiumError, Unavailable
+from podium.scoring import admission
 from podium.scoring.call import Answer
 from podium.scoring.protocols import problem
+
+_LATER = frozenset({429, 503})
 
 
 def of(error: PodiumError) -> Answer:
     """The problem that an error is."""
     status, body = problem.of(error)
-    headers = (("retry-after", "1"),) if status == 503 else ()
+    headers = (("retry-after", "1"),) if status in _LATER else ()
     return Answer(status, body, problem.MEDIA, headers)
 
 
@@ -49,10 +52,5 @@ def broken() -> Answer:
     return Answer(500, problem.encode(500, "error", "The scorer failed; its log says why."), problem.MEDIA)
 
 
-TOO_MANY = Answer(
-    429,
-    problem.encode(429, "unavailable", "The scorer has more to do than it can.", fix="Send it again later."),
-    problem.MEDIA,
-    (("retry-after", "1"),),
-)
+TOO_MANY = of(admission.Crowded())
 """For a request that would wait longer than is worth waiting."""

@@ -47,6 +47,17 @@ class Batch(NamedTuple):
         """The grid for another version's signature."""
         return self.grid if other.features == champion.features else self.again(other)
 
+    def first(self, rows: int, again: Callable[[Signature], Grid]) -> "Batch":
+        """The first so many rows."""
+        some = slice(rows)
+        return self._replace(
+            request_ids=self.request_ids[some],
+            prediction_ids=self.prediction_ids[some],
+            keys=self.keys[some],
+            grid=grid.take(self.grid, some),
+            again=again,
+        )
+
 
 class Outcome(NamedTuple):
     """What was decided of each row of a batch, and what is to be logged."""

@@ -166,7 +166,7 @@ class Reading:
         """The rows as the strict reader gives them; it raises what is wrong with them."""
         work: Work = item[2].work
         rows = work.codec.read(item[3], lane.asked)
-        made = entry(rows, lane.asked.signature, partial(self._desk.tell, item, lane))
+        made = entry(rows, lane.asked.signature, partial(self._desk.tell, item, lane), len(item[3]))
         if work.fast:
             lane.reader.learn(rows.columns)
         return made
@@ -192,7 +192,8 @@ class Reading:
         def again(other: Signature) -> Grid:
             return work.codec.read(item[3], lane.asked).grid(other)
 
-        return Entry(request_id, found.keys, found.grid, again, None, partial(self._desk.tell, item, lane))
+        told = partial(self._desk.tell, item, lane)
+        return Entry(request_id, found.keys, found.grid, again, None, told, len(item[3]))
 
     def _aside(self, item: Item, lane: Lane, group: Group) -> None:
         """Read and score a large body on a thread; its rows are logged like all others."""
@@ -226,6 +227,6 @@ class Reading:
         reading.add_done_callback(then)
 
 
-def entry(rows: request.Rows, signature: Signature, told: Told) -> Entry:
-    """An entry of rows as a codec gives them; `Invalid` when they do not fit the signature."""
-    return Entry(rows.request_id, rows.keys(signature.key), rows.grid(signature), rows.grid, rows.wanted, told)
+def entry(rows: request.Rows, signature: Signature, told: Told, size: int) -> Entry:
+    """An entry of rows as a codec gives them, from so many bytes; `Invalid` when they do not fit the signature."""
+    return Entry(rows.request_id, rows.keys(signature.key), rows.grid(signature), rows.grid, rows.wanted, told, size)

@@ -38,7 +38,7 @@ class Service:
     def __init__(self, parts: Parts, loop: asyncio.AbstractEventLoop) -> None:
         self.parts = parts
         self.tick = Tick(parts, loop)
-        parts.counts.watch("http_server_active_requests", lambda: float(self.tick.gate.requests))
+        parts.counts.watch("http_server_active_requests", lambda: float(self.tick.gate.requests + self.tick.gate.aside))
         parts.counts.watch("podium_requests_rejected_total", lambda: float(self.tick.gate.refused))
         self.routes = routes.Table(
             {

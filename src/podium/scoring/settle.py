@@ -78,7 +78,7 @@ class Desk:
             self.failed(group, refused)
             return
         now = time.perf_counter()
-        self._gate.measure(group.level, now - group.started, now)
+        self._gate.measure(group.level, now - group.started - group.waited, now)
         singles = len(group.items)
         size = 0
         for (exchange, number, _, body), sized in zip(group.items, ready, strict=True):

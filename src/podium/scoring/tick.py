@@ -17,7 +17,7 @@ from typing import Any
 
 from podium.core.errors import PodiumError, Unavailable
 from podium.core.trace import Trace
-from podium.scoring import admission, codec, joining, reading, request, routes, settle, together
+from podium.scoring import admission, codec, joining, reading, request, routes, settle, together, waiting
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import problem, reader
 from podium.scoring.work import Entry, Exchange, Group, Item, Said, Told
@@ -45,7 +45,7 @@ class Tick:
         self._started = 0.0
         self._desk = settle.Desk(parts, loop, self.gate, self._woken)
         self._reading = reading.Reading(parts, loop, self._desk, self.gate, self._score)
-        self._together = together.Together(parts, loop, self._desk, self._reading.strict)
+        self._together = together.Together(parts, loop, self._desk, self._reading.strict, waiting.Lines(self.gate))
         self._holding = False
         self._joining = joining.Joining(loop, _ENOUGH, self._soon)
 
@@ -110,7 +110,7 @@ class Tick:
         counted = partial(self._counted, group, told)
 
         def enter() -> Entry:
-            made = reading.entry(read(asked), asked.signature, counted)
+            made = reading.entry(read(asked), asked.signature, counted, size)
             group.traces.extend(traces)
             return made
 

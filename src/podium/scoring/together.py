@@ -1,6 +1,7 @@
 """Scoring a group: its rows in one call of the engine; who is wrong is told, and the others are scored without him."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -12,7 +13,7 @@ from podium.bundle.engines import caller
 from podium.bundle.grid import Grid
 from podium.core.errors import Invalid, Unavailable
 from podium.core.signature import Signature
-from podium.scoring import codec, engine, request, settle, waiting
+from podium.scoring import admission, codec, engine, request, settle, waiting
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import plan
 from podium.scoring.work import Entry, Group, Item, Lane
@@ -25,24 +26,34 @@ class Together:
     """Scores groups. `strict`: reads a request by the strict reader."""
 
     def __init__(
-        self, parts: Parts, loop: asyncio.AbstractEventLoop, desk: settle.Desk, strict: Callable[[Item, Lane], Entry]
+        self,
+        parts: Parts,
+        loop: asyncio.AbstractEventLoop,
+        desk: settle.Desk,
+        strict: Callable[[Item, Lane], Entry],
+        lines: waiting.Lines,
     ) -> None:
         self._parts = parts
         self._loop = loop
         self._desk = desk
         self._strict = strict
-        self._threads = waiting.Threads()
+        self._lines = lines
 
-    def score(self, group: Group) -> None:
-        """Score a group's rows, on a thread when that takes long."""
+    def score(self, group: Group, *, admitted: bool = False) -> None:
+        """Score a group's rows, on a thread when that takes long.
+
+        Where the model has a process of its own, some of its requests may be turned away, unless they are `admitted`.
+        """
         try:
             batch = self._batch(group)
         except Exception as error:  # noqa: BLE001 - the group's requests are told
             self._desk.failed(group, error)
             return
-        if group.deciding.blocking or len(batch.keys) > _MANY:
-            threads = self._threads.of(group.endpoint) if group.deciding.blocking else None
-            scoring = self._loop.run_in_executor(threads, waiting.queued(_on_a_thread), group, batch)
+        if group.deciding.blocking:
+            self._wait(group, batch if admitted else self._admit(group, batch))
+            return
+        if len(batch.keys) > _MANY:
+            scoring = self._loop.run_in_executor(None, _on_a_thread, group, batch)
             scoring.add_done_callback(partial(self._later, group, batch))
             return
         try:
@@ -51,6 +62,39 @@ class Together:
             self._unscored(group, batch, error)
             return
         self._desk.log(group, batch, outcome)
+
+    def _admit(self, group: Group, batch: engine.Batch) -> engine.Batch:
+        """Turn away those of the group whom its model would keep waiting for too long; the rows of the others."""
+        admitted = self._lines.of(group.endpoint).admit(group.bodies(), time.perf_counter())
+        if admitted == group.requests:
+            return batch
+        items, entries = group.items, group.entries
+        group.items = items[:admitted]
+        group.entries = entries[: admitted - len(group.items)]
+        group.traces = []  # nobody knows whose they were
+        crowded = admission.Crowded("The model")
+        for item in items[len(group.items) :]:
+            self._desk.refuse(item, crowded)
+        for entry in entries[len(group.entries) :]:
+            entry.told(crowded)
+        again = partial(_again, self._parts, [*group.items], [*group.entries], group)
+        return batch.first(len(group.items) + sum([len(entry.keys) for entry in group.entries]), again)
+
+    def _wait(self, group: Group, batch: engine.Batch) -> None:
+        """Score a group on a thread of its endpoint."""
+        if not group.requests:
+            return
+        line = self._lines.of(group.endpoint)
+        entered = time.perf_counter()
+        level = line.enter(group.bodies())
+
+        def then(scoring: "asyncio.Future[engine.Outcome]") -> None:
+            now = time.perf_counter()
+            line.leave(group.bodies(), level, now - group.started, now)
+            group.waited += now - entered
+            self._later(group, batch, scoring)
+
+        self._loop.run_in_executor(line.threads, waiting.queued(_on_a_thread), group, batch).add_done_callback(then)
 
     def _later(self, group: Group, batch: engine.Batch, scoring: "asyncio.Future[engine.Outcome]") -> None:
         error = scoring.exception()
@@ -114,7 +158,7 @@ class Together:
             self._desk.failed(group, error)
         else:
             for alone in self._apart(group, batch):
-                self.score(alone)
+                self.score(alone, admitted=True)
 
     def _apart(self, group: Group, batch: engine.Batch) -> list[Group]:
         """Each request in a group of its own, with the rows that it has in the batch."""
@@ -123,7 +167,8 @@ class Together:
             rows = grid.take(batch.grid, slice(at, at + 1))
             again = partial(_again, self._parts, [item], [], group)
             told = partial(self._desk.tell, item, item[2].work.lane)
-            apart.append(group.alone(Entry(batch.request_ids[at], [batch.keys[at]], rows, again, None, told)))
+            one = Entry(batch.request_ids[at], [batch.keys[at]], rows, again, None, told, len(item[3]))
+            apart.append(group.alone(one))
         return apart + [group.alone(entry) for entry in group.entries]
 
     def _without(self, group: Group, batch: engine.Batch, wrong: npt.NDArray[np.bool_]) -> None:
@@ -141,7 +186,7 @@ class Together:
                     )
                 )
             else:
-                self.score(alone)
+                self.score(alone, admitted=True)
 
 
 def _on_a_thread(group: Group, batch: engine.Batch) -> engine.Outcome:

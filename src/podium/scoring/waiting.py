@@ -1,31 +1,64 @@
-"""Threads on which models that wait for another process are asked: each endpoint has its own.
+"""Where requests wait for models that answer from another process: each endpoint has threads and a gate of its own.
 
-A model that hangs holds the threads of its own endpoint until its time limit, and nobody else's.
+A model that hangs holds the threads of its own endpoint until its time limit, and nobody else's; a slow one is no
+reason to turn anybody away who asks another.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from podium.bundle.engines.worker import turn
+from podium.scoring import admission
 
 _EACH = 8
 _Given = ParamSpec("_Given")
 _Said = TypeVar("_Said")
 
 
-class Threads:
-    """The endpoints' threads, made when they are first needed."""
+class Line:
+    """An endpoint's. `common`: the gate through which its requests came, where they are set aside meanwhile."""
 
-    def __init__(self) -> None:
-        self._pools: dict[str, ThreadPoolExecutor] = {}
+    def __init__(self, endpoint: str, common: admission.Gate) -> None:
+        self.threads = ThreadPoolExecutor(_EACH, thread_name_prefix=f"podium-{endpoint}")
+        self._common = common
+        self._gate = admission.Gate()
 
-    def of(self, endpoint: str) -> ThreadPoolExecutor:
-        """Those of an endpoint."""
-        found = self._pools.get(endpoint)
+    def admit(self, bodies: Sequence[int], now: float) -> int:
+        """How many of the requests with bodies of these sizes, from the first one on, may wait; they `enter` next."""
+        admitted = self._gate.admit(bodies, now)
+        self._gate.leave(admitted, sum(bodies[:admitted]))
+        self._common.refused += len(bodies) - admitted
+        return admitted
+
+    def enter(self, bodies: Sequence[int]) -> int:
+        """Requests begin to wait; how much waits then, for `leave`."""
+        size = sum(bodies)
+        self._gate.enter(len(bodies), size)
+        self._common.set_aside(len(bodies), size)
+        return self._gate.bytes
+
+    def leave(self, bodies: Sequence[int], level: int, took: float, now: float) -> None:
+        """They have waited, since they came for so many seconds."""
+        size = sum(bodies)
+        self._gate.measure(level, took, now)
+        self._gate.leave(len(bodies), size)
+        self._common.back(len(bodies), size)
+
+
+class Lines:
+    """The endpoints' lines, made when they are first needed."""
+
+    def __init__(self, common: admission.Gate) -> None:
+        self._common = common
+        self._lines: dict[str, Line] = {}
+
+    def of(self, endpoint: str) -> Line:
+        """That of an endpoint."""
+        found = self._lines.get(endpoint)
         if found is None:
-            found = self._pools[endpoint] = ThreadPoolExecutor(_EACH, thread_name_prefix=f"podium-{endpoint}")
+            found = self._lines[endpoint] = Line(endpoint, self._common)
         return found
 
 

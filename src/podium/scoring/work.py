@@ -43,6 +43,8 @@ class Entry(NamedTuple):
     again: Callable[[Signature], Grid]
     wanted: Any
     told: Told
+    size: int
+    """Bytes of its body."""
 
 
 class Group:
@@ -55,6 +57,8 @@ class Group:
         self.started = started
         self.level = 0
         """How many bytes were under way when they came in."""
+        self.waited = 0.0
+        """Seconds that they waited for a model's own process."""
         self.items: list[Item] = []
         self.rows: list[One] = []
         """One for each of the first items, until they are read."""
@@ -71,6 +75,10 @@ class Group:
         """How many."""
         return len(self.items) + len(self.entries)
 
+    def bodies(self) -> list[int]:
+        """How many bytes each of their bodies has."""
+        return [len(item[3]) for item in self.items] + [entry.size for entry in self.entries]
+
     def sheaf(self, reader: Reader) -> Sheaf:
         """Where the single rows of requests that this reader reads gather."""
         found = self.sheaves.get(reader)
@@ -81,7 +89,7 @@ class Group:
     def alone(self, entry: Entry) -> "Group":
         """A group with that entry only."""
         made = Group(self.endpoint, self.loaded, self.deciding, self.started)
-        made.level = self.level
+        made.level, made.waited = self.level, self.waited
         made.entries.append(entry)
         return made
 

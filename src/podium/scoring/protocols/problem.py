@@ -3,6 +3,7 @@
 import msgspec
 
 from podium.core import errors
+from podium.scoring import admission
 from podium.scoring.protocols.json_body import Malformed
 
 MEDIA = "application/problem+json"
@@ -31,6 +32,7 @@ _STATUS: tuple[tuple[type[errors.PodiumError], int], ...] = (
     (errors.NotFound, 404),
     (errors.Conflict, 409),
     (errors.Refused, 403),
+    (admission.Crowded, 429),
     (errors.Unavailable, 503),
 )
 

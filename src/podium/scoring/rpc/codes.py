@@ -2,7 +2,7 @@
 
 from podium.core import errors
 from podium.core.errors import PodiumError
-from podium.scoring import answers
+from podium.scoring import admission
 from podium.scoring.protocols import problem
 
 try:
@@ -13,25 +13,17 @@ except ModuleNotFoundError:
 TRAILER = "podium-problem-bin"
 
 
-class Crowded(PodiumError):
-    """A call would wait longer than is worth waiting."""
-
-    def __init__(self) -> None:
-        super().__init__("The scorer has more to do than it can.", fix="Send it again later.")
-
-
 _CODES: tuple[tuple[type[PodiumError], grpc.StatusCode], ...] = (
     (errors.Invalid, grpc.StatusCode.INVALID_ARGUMENT),
     (errors.NotFound, grpc.StatusCode.NOT_FOUND),
     (errors.Conflict, grpc.StatusCode.FAILED_PRECONDITION),
     (errors.Refused, grpc.StatusCode.PERMISSION_DENIED),
+    (admission.Crowded, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
-    (Crowded, grpc.StatusCode.RESOURCE_EXHAUSTED),
 )
 
 
 def of(error: PodiumError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
     """Code, message and trailing metadata."""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
-    told = answers.TOO_MANY.body if isinstance(error, Crowded) else problem.of(error)[1]
-    return code, str(error), ((TRAILER, told),)
+    return code, str(error), ((TRAILER, problem.of(error)[1]),)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from podium.core import errors, trace
 from podium.core.errors import Invalid, PodiumError
 from podium.core.trace import Trace
-from podium.scoring import codec, operate, request, routes
+from podium.scoring import admission, codec, operate, request, routes
 from podium.scoring.http import listen
 from podium.scoring.protocols import oip, reader
 from podium.scoring.protocols.grpc import infer, messages, wire
@@ -166,7 +166,7 @@ class Server:
             raise errors.Unavailable("This scorer is about to end.", fix="Send it again, to another.")
         if not self._service.tick.gate.admit([len(data)], time.perf_counter()):
             self._count_one_more(data)
-            raise codes.Crowded
+            raise admission.Crowded
         waiting: Waiting = asyncio.get_running_loop().create_future()
         endpoint = self._begin(data, waiting, () if call.trace is None else (call.trace,))
         scored = await waiting
