@@ -24,6 +24,7 @@ from tests import scoring_kit as kit
 HIDE = """
 import sys
 sys.modules["podium.scoring.protocols._values"] = None
+sys.modules["podium.scoring.protocols._survey"] = None
 sys.modules["podium.scoring.log._message"] = None
 sys.modules["podium.scoring._template"] = None
 sys.modules["podium.bundle.engines.onnx._fused"] = None
@@ -31,8 +32,8 @@ sys.modules["podium.bundle.engines.onnx._fused"] = None
 WHICH = """
 from podium.scoring import template
 from podium.scoring.log import message
-from podium.scoring.protocols import finder
-print(finder.COMPILED, message.COMPILED, template.COMPILED)
+from podium.scoring.protocols import finder, survey
+print(finder.COMPILED, survey.COMPILED, message.COMPILED, template.COMPILED)
 """
 NUMBERS = [0.1 + 0.2, 1e-7, -0.0, 1234567890.125, 2.5e300, 1e22, 7.0]
 
@@ -83,7 +84,7 @@ def test_a_scorer_without_its_parts_in_c_answers_and_logs_the_same(tmp_path: Pat
     (hidden / "sitecustomize.py").write_text(HIDE)
     without = {**os.environ, "PYTHONPATH": f"{hidden}:src:."}
     said = subprocess.run([sys.executable, "-c", WHICH], env=without, capture_output=True, text=True, check=True)
-    assert said.stdout.split() == ["False", "False", "False"]
+    assert said.stdout.split() == ["False"] * 4
     ours = outcome(tmp_path / "with")
     theirs = outcome(tmp_path / "without", PYTHONPATH=without["PYTHONPATH"])
     assert ours[0] == theirs[0]

@@ -16,7 +16,7 @@ from tritonclient.grpc import service_pb2
 from podium.core import errors
 from podium.core.errors import Invalid
 from podium.core.signature import Field, FieldType, Signature, Task
-from podium.scoring import codec, request
+from podium.scoring import admission, codec, request
 from podium.scoring.protocols import outputs, problem
 from podium.scoring.protocols.grpc import infer, messages, wire
 from podium.scoring.protocols.json_body import Malformed
@@ -265,7 +265,7 @@ def test_the_answer_has_the_requests_form() -> None:
 def test_each_kind_of_error_has_its_status() -> None:
     kinds = (Invalid, errors.NotFound, errors.Conflict, errors.Refused, errors.Unavailable)
     names = [codes.of(kind("No."))[0].name for kind in kinds]
-    code, message, ((_, told),) = codes.of(codes.Crowded())
+    code, message, ((_, told),) = codes.of(admission.Crowded())
     assert (code.name, message) == ("RESOURCE_EXHAUSTED", f"{json.loads(told)['detail']} {json.loads(told)['fix']}")
     assert json.loads(told)["status"] == 429
     assert names == ["INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "PERMISSION_DENIED", "UNAVAILABLE"]

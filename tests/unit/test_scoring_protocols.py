@@ -251,7 +251,7 @@ def test_compiled_readers_leave_too_many_rows_to_the_strict_one() -> None:
     known = reader.Reader(artifacts.SIGNATURE, reader.MLFLOW)
     for rows in (tensors.MOST_ROWS, tensors.MOST_ROWS + 1):
         body = b'{"dataframe_split":{"columns":["distance","hour"],"data":[' + b",".join([b"[1,2]"] * rows) + b"]}}"
-        assert (known.read_any(body) is None) is (rows > tensors.MOST_ROWS)
+        assert (known.read_large(body) is None) is (rows > tensors.MOST_ROWS)
 
 
 def test_a_body_of_very_many_lists_is_refused_before_it_is_read() -> None:
@@ -259,6 +259,32 @@ def test_a_body_of_very_many_lists_is_refused_before_it_is_read() -> None:
     assert len(json_body.parse(body)["a"]) == json_body.MOST_PARTS - 2
     with pytest.raises(json_body.Malformed, match="lists and objects"):
         json_body.parse(body.replace(b"]]", b"],[],[]]"))
+
+
+def test_what_no_request_needs_is_refused_before_it_is_decoded() -> None:
+    known = reader.Reader(artifacts.SIGNATURE, reader.OIP)
+    fields = ",".join(f'"{at}":{at}' for at in range(json_body.MOST_KEYS))
+    assert len(json_body.parse(f'{{"a":{{{fields}}}}}'.encode())["a"]) == json_body.MOST_KEYS
+    bodies = {
+        "values": b'{"a":[' + b"1," * (json_body.MOST_VALUES + 1) + b"1]}",
+        "keys in one object": f'{{"a":{{{fields},"b":1}}}}'.encode(),
+        "nested deeper": b'{"a":' + b"[" * json_body.DEPTH + b"]" * json_body.DEPTH + b"}",
+    }
+    for what, body in bodies.items():
+        for read in (json_body.parse, known.read_large):
+            with pytest.raises(json_body.Malformed, match=what):
+                read(body)
+    at_most = b'{"a":[' + b"1," * json_body.MOST_VALUES + b"1]}"
+    assert len(json_body.parse(at_most)["a"]) == json_body.MOST_VALUES + 1
+
+
+def test_a_csv_has_no_more_lines_and_commas_than_rows_need() -> None:
+    for what, body in {"lines": b"a" + b"\n" * 1_000_001, "commas": b'"\n",' + b"," * json_body.MOST_KEYS}.items():
+        with pytest.raises(json_body.Malformed, match=what):
+            mlflow.read_csv(body, "req-1", artifacts.SIGNATURE)
+    text = '"' + "\n" * 500 + '"'
+    sent = mlflow.read_csv(f"hour,note\n1,{text}\n".encode(), "req-1", artifacts.SIGNATURE)
+    assert sent.columns == {"hour": [1], "note": ["\n" * 500]}
 
 
 def test_csv_cells_take_the_features_types() -> None:

@@ -5,6 +5,7 @@ import importlib.util
 from typing import Any
 
 VALUES = "podium.scoring.protocols._values"
+SURVEY = "podium.scoring.protocols._survey"
 MESSAGE = "podium.scoring.log._message"
 FUSED = "podium.bundle.engines.onnx._fused"
 TEMPLATE = "podium.scoring._template"
@@ -23,4 +24,6 @@ def part(name: str) -> Any:
 
 def missing() -> list[str]:
     """Those that are not there; Python, and ONNX Runtime, do their work, slower."""
-    return [name for name in (VALUES, MESSAGE, FUSED, TEMPLATE, COUNTING) if importlib.util.find_spec(name) is None]
+    return [
+        name for name in (VALUES, SURVEY, MESSAGE, FUSED, TEMPLATE, COUNTING) if importlib.util.find_spec(name) is None
+    ]

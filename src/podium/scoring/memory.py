@@ -1,9 +1,10 @@
 """Giving memory back that a large body took, when nothing came of it."""
 
+import contextlib
 import ctypes
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from podium.core.errors import PodiumError
@@ -34,6 +35,19 @@ def freed(read: Callable[[], T], size: int) -> T:
         raise told
     finally:
         del told  # else this frame would keep the error, which keeps this frame, and `read` the body
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Do not look for garbage meanwhile: among millions of lists that are being made there is none, and every look at
+    them stops all threads."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def give_back() -> None:

@@ -7,7 +7,7 @@ read one by one, by a compiled decoder or else by the strict reader; large ones 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeAlias
@@ -177,10 +177,15 @@ class Reading:
 
     def in_turn(self, read: Callable[[], Entry], size: int, left: Left = never) -> Entry:
         """What a thread reads of a large body, when no other thread reads one; `Gone` if nobody waits for it then."""
-        with self._turns:
+        with self._turn():
             if left():
                 raise Gone
             return memory.freed(read, size)
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self._turns, memory.uncollected():
+            yield
 
     def _many(self, item: Item, lane: Lane, found: plan.Block) -> Entry | None:
         """The rows as a compiled reader gave them; None when the strict one must have a look."""
@@ -205,8 +210,8 @@ class Reading:
         large = len(item[3]) > _ALONE
 
         def read() -> Entry:
-            with self._turns if large else contextlib.nullcontext():
-                found = lane.reader.read_any(item[3]) if item[2].work.fast else None
+            with self._turn() if large else contextlib.nullcontext():
+                found = lane.reader.read_large(item[3]) if item[2].work.fast else None
                 if isinstance(found, plan.Many):
                     lane.reader.unlike(item[3], single=False)
                     found = plan.block(found)

@@ -10,17 +10,16 @@ from typing import Any
 import msgspec
 
 from podium.core.errors import Invalid
+from podium.scoring.protocols import survey
 
 DEPTH = 32
 MOST_PARTS = 1_000_000
 """Lists and objects in a body: a hundred thousand rows need as many, so this is room enough."""
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-"""A string, or the beginning of one that has no end: so a search never looks at a byte twice."""
-_STRING_OR_NAN = re.compile(r"NaN|" + _STRING.pattern, re.DOTALL)
-_BYTES = "latin-1"
-"""Bytes as characters: to join millions of pieces of text costs a tenth of the memory that as many of bytes do."""
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+MOST_VALUES = 5_000_000
+"""What commas part in a body: a request holds four million values at most, and keys."""
+MOST_KEYS = 65_536
+"""Of one object."""
+_STRING_OR_NAN = re.compile(r"NaN|" + survey.STRING.pattern, re.DOTALL)
 _LARGEST = 2**63 - 1
 _LEAST = -(2**63)
 _FIX = "Send one JSON document (RFC 8259), UTF-8."
@@ -32,9 +31,7 @@ class Malformed(Invalid):
 
 def parse(body: bytes) -> dict[str, Any]:
     """The object in those bytes, else `Malformed`."""
-    bare = _STRING.sub("", body.decode(_BYTES)).encode(_BYTES)
-    if bare.count(b"[") + bare.count(b"{") > MOST_PARTS:
-        raise Malformed(f"The JSON has more than {MOST_PARTS} lists and objects.", field="body", fix="Send fewer rows.")
+    seen = bounded(body)
     try:
         value = msgspec.json.decode(body)
     except RecursionError:
@@ -45,31 +42,35 @@ def parse(body: bytes) -> dict[str, Any]:
             field="body",
             fix=_FIX,
         ) from None
-    _check_depth(bare)
     if not isinstance(value, dict):
         raise Malformed("The body is not a JSON object.", field="body", fix=_FIX)
-    if _keys(value, bare.count(b"{")) != bare.count(b":"):
+    if _keys(value, seen.objects) != seen.colons:
         raise Malformed("A key comes twice in one object.", field="body", fix="Send each key once.")
-    if _LONG_NUMBER.search(bare):
+    if seen.is_long:
         _check_integers(value)
     return value
 
 
+def bounded(body: bytes) -> survey.Survey:
+    """What the body is made of; `Malformed` where that is more than any request needs. Costs little."""
+    seen = survey.of(body)
+    limits = (
+        (seen.objects + seen.lists, MOST_PARTS, "lists and objects", "Send fewer rows."),
+        (seen.commas, MOST_VALUES, "values", "Send fewer rows."),
+        (seen.keys, MOST_KEYS, "keys in one object", "Send the features that the model's metadata lists."),
+    )
+    for found, most, what, fix in limits:
+        if found > most:
+            raise Malformed(f"The JSON has more than {most} {what}.", field="body", fix=fix)
+    if seen.depth > DEPTH:
+        raise _deep()
+    return seen
+
+
 def nan_as_null(body: bytes) -> bytes:
     """The document with null for each NaN outside of strings, a word that Python's `json` writes and no JSON has."""
-    text = _STRING_OR_NAN.sub(lambda found: "null" if found[0] == "NaN" else found[0], body.decode(_BYTES))
-    return text.encode(_BYTES)
-
-
-def _check_depth(bare: bytes) -> None:
-    """Cancel innermost pairs, one level a pass: what is left after `DEPTH` passes is deeper."""
-    brackets = bare.translate(None, _NOT_BRACKETS)
-    for _ in range(DEPTH):
-        if not brackets:
-            return
-        brackets = re.sub(rb"(?:\[\]|\{\})+", b"", brackets)
-    if brackets:
-        raise _deep()
+    text = _STRING_OR_NAN.sub(lambda found: "null" if found[0] == "NaN" else found[0], body.decode(survey.BYTES))
+    return text.encode(survey.BYTES)
 
 
 def _deep() -> Malformed:

@@ -6,7 +6,7 @@ https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
 import csv
 import io
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ from podium.scoring.protocols.json_body import Malformed
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 WITH_NAN = ("dataframe_split", "inputs")
 """What MLflow's client makes of tables and matrices, in which it writes a missing value as NaN."""
+_MOST_LINES = 1_000_000
+"""Of a CSV, with those inside of texts: ten for each row that a request may have."""
 _FIX = "Send one of dataframe_split, dataframe_records, instances, inputs."
 
 
@@ -49,10 +51,21 @@ def read(body: Mapping[str, Any], request_id: str, signature: Signature) -> requ
     return request.Rows(request_id=request_id, count=count, columns=columns)
 
 
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text, as few and as short as rows need: a record of millions of cells is read in one go."""
+    for number, line in enumerate(io.StringIO(text), start=1):
+        if number > _MOST_LINES:
+            raise Malformed(f"The CSV has more than {_MOST_LINES} lines.", field="body", fix="Send fewer rows.")
+        if line.count(",") > json_body.MOST_KEYS:
+            said = f"A CSV line has more than {json_body.MOST_KEYS} commas."
+            raise Malformed(said, field="body", fix="Send one cell for each column.")
+        yield line
+
+
 def read_csv(body: bytes, request_id: str, signature: Signature) -> request.Rows:
     """The rows of a CSV body with a header line. An empty cell is null."""
     try:
-        lines = filter(None, csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True))
+        lines = filter(None, csv.reader(_lines(body.decode("utf-8-sig")), strict=True))
         header = next(lines, [])
         records = list(itertools.islice(lines, tensors.MOST_ROWS + 1))
     except (UnicodeDecodeError, csv.Error):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from podium.core.signature import Signature
-from podium.scoring.protocols import compiled, finder, sheaf, skeleton
+from podium.scoring.protocols import compiled, finder, json_body, sheaf, skeleton
 from podium.scoring.protocols.compiled import Decode
 from podium.scoring.protocols.plan import Block, Checks, Many, One, Plan
 
@@ -44,10 +44,14 @@ class Reader:
 
     def read(self, body: bytes) -> One | Many | Block | None:
         """The rows, or None for the strict reader, or when the body is too large to be read at once."""
-        return None if len(body) > LARGE else self.read_any(body)
+        return None if len(body) > LARGE else self._read_any(body)
 
-    def read_any(self, body: bytes) -> One | Many | Block | None:
-        """The rows, or None for the strict reader."""
+    def read_large(self, body: bytes) -> One | Many | Block | None:
+        """The rows of a large body, or None for the strict reader; `Malformed` when nobody need look at it."""
+        json_body.bounded(body)
+        return self._read_any(body)
+
+    def _read_any(self, body: bytes) -> One | Many | Block | None:
         block = None if self._finder is None else self._finder.many(body)
         return self._decode(body) if block is None else block
 
