@@ -17,6 +17,8 @@ import pytest
 
 from podium.core.errors import Unavailable
 from podium.scoring.log import places, segment
+from podium.scoring.log.places import Limits
+from podium.scoring.log.writer import Writer
 from tests.patience import until
 from tests.unit.log_kit import Log, part
 
@@ -220,6 +222,29 @@ def test_a_fault_outside_of_any_write_is_told_to_who_flushes_and_ends_nothing(tm
     assert log.problem() is None
     assert log.flush()
     assert log.found() == {"first", "second"}
+
+
+def test_many_rows_at_once_leave_room_for_a_few(tmp_path: Path) -> None:
+    limits = Limits(seconds=3600.0, waiting=10_000)
+    dropped: list[int] = []
+    names = iter(f"s{at}" for at in range(9))
+    writer = Writer(tmp_path, lambda: next(names), limits, on_dropped=dropped.append)
+    busy, over = threading.Event(), threading.Event()
+
+    def hold(_: Unavailable | None) -> None:
+        busy.set()
+        over.wait(10)
+
+    writer.append([part("first")], durable=True, then=hold)  # told on the writer's thread
+    assert busy.wait(10)
+    for count, drops in ((5000, []), (4500, [4500]), (2000, [4500]), (2900, [4500]), (200, [4500, 200])):
+        writer.append([part(f"{count}")] * count, durable=False, then=lambda _: None)
+        assert dropped == drops, count
+    over.set()
+    writer.flush()
+    writer.append([part("many")] * 10_000, durable=False, then=lambda _: None)
+    assert dropped == [4500, 200], "what is alone may take it all"
+    writer.close()
 
 
 def test_who_cannot_be_told_keeps_nobody_else_from_being_told(log: Log) -> None:

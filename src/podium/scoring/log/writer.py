@@ -26,6 +26,8 @@ _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
 _CHUNK = 512
 """So many queued rows are enough for a message."""
+_MANY = 4096
+"""So many rows at once leave room to others."""
 Then: TypeAlias = Callable[[Unavailable | None], None]
 """Told once: None, or why rows are not on disk."""
 _UNFIT = (ValueError, TypeError, pa.ArrowException)
@@ -104,7 +106,7 @@ class Writer:
             except _UNFIT:
                 return False
         with self._changed:
-            if self._stopping or self._waiting + count > self._limits.waiting:
+            if self._stopping or self._waiting + count > self._room(count):
                 return False
             first, few = self._since is None, self._gathered < _CHUNK
             if first:
@@ -116,6 +118,11 @@ class Writer:
             if durable or first or (few and self._gathered >= _CHUNK):
                 self._changed.notify()
         return True
+
+    def _room(self, count: int) -> int:
+        """How many rows may wait when so many more have joined them: many leave some room to the few of others."""
+        left = min(count, self._limits.waiting // 4) if self._waiting and count >= _MANY else 0
+        return self._limits.waiting - left
 
     @property
     def problem(self) -> str | None:
