@@ -15,14 +15,18 @@ from typing import Any, TypeAlias
 from podium.bundle.grid import Grid
 from podium.core.errors import Conflict, PodiumError
 from podium.core.signature import Signature
-from podium.scoring import admission, codec, engine, memory, operate, request, routes, settle
+from podium.scoring import admission, codec, engine, memory, operate, request, routes, settle, turns
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import plan, reader
 from podium.scoring.watch import Followed
 from podium.scoring.work import Entry, Group, Item, Lane, Told, Work
 
+Entered: TypeAlias = Callable[[BaseException | None], None]
+"""Hears that a body was read, or why not."""
 Left: TypeAlias = Callable[[], bool]
 """Whether nobody waits for an answer any more; asked on any thread."""
+_AT_ONCE = 2
+"""Large bodies that are read, or wait to be scored, at once, beside a very large one."""
 _ALONE = 1024 * 1024
 """No two bodies beyond that many bytes are decoded at once: meanwhile a decoder lets no other thread run."""
 
@@ -59,8 +63,10 @@ class Reading:
         self._turns = threading.RLock()
         """Held by the thread that reads a large body value by value, as that takes many times its size, or a very large
         one in any way. The bodies wait as bytes."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="podium-large")
-        """Where those wait that need the turn in any case, so that they keep no other thread from its work."""
+        self._large, self._very_large = turns.Turns(_AT_ONCE), turns.Turns(1)
+        """Until they are scored: what is read takes many times its size. The very large ones need the lock in any case,
+        so that they would keep others from being read."""
+        self._threads = ThreadPoolExecutor(_AT_ONCE + 1, thread_name_prefix="podium-large")
 
     def gather(self, items: list[Item], started: float) -> list[Group]:
         """Read the requests into groups; whoever sent a wrong one is told. `started`: when they came."""
@@ -71,39 +77,41 @@ class Reading:
             alike.setdefault(item[2].work, []).append(item)
         for work, some in alike.items():
             try:
-                lane = self._lane(work, groups)
+                lane, group = self._lane(work, groups)
             except Exception as error:  # noqa: BLE001 - what is asked for is not to be had
                 for item in some:
-                    self._desk.refuse(item, error)
+                    self._desk.refuse(item, started, error)
                 continue
             if work.watched:
-                lane.group.traces += [item[0].trace for item in some if isinstance(item[0], Followed)]
-            self._one_by_one(lane.sheaf.add(some))
+                group.traces += [item[0].trace for item in some if isinstance(item[0], Followed)]
+            sheaf = group.sheaf(lane.reader) if work.fast else lane.reader.closed
+            self._one_by_one(sheaf.add(some), group)
         for group in groups:
             self._read_sheaves(group)
         return groups
 
-    def _one_by_one(self, items: Sequence[Item]) -> None:
+    def _one_by_one(self, items: Sequence[Item], group: Group) -> None:
         """Read requests that are like none before; whoever sent a wrong one is told."""
         for item in items:
             try:
-                self._one(item, item[2].work.lane)
+                self._one(item, group)
             except Exception as error:  # noqa: BLE001 - one request's fault is not another's
-                self._desk.refuse(item, error)
+                self._desk.refuse(item, group.started, error)
 
-    def _one(self, item: Item, lane: Lane) -> None:
+    def _one(self, item: Item, group: Group) -> None:
         """Read a request that is like none before."""
+        lane = group.lanes[item[2].work]
         found = lane.read(item[3])
         if found is None or isinstance(found, plan.Block):
-            self._read(item, lane, found)
+            self._read(item, group, found)
             return
         lane.reader.unlike(item[3], single=isinstance(found, tuple))
         if isinstance(found, plan.Many):
-            self._read(item, lane, plan.block(found))
+            self._read(item, group, plan.block(found))
             return
         given = item[2].work.request_id
-        lane.group.items.append(item)
-        lane.group.rows.append((*found[:3], given) if given else found)
+        group.items.append(item)
+        group.rows.append((*found[:3], given) if given else found)
 
     def _read_sheaves(self, group: Group) -> None:
         """Read the single rows that wait for that; those that cannot be read together one by one."""
@@ -112,34 +120,33 @@ class Reading:
             items, rows, others = sheaf.read()
             if rows is not None:
                 good.append((items, rows))
-            self._one_by_one(others)
+            self._one_by_one(others, group)
         for items, rows in good:
             group.items += items
             group.blocks.append(rows)
 
-    def _read(self, item: Item, lane: Lane, found: plan.Block | None) -> None:
+    def _read(self, item: Item, group: Group, found: plan.Block | None) -> None:
         """Put a request that is not one plain row into its group."""
         if len(item[3]) > reader.LARGE:
-            self._aside(item, lane, lane.group)
+            self._aside(item, group)
             return
-        made = None if found is None else self._many(item, lane, found)
-        lane.group.entries.append(self.strict(item, lane) if made is None else made)
+        made = None if found is None else self._many(item, group, found)
+        group.entries.append(self.strict(item, group) if made is None else made)
 
-    def _lane(self, work: Work, groups: list[Group]) -> Lane:
-        """The lane of a head for this turn, in the group of the rollout in force."""
+    def _lane(self, work: Work, groups: list[Group]) -> tuple[Lane, Group]:
+        """The lane of a head for this turn, and the group of the rollout in force."""
         place = self.named(work.place)
         loaded, deciding = self.deciding(place)
         lane = work.lane
-        if lane is None or lane.loaded is not loaded or lane.asked.endpoint != place.endpoint:
+        if lane is None or lane.rollout != loaded.id or lane.asked.endpoint != place.endpoint:
             lane = work.lane = Lane(loaded, self.asked(place, deciding, work.headers), work)
         group = next((each for each in groups if each.loaded is loaded), None)
         if group is None:
             group = Group(place.endpoint, loaded, deciding, self._started)
             group.level = self._gate.bytes
             groups.append(group)
-        lane.group = group
-        lane.sheaf = group.sheaf(lane.reader) if work.fast else lane.reader.closed
-        return lane
+        group.lanes[work] = lane
+        return lane, group
 
     def named(self, place: routes.Place) -> routes.Place:
         """The place with the endpoint that is meant."""
@@ -162,18 +169,33 @@ class Reading:
         signature = deciding.champion.runtime.manifest.signature
         return codec.Asked(place.endpoint, signature, headers, self._parts.new_id)
 
-    def strict(self, item: Item, lane: Lane) -> Entry:
+    def strict(self, item: Item, group: Group) -> Entry:
         """The rows as the strict reader gives them; it raises what is wrong with them."""
         work: Work = item[2].work
+        lane = group.lanes[work]
         rows = work.codec.read(item[3], lane.asked)
-        made = entry(rows, lane.asked.signature, partial(self._desk.tell, item, lane), len(item[3]))
+        made = entry(rows, lane.asked.signature, partial(self._desk.tell, item, lane, group.started), len(item[3]))
         if work.fast:
             lane.reader.learn(rows.columns)
         return made
 
-    def alone(self, read: Callable[[], Entry]) -> "asyncio.Future[Entry]":
-        """Read on a thread, one after the other."""
-        return self._loop.run_in_executor(self._thread, read)
+    def alone(self, read: Callable[[], Entry], group: Group, then: Entered, *, very: bool) -> None:
+        """Read a large body into a group of its own, on a thread, and `then` have it scored, which tells it when that
+        begins; or hear why it could not be read."""
+
+        def begin(done: turns.Done) -> None:
+            group.large, group.begun = True, done
+            self._loop.run_in_executor(self._threads, read).add_done_callback(entered)
+
+        def entered(reading: "asyncio.Future[Entry]") -> None:
+            error = reading.exception()
+            if error is None:
+                group.entries.append(reading.result())
+            else:
+                group.begun()
+            then(error)
+
+        (self._very_large if very else self._large).take(begin)
 
     def in_turn(self, read: Callable[[], Entry], size: int, left: Left = never) -> Entry:
         """What a thread reads of a large body, when no other thread reads one; `Gone` if nobody waits for it then."""
@@ -187,23 +209,26 @@ class Reading:
         with self._turns, memory.uncollected():
             yield
 
-    def _many(self, item: Item, lane: Lane, found: plan.Block) -> Entry | None:
+    def _many(self, item: Item, group: Group, found: plan.Block) -> Entry | None:
         """The rows as a compiled reader gave them; None when the strict one must have a look."""
+        work: Work = item[2].work
+        lane = group.lanes[work]
         if not found.certain and lane.reader.checks.doubtful(found.grid.numbers) is not None:
             return None
-        work: Work = item[2].work
         request_id = found.request_id or work.request_id or self._parts.new_id("req")
 
         def again(other: Signature) -> Grid:
             return work.codec.read(item[3], lane.asked).grid(other)
 
-        told = partial(self._desk.tell, item, lane)
+        told = partial(self._desk.tell, item, lane, group.started)
         return Entry(request_id, found.keys, found.grid, again, None, told, len(item[3]))
 
-    def _aside(self, item: Item, lane: Lane, group: Group) -> None:
+    def _aside(self, item: Item, group: Group) -> None:
         """Read and score a large body on a thread; its rows are logged like all others."""
+        lane = group.lanes[item[2].work]
         alone = Group(group.endpoint, group.loaded, group.deciding, group.started)
         alone.level = group.level
+        alone.lanes[item[2].work] = lane
         if isinstance(item[0], Followed):
             alone.traces.append(item[0].trace)
 
@@ -215,21 +240,18 @@ class Reading:
                 if isinstance(found, plan.Many):
                     lane.reader.unlike(item[3], single=False)
                     found = plan.block(found)
-                made = self._many(item, lane, found) if isinstance(found, plan.Block) else None
+                made = self._many(item, alone, found) if isinstance(found, plan.Block) else None
                 if made is not None:
                     return made
-                return self.in_turn(lambda: self.strict(item, lane), len(item[3]))
+                return self.in_turn(lambda: self.strict(item, alone), len(item[3]))
 
-        def then(reading: asyncio.Future[Entry]) -> None:
-            error = reading.exception()
-            if error is not None:
-                self._desk.refuse(item, error)
-                return
-            alone.entries.append(reading.result())
-            self._score(alone)
+        def then(error: BaseException | None) -> None:
+            if error is None:
+                self._score(alone)
+            else:
+                self._desk.refuse(item, alone.started, error)
 
-        reading = self.alone(read) if large else self._loop.run_in_executor(None, read)
-        reading.add_done_callback(then)
+        self.alone(read, alone, then, very=large)
 
 
 def entry(rows: request.Rows, signature: Signature, told: Told, size: int) -> Entry:

@@ -33,8 +33,9 @@ class Desk:
         self._telling = False
 
     def failed(self, group: Group, error: Exception) -> None:
+        group.ended()
         for item in group.items:
-            self.refuse(item, error)
+            self.refuse(item, group.started, error)
         for entry in group.entries:
             entry.told(error)
 
@@ -42,12 +43,18 @@ class Desk:
         """Log what was decided; the answers are written meanwhile, and leave when it is on disk."""
         ready: list[bytes] = []
         settle = partial(self._settle, group, batch, outcome, ready)
-        if group.loaded.document.durability is Durability.DURABLE:
-            self._parts.log.append(outcome.parts, durable=True, then=partial(self._acknowledge, settle))
-            ready += _answers(group, batch, outcome)  # in time: what is on disk is settled in a later turn
-        else:
-            ready += _answers(group, batch, outcome)
-            self._parts.log.append(outcome.parts, durable=False, then=settle)
+        try:
+            if len(outcome.versions) != len(batch.keys):
+                raise ValueError("not as many scores as rows")
+            if group.loaded.document.durability is Durability.DURABLE:
+                self._parts.log.append(outcome.parts, durable=True, then=partial(self._acknowledge, settle))
+                ready += _answers(group, batch, outcome)  # in time: what is on disk is settled in a later turn
+            else:
+                ready += _answers(group, batch, outcome)
+                self._parts.log.append(outcome.parts, durable=False, then=settle)
+        except Exception as error:  # noqa: BLE001 - a fault of ours; its rows may be logged, its callers hear of it
+            self.failed(group, error)
+            group.items, group.entries = [], []
 
     def _acknowledge(self, settle: Callable[[Unavailable | None], None], refused: Unavailable | None) -> None:
         """Called by the log's thread: one wake-up of the loop for all that one sync has made durable."""
@@ -77,11 +84,12 @@ class Desk:
         if refused is not None:
             self.failed(group, refused)
             return
+        group.ended()
         now = time.perf_counter()
         self._gate.measure(group.level, now - group.started - group.waited, now)
         singles = len(group.items)
         size = 0
-        for (exchange, number, _, body), sized in zip(group.items, ready, strict=True):
+        for (exchange, number, _, body), sized in zip(group.items, ready, strict=False):
             size += len(body)
             try:
                 exchange.ready(number, sized)
@@ -94,12 +102,18 @@ class Desk:
             self._gate.leave(singles, size)
         at = singles
         for entry in group.entries:
-            entry.told(_scored(entry, batch, outcome, at))
+            self._tell(entry, batch, outcome, at)
             at += len(entry.keys)
         self._count_rows(outcome)
         if outcome.referred is not None:
             self._parts.counts.count("podium_referred_total", sum(outcome.referred), endpoint=group.endpoint)
         self._parts.shadows.submit(group.loaded, batch)
+
+    def _tell(self, entry: Entry, batch: engine.Batch, outcome: engine.Outcome, at: int) -> None:
+        try:
+            entry.told(_scored(entry, batch, outcome, at))
+        except Exception as error:  # noqa: BLE001 - one answer that cannot be written is no other's fault
+            entry.told(error)
 
     def _count_rows(self, outcome: engine.Outcome) -> None:
         for part in outcome.parts:
@@ -111,25 +125,25 @@ class Desk:
                 role=part.source.role,
             )
 
-    def tell(self, item: Item, lane: Lane, scored: request.Scored | Exception) -> None:
-        """Answer an HTTP request that did not come the fast way."""
+    def tell(self, item: Item, lane: Lane, started: float, scored: request.Scored | Exception) -> None:
+        """Answer an HTTP request that did not come the fast way, but then."""
         if not isinstance(scored, request.Scored):
-            self.refuse(item, scored)
+            self.refuse(item, started, scored)
             return
         exchange, number, head, body = item
         written = head.work.codec.write(scored, lane.asked)
-        self.count(lane.asked.endpoint, 200, lane.group.started)
+        self.count(lane.asked.endpoint, 200, started)
         self._gate.leave(1, len(body))
         exchange.answer(number, Answer(200, written.body, written.media, written.headers), head)
 
-    def refuse(self, item: Item, error: BaseException) -> None:
+    def refuse(self, item: Item, started: float, error: BaseException) -> None:
+        """Tell why a request that came then has no good answer."""
         exchange, number, head, body = item
         if not isinstance(error, PodiumError):
             _LOG.error("a request failed", exc_info=error)
         answer = answers.of(error) if isinstance(error, PodiumError) else answers.broken()
         self._gate.leave(1, len(body))
-        lane = head.work.lane
-        self.count(head.work.endpoint, answer.status, time.perf_counter() if lane is None else lane.group.started)
+        self.count(head.work.endpoint, answer.status, started)
         exchange.answer(number, answer, head)
 
     def turn_away(self, items: Sequence[Item], started: float) -> None:
@@ -152,21 +166,22 @@ def _answers(group: Group, batch: engine.Batch, outcome: engine.Outcome) -> list
     if not items:
         return []
     if outcome.classed is not None:
-        return [_written(item, batch, outcome, at) for at, item in enumerate(items)]
+        return [_written(item, group, batch, outcome, at) for at, item in enumerate(items)]
+    lanes = group.lanes
     rows = zip(items, outcome.versions, outcome.decisions, strict=False)
     try:
-        plans = [item[2].work.lane.plans[version, decision] for item, version, decision in rows]
+        plans = [lanes[item[2].work].plans[version, decision] for item, version, decision in rows]
     except KeyError:  # none was answered so before
         rows = zip(items, outcome.versions, outcome.decisions, strict=False)
-        plans = [item[2].work.lane.plan(item[2].work.codec, version, decision) for item, version, decision in rows]
+        plans = [lanes[item[2].work].plan(item[2].work.codec, version, decision) for item, version, decision in rows]
     return template.fill(plans, batch.request_ids, batch.prediction_ids, outcome.scores[: len(items)].tolist())
 
 
-def _written(item: Item, batch: engine.Batch, outcome: engine.Outcome, at: int) -> bytes:
+def _written(item: Item, group: Group, batch: engine.Batch, outcome: engine.Outcome, at: int) -> bytes:
     """The answer to a single row of several classes, by its codec."""
     work = item[2].work
     scored = _part(batch.request_ids[at], None, batch, outcome, slice(at, at + 1))
-    return call.sized(work.codec.write(scored, work.lane.asked).body)
+    return call.sized(work.codec.write(scored, group.lanes[work].asked).body)
 
 
 def _scored(entry: Entry, batch: engine.Batch, outcome: engine.Outcome, at: int) -> request.Scored:

@@ -115,8 +115,8 @@ class Tick:
             return made
 
         if large:
-            entering = self._reading.alone(partial(self._reading.in_turn, enter, size, left))
-            entering.add_done_callback(partial(self._entered, group, counted, left))
+            waiting = partial(self._reading.in_turn, enter, size, left)
+            self._reading.alone(waiting, group, partial(self._entered, group, counted, left), very=True)
             return
         try:
             self._joining.add(group, enter())
@@ -126,14 +126,14 @@ class Tick:
     def _score(self, group: Group) -> None:
         self._together.score(group)
 
-    def _entered(self, group: Group, told: Told, left: reading.Left, entering: "asyncio.Future[Entry]") -> None:
-        error = entering.exception() or (reading.Gone() if left() else None)
+    def _entered(self, group: Group, told: Told, left: reading.Left, error: BaseException | None) -> None:
+        error = error or (reading.Gone() if left() else None)
         if isinstance(error, Exception):
             if not isinstance(error, PodiumError):
                 _LOG.error("a request failed", exc_info=error)
+            group.begun()
             told(error)
             return
-        group.entries.append(entering.result())
         self._together.score(group)
 
     def _counted(self, group: Group, told: Said, scored: request.Scored | Exception) -> None:

@@ -1,8 +1,10 @@
 """Scoring a group: its rows in one call of the engine; who is wrong is told, and the others are scored without him."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -13,10 +15,10 @@ from podium.bundle.engines import caller
 from podium.bundle.grid import Grid
 from podium.core.errors import Invalid, Unavailable
 from podium.core.signature import Signature
-from podium.scoring import admission, codec, engine, request, settle, waiting
+from podium.scoring import admission, codec, engine, request, settle, turns, waiting
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import plan
-from podium.scoring.work import Entry, Group, Item, Lane
+from podium.scoring.work import Entry, Group, Item
 
 _MANY = 4096
 """More rows than that are scored on a thread."""
@@ -30,7 +32,7 @@ class Together:
         parts: Parts,
         loop: asyncio.AbstractEventLoop,
         desk: settle.Desk,
-        strict: Callable[[Item, Lane], Entry],
+        strict: Callable[[Item, Group], Entry],
         lines: waiting.Lines,
     ) -> None:
         self._parts = parts
@@ -38,12 +40,19 @@ class Together:
         self._desk = desk
         self._strict = strict
         self._lines = lines
+        self._large = turns.Turns(1)
+        """Until they are answered, so that their rows do not wait for the log together."""
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="podium-many")
 
     def score(self, group: Group, *, admitted: bool = False) -> None:
         """Score a group's rows, on a thread when that takes long.
 
         Where the model has a process of its own, some of its requests may be turned away, unless they are `admitted`.
         """
+        if group.large and not group.deciding.blocking:
+            self._large.take(partial(self._score_large, group))
+            return
+        group.begun()
         try:
             batch = self._batch(group)
         except Exception as error:  # noqa: BLE001 - the group's requests are told
@@ -53,7 +62,7 @@ class Together:
             self._wait(group, batch if admitted else self._admit(group, batch))
             return
         if len(batch.keys) > _MANY:
-            scoring = self._loop.run_in_executor(None, _on_a_thread, group, batch)
+            scoring = self._loop.run_in_executor(self._threads, _on_a_thread, group, batch)
             scoring.add_done_callback(partial(self._later, group, batch))
             return
         try:
@@ -62,6 +71,32 @@ class Together:
             self._unscored(group, batch, error)
             return
         self._desk.log(group, batch, outcome)
+
+    def _score_large(self, group: Group, done: turns.Done) -> None:
+        """Score a large request on a thread, where its batch is made as well."""
+        group.begun()
+        group.ended = done
+
+        def score() -> tuple[engine.Batch, engine.Outcome | Exception]:
+            batch = self._batch(group)
+            try:
+                return batch, _on_a_thread(group, batch)
+            except Exception as error:  # noqa: BLE001 - told apart later
+                return batch, error
+
+        def then(scoring: "asyncio.Future[tuple[engine.Batch, engine.Outcome | Exception]]") -> None:
+            failed = scoring.exception()
+            if isinstance(failed, Exception):
+                self._desk.failed(group, failed)
+                return
+            batch, outcome = scoring.result()
+            if isinstance(outcome, Exception):
+                self._unscored(group, batch, outcome)
+                group.ended()
+            else:
+                self._desk.log(group, batch, outcome)
+
+        self._loop.run_in_executor(self._threads, score).add_done_callback(then)
 
     def _admit(self, group: Group, batch: engine.Batch) -> engine.Batch:
         """Turn away those of the group whom its model would keep waiting for too long; the rows of the others."""
@@ -74,7 +109,7 @@ class Together:
         group.traces = []  # nobody knows whose they were
         crowded = admission.Crowded("The model")
         for item in items[len(group.items) :]:
-            self._desk.refuse(item, crowded)
+            self._desk.refuse(item, group.started, crowded)
         for entry in entries[len(group.entries) :]:
             entry.told(crowded)
         again = partial(_again, self._parts, [*group.items], [*group.entries], group)
@@ -146,9 +181,9 @@ class Together:
         group.items = [item for item, flag in zip(group.items, flags, strict=True) if not flag]
         for item in doubtful:
             try:
-                group.entries.append(self._strict(item, item[2].work.lane))
+                group.entries.append(self._strict(item, group))
             except Exception as error:  # noqa: BLE001 - one request's fault is not another's
-                self._desk.refuse(item, error)
+                self._desk.refuse(item, group.started, error)
 
     def _unscored(self, group: Group, batch: engine.Batch, error: Exception) -> None:
         """Tell those who are to blame; score the others again."""
@@ -166,7 +201,7 @@ class Together:
         for at, item in enumerate(group.items):
             rows = grid.take(batch.grid, slice(at, at + 1))
             again = partial(_again, self._parts, [item], [], group)
-            told = partial(self._desk.tell, item, item[2].work.lane)
+            told = partial(self._desk.tell, item, group.lanes[item[2].work], group.started)
             one = Entry(batch.request_ids[at], [batch.keys[at]], rows, again, None, told, len(item[3]))
             apart.append(group.alone(one))
         return apart + [group.alone(entry) for entry in group.entries]

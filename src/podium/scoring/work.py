@@ -8,7 +8,7 @@ from podium.core.errors import PodiumError
 from podium.core.rollout import Durability
 from podium.core.signature import Signature
 from podium.core.trace import Trace
-from podium.scoring import codec, codecs, engine, request, routes, template
+from podium.scoring import codec, codecs, engine, request, routes, template, turns
 from podium.scoring.call import Answer
 from podium.scoring.protocols.plan import One, Singles
 from podium.scoring.protocols.reader import Reader, Sheaf
@@ -69,6 +69,14 @@ class Group:
         self.entries: list[Entry] = []
         self.traces: list[Trace] = []
         """Of the requests that belong to one."""
+        self.lanes: dict[Work, Lane] = {}
+        """Of the items, by what their heads ask for."""
+        self.large = False
+        """Whether it is one large request."""
+        self.begun = turns.nothing
+        """To be called when scoring begins: then the next large body may be read."""
+        self.ended = turns.nothing
+        """To be called when all are answered: then the next large request may be scored."""
 
     @property
     def requests(self) -> int:
@@ -89,18 +97,19 @@ class Group:
     def alone(self, entry: Entry) -> "Group":
         """A group with that entry only."""
         made = Group(self.endpoint, self.loaded, self.deciding, self.started)
-        made.level, made.waited = self.level, self.waited
+        made.level, made.waited, made.large = self.level, self.waited, self.large
         made.entries.append(entry)
         return made
 
 
 class Lane:
-    """What requests of one head need while a rollout is in force."""
+    """What requests of one head need while a rollout is in force. It holds neither its models nor any request."""
 
-    __slots__ = ("asked", "durable", "group", "loaded", "plans", "read", "reader", "sheaf")
+    __slots__ = ("asked", "durable", "plans", "read", "reader", "referring", "rollout")
 
     def __init__(self, loaded: engine.Loaded, asked: codec.Asked, work: "Work") -> None:
-        self.loaded = loaded
+        self.rollout = loaded.id
+        self.referring = loaded.referring
         self.durable = loaded.document.durability is Durability.DURABLE
         self.asked = asked
         reader = loaded.readers.get(work.family)
@@ -109,13 +118,10 @@ class Lane:
         self.reader = reader
         self.read = reader.read if work.fast else _for_the_strict
         self.plans: dict[Any, template.Plan] = loaded.plans.setdefault((work.codec, asked.endpoint), {})
-        self.group: Group
-        self.sheaf: Sheaf
 
     def plan(self, chosen: codec.Codec, version: int, decision: bool | None) -> template.Plan:  # noqa: FBT001
         """Of the answer to one row."""
-        referring = self.loaded.referring
-        gone = (decision is None and version in referring) if referring else None
+        gone = (decision is None and version in self.referring) if self.referring else None
         found = self.plans[version, decision] = template.plan(chosen, self.asked, version, decision, gone)
         return found
 
@@ -145,4 +151,5 @@ class Work:
     @property
     def endpoint(self) -> str:
         """Which one it came to be, where the path names none."""
-        return self.place.endpoint if self.lane is None else self.lane.asked.endpoint
+        lane = self.lane
+        return self.place.endpoint if lane is None else lane.asked.endpoint

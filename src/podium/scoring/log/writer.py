@@ -101,10 +101,10 @@ class Writer:
         durable = then is not None
         messages: list[Message] = []
         if durable or count >= _CHUNK // 2:
-            try:
-                messages = self._places.encode(parts)
-            except _UNFIT:
+            made = self._made(parts)
+            if made is None:
                 return False
+            messages = made
         with self._changed:
             if self._stopping or self._waiting + count > self._room(count):
                 return False
@@ -235,21 +235,32 @@ class Writer:
         return failed
 
     def _gather(self, parts: list[rows.Rows]) -> None:
-        """Make messages of parts that came one by one."""
+        """Make messages of parts that came one by one. Those of which none can be made cost no other."""
         chunk: list[rows.Rows] = []
         count = 0
         for part in parts:
             chunk.append(part)
             count += len(part)
             if count >= _CHUNK or part is parts[-1]:
-                try:
-                    self._ready += self._places.encode(chunk)
-                except Exception as problem:  # noqa: BLE001 - no disk will ever take them
-                    if not isinstance(problem, _UNFIT):
-                        _LOG.exception("%d rows could not be made ready for the log", count)
+                made = self._made(chunk)
+                if made is not None:
+                    self._ready += made
+                elif len(chunk) == 1:
                     self._on_dropped(count)
                     self._leave(count)
+                else:
+                    for one in chunk:
+                        self._gather([one])
                 chunk, count = [], 0
+
+    def _made(self, parts: Sequence[rows.Rows]) -> list[Message] | None:
+        """The rows as messages; None where no disk will ever take them."""
+        try:
+            return self._places.encode(parts)
+        except Exception as problem:  # noqa: BLE001 - nothing that is odd about rows ends the log
+            if not isinstance(problem, _UNFIT):
+                _LOG.exception("%d rows could not be made ready for the log", places.count(parts))
+            return None
 
     def _leave(self, count: int) -> None:
         """So many rows wait no longer."""
