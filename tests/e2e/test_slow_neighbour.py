@@ -34,10 +34,10 @@ class Street(NamedTuple):
     scorer: kit.Process
     vendor: Vendor
 
-    def metric(self, named: str) -> int:
+    def metric(self, named: str) -> float:
         """A metric's value; `named` with its labels."""
         found = re.search(rf"^{re.escape(named)} (\S+)$", self.scorer.http.get("/metrics").text, re.MULTILINE)
-        return int(float(found[1])) if found else 0
+        return float(found[1]) if found else 0.0
 
 
 @pytest.fixture
@@ -124,6 +124,26 @@ def test_a_crowd_before_a_slow_model_is_told_at_once_what_is_too_much(street: St
     assert street.metric("podium_requests_rejected_total") == told[429]
     street.vendor.takes = 0.0
     assert street.scorer.http.post(SLOW, content=ROW).status_code == 200
+
+
+def test_times_are_those_of_each_request_though_others_come_meanwhile(street: Street) -> None:
+    street.vendor.takes = 1.0
+    body = engine_kit.tensors(engine_kit.rows(3)[1:])  # of two rows, which come another way than one
+    before = street.metric('http_server_request_duration_seconds_sum{endpoint="slow"}')
+
+    async def main() -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=street.scorer.url, timeout=30) as client:
+
+            async def ask(number: int) -> httpx.Response:
+                await asyncio.sleep(0.25 * number)
+                return await client.post(SLOW, json=body)
+
+            return await asyncio.gather(*(ask(number) for number in range(5)))
+
+    answers = asyncio.run(main())
+    assert [answer.status_code for answer in answers] == [200] * 5
+    took = street.metric('http_server_request_duration_seconds_sum{endpoint="slow"}') - before
+    assert 5.0 <= took <= sum(answer.elapsed.total_seconds() for answer in answers) + 0.01
 
 
 def test_calls_over_grpc_are_told_so_too(street: Street) -> None:

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from podium.core.errors import Unavailable
@@ -222,6 +225,26 @@ def test_a_fault_outside_of_any_write_is_told_to_who_flushes_and_ends_nothing(tm
     assert log.problem() is None
     assert log.flush()
     assert log.found() == {"first", "second"}
+
+
+def test_rows_that_cannot_be_logged_cost_no_others(tmp_path: Path) -> None:
+    dropped: list[int] = []
+    writer = Writer(tmp_path, lambda: "s", Limits(seconds=3600.0), on_dropped=dropped.append)
+    odd = msgspec.structs.replace(part("odd"), scores=np.full(1, 0.25, dtype=np.float32))
+    far = msgspec.structs.replace(part("far"), at_us=2**70)
+    told: queue.SimpleQueue[Unavailable | None] = queue.SimpleQueue()
+    for each in (part("a"), odd, part("b"), far, part("c")):
+        writer.append([each], durable=False, then=told.put)
+    assert [told.get(timeout=10) for _ in range(5)] == [None] * 5
+    writer.append([far], durable=True, then=told.put)
+    assert isinstance(told.get(timeout=10), Unavailable)
+    writer.flush()
+    assert dropped == [1, 1]
+    assert writer.waiting == 0
+    writer.close()
+    (sealed,) = tmp_path.glob(f"*{segment.SEALED}")
+    found = pa.ipc.open_stream(sealed.read_bytes()).read_all()
+    assert found["request_id"].to_pylist() == ["a", "b", "c"]
 
 
 def test_many_rows_at_once_leave_room_for_a_few(tmp_path: Path) -> None:

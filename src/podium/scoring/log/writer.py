@@ -150,16 +150,19 @@ class Writer:
         done.result(timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Write and seal what there is, then stop."""
+        """Write and seal what there is, then stop; for so long at most, should the disk hang."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
         self._thread.join(timeout)
+        if self._thread.is_alive():
+            _LOG.error("the disk does not take the last %d rows of the prediction log in time", self._waiting)
 
     def _run(self) -> None:
         while True:
             entries, flushes, stopping = self._next()
             failed = self._turn(entries, force=bool(flushes) or stopping)
+            del entries  # until the next rows come, nobody is to keep these, nor the model that scored them
             for done in flushes:
                 if failed is None:
                     done.set_result(None)
