@@ -23,6 +23,7 @@ from podium.scoring.service import Service
 from podium.scoring.source import Folder
 from podium.scoring.work import Group
 from tests import scoring_kit as kit
+from tests.e2e import test_large_calls
 from tests.e2e.test_grpc_overload import parts
 from tests.e2e.test_large_calls import come
 
@@ -42,8 +43,9 @@ async def serving(parts: operate.Parts) -> AsyncIterator[tuple[Service, httpx.As
         yield service, client
 
 
-def groups() -> list[Group]:
-    gc.collect()
+def groups(*, collect: bool = True) -> list[Group]:
+    if collect:
+        gc.collect()
     return [each for each in gc.get_objects() if type(each) is Group]
 
 
@@ -66,6 +68,23 @@ def test_a_replaced_model_and_an_answered_request_are_not_kept(parts: operate.Pa
             assert before() is None, "heads that came under the old rollout hold its model"
             answer = await client.post(INFER, json=kit.tensors(), headers={"user-agent": "client 3"})
             assert kit.output(answer.json(), "version") == [2, 2, 2]
+
+    asyncio.run(ask())
+
+
+def test_calls_over_grpc_leave_nothing_to_the_garbage_collector(parts: operate.Parts) -> None:
+    """It comes round seldom: few objects hold many rows."""
+
+    async def ask() -> None:
+        async with test_large_calls.serving(parts) as (_, infer):
+            gc.collect()
+            gc.disable()
+            try:
+                for data in (test_large_calls.large(3, 10), test_large_calls.large(20_000, 100)):
+                    await infer(data)
+                    await come(lambda: not groups(collect=False))
+            finally:
+                gc.enable()
 
     asyncio.run(ask())
 

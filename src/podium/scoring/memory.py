@@ -60,5 +60,10 @@ def give_back() -> None:
     if _forget_names is not None:
         _forget_names()
     gc.collect()  # empties the lists of places as well
+    trim()
+
+
+def trim() -> None:
+    """Give the operating system what the allocator keeps for the next who needs as much."""
     if _trim is not None:
         _trim(0)

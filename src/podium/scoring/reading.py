@@ -27,6 +27,7 @@ Left: TypeAlias = Callable[[], bool]
 """Whether nobody waits for an answer any more; asked on any thread."""
 _AT_ONCE = 2
 """Large bodies that are read, or wait to be scored, at once, beside a very large one."""
+_QUIET_SECONDS = 5.0
 _ALONE = 1024 * 1024
 """No two bodies beyond that many bytes are decoded at once: meanwhile a decoder lets no other thread run."""
 
@@ -66,6 +67,7 @@ class Reading:
         self._large, self._very_large = turns.Turns(_AT_ONCE), turns.Turns(1)
         """Until they are scored: what is read takes many times its size. The very large ones need the lock in any case,
         so that they would keep others from being read."""
+        self._trimming, self._last_large = False, 0.0
         self._threads = ThreadPoolExecutor(_AT_ONCE + 1, thread_name_prefix="podium-large")
 
     def gather(self, items: list[Item], started: float) -> list[Group]:
@@ -184,6 +186,10 @@ class Reading:
         begins; or hear why it could not be read."""
 
         def begin(done: turns.Done) -> None:
+            self._last_large = self._loop.time()
+            if not self._trimming:
+                self._trimming = True
+                self._loop.call_later(_QUIET_SECONDS, self._trim)
             group.large, group.begun = True, done
             self._loop.run_in_executor(self._threads, read).add_done_callback(entered)
 
@@ -196,6 +202,15 @@ class Reading:
             then(error)
 
         (self._very_large if very else self._large).take(begin)
+
+    def _trim(self) -> None:
+        """Give back what large bodies took, once none has come for a while: other threads may wait meanwhile."""
+        quiet = self._loop.time() - self._last_large
+        if quiet < _QUIET_SECONDS:
+            self._loop.call_later(_QUIET_SECONDS - quiet, self._trim)
+            return
+        self._trimming = False
+        self._loop.run_in_executor(self._threads, memory.trim)
 
     def in_turn(self, read: Callable[[], Entry], size: int, left: Left = never) -> Entry:
         """What a thread reads of a large body, when no other thread reads one; `Gone` if nobody waits for it then."""

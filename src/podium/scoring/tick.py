@@ -107,7 +107,7 @@ class Tick:
         if group is None:
             group = Group(place.endpoint, loaded, deciding, started)
             group.level = self.gate.bytes
-        counted = partial(self._counted, group, told)
+        counted = partial(self._counted, group.endpoint, group.started, told)
 
         def enter() -> Entry:
             made = reading.entry(read(asked), asked.signature, counted, size)
@@ -136,11 +136,11 @@ class Tick:
             return
         self._together.score(group)
 
-    def _counted(self, group: Group, told: Said, scored: request.Scored | Exception) -> None:
+    def _counted(self, endpoint: str, started: float, told: Said, scored: request.Scored | Exception) -> None:
         error = scored if isinstance(scored, PodiumError) else Unavailable("The scorer failed; its log says why.")
         good = isinstance(scored, request.Scored)
         status = _GONE if isinstance(error, reading.Gone) else problem.status_of(error)
-        self._desk.count(group.endpoint, 200 if good else status, group.started)
+        self._desk.count(endpoint, 200 if good else status, started)
         told(scored if isinstance(scored, request.Scored) else error)
 
     def _run(self) -> None:
