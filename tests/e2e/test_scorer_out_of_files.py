@@ -58,6 +58,9 @@ def test_it_may_have_as_many_open_as_the_system_allows(tmp_path: Path) -> None:
 
 
 class _Nobody:
+    def refused(self, status: int) -> None:
+        raise NotImplementedError
+
     def take(self, exchange: connection.Connection, number: int, head: object, body: bytes) -> None:
         raise NotImplementedError
 

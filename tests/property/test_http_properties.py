@@ -54,6 +54,9 @@ class Front:
         self.waiting: list[tuple[Any, int, Head]] = []
         self._at_once = at_once
 
+    def refused(self, status: int) -> None:
+        pass
+
     def take(self, exchange: Any, number: int, head: Head, body: bytes) -> None:
         self.requests.append((head.method, head.target, list(head.fields), body))
         if self._at_once:

@@ -51,11 +51,13 @@ def digest_of(folder: Path) -> str:
 
 
 def verify(folder: Path, expected: str) -> bundle.Manifest:
-    """The manifest, after comparing every byte of every file; `Refused` on any difference, extra or missing file."""
+    """The manifest, after comparing every byte of every file; `Refused` on any difference, extra or missing file, and
+    when the manifest contradicts itself."""
     data = _manifest_bytes(folder)
     if digest.of_bytes(data) != digest.check(expected):
         raise Refused("The bundle is not the one that was asked for: its manifest has another digest.", field="digest")
     manifest = parse_manifest(data)
+    bundle.check(manifest)
     present = set()
     for path in folder.rglob("*"):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):

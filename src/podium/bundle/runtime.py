@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from podium.bundle import columns, golden, grid
-from podium.bundle.engines import place, registry
+from podium.bundle.engines import answer, place, registry
 from podium.core import bundle
 
 
@@ -18,24 +18,32 @@ class Runtime:
         self.model = registry.load(folder, manifest, where or place.Place())
         self.blocking = self.model.blocking
         self._folder = folder
+        self._classes = len(manifest.signature.labels)
         self.order = grid.order(manifest.signature)
         model = self.model
         self._direct = model if isinstance(model, registry.TakesGrid) and _orderly(model, self.order) else None
 
     def predict_grid(self, rows: grid.Grid) -> npt.NDArray[np.float64]:
         """As `predict`, of rows in the signature's order."""
+        count = len(rows.numbers)
+        if count == 0:
+            return np.empty(answer.shape(0, self._classes), dtype=np.float64)
         if self._direct is not None:
-            return self._direct.predict_grid(rows)
-        return self.model.predict(grid.split(self.order, rows))
+            return answer.exact(self._direct.predict_grid(rows), count, self._classes)
+        return answer.exact(self.model.predict(grid.split(self.order, rows)), count, self._classes)
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
         """Scores [n] (binary: probability of the positive class; regression: the value; of several classes the
         probability of each [n, classes]).
 
-        `Unavailable` when the model cannot be asked now. Where `blocking` is true it waits for another process or
+        `Unavailable` when the model cannot be asked now, `Invalid` when it fails on the rows, or does not give float64
+        of that shape (other numbers are made float64). Where `blocking` is true it waits for another process or
         machine, up to the time limit that the bundle names: call it off an event loop.
         """
-        return self.model.predict(table)
+        count = columns.count(table)
+        if count == 0:
+            return np.empty(answer.shape(0, self._classes), dtype=np.float64)
+        return answer.exact(self.model.predict(table), count, self._classes)
 
     def check_golden(self) -> float:
         """The largest difference on the golden rows; `Refused` over the tolerance. It also warms the model up."""

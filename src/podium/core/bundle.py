@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from podium.core import signature
+from podium.core.errors import Refused
 from podium.core.review import Band
 
 
@@ -61,6 +62,26 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def file(self, path: str) -> File:
         return next(file for file in self.files if file.path == path)
+
+
+def check(manifest: Manifest) -> None:
+    """`Refused` when what it says of its answers contradicts itself: they would not agree from one protocol to another.
+
+    A project file cannot say so; a manifest that was made otherwise can.
+    """
+    labels, band = manifest.signature.labels, manifest.band
+    if len(set(labels)) != len(labels):
+        raise Refused("The bundle lists a class twice.", field="classes", fix="List each class once.")
+    if band is None:
+        return
+    if labels:
+        raise Refused("A band of scores is of acting or not, and the bundle has several classes.", field="review")
+    if manifest.threshold is None:
+        raise Refused(
+            "The bundle has a band of scores for review, and no threshold that decides others.", field="review"
+        )
+    if not band.low <= band.high:
+        raise Refused("The bundle's band of scores for review ends below where it begins.", field="review")
 
 
 MANIFEST = "manifest.json"

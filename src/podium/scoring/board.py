@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from podium.core import rollout, time
 from podium.core.errors import NotFound, PodiumError, Refused, Unavailable
 from podium.core.time import Clock
-from podium.scoring import engine, loading, metrics, proof, trust
+from podium.scoring import engine, loading, metrics, newest, proof, trust
 
 _LOG = logging.getLogger("podium.scorer")
 _LET_GO_SECONDS = 30.0
@@ -25,8 +26,27 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Superseded(PodiumError):
+    """A newer rollout of the endpoint was asked for while this one was loaded."""
+
+
+class _Loading:
+    """A rollout that is being loaded. `since`: when it last proved itself elsewhere and went on to be loaded here."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.since: float | None = None
+
+    def proven(self) -> None:
+        self.since = monotonic()
+
+
+def _always() -> bool:
+    return True
+
+
 class Board:
-    """The endpoints' rollouts. Requests read it; one thread at a time changes it."""
+    """The endpoints' rollouts. Requests read it; of each endpoint one thread at a time changes it."""
 
     def __init__(self, project: str, environment: str, clock: Clock, counts: metrics.Metrics) -> None:
         self.keys: dict[str, bytes] = {}
@@ -38,33 +58,91 @@ class Board:
         self._counts = counts
         self._loaded: dict[str, engine.Loaded] = {}
         self._bodies: dict[str, bytes] = {}
+        self._newest: dict[str, newest.Newest] = {}
+        self._loading: dict[str, _Loading] = {}
+        self._lock = threading.Lock()
         self.refused: dict[str, Refusal] = {}
 
-    def adopt(self, endpoint: str, signed: rollout.Signed, folder_of: Callable[[str], Path]) -> bool:
+    def adopt(
+        self,
+        endpoint: str,
+        signed: rollout.Signed,
+        folder_of: Callable[[str], Path],
+        wanted: Callable[[], bool] = _always,
+    ) -> bool:
         """Load a rollout and switch to it; False when it is the one in force.
 
-        `Refused` (and the old one keeps serving) when it may not be served; `Unavailable` when a part is out of reach.
+        `Refused` (and the old one keeps serving) when it may not be served; `Unavailable` when a part is out of reach;
+        `Superseded` when it is no longer `wanted` once it is loaded.
         """
-        if self._bodies.get(endpoint) == signed.body:
-            self.refused.pop(endpoint, None)
-            return False
+        with self._lock:
+            before = self._loaded.get(endpoint)
+            if self._bodies.get(endpoint) == signed.body:
+                self.refused.pop(endpoint, None)
+                return False
+        mark = _Loading(_number(signed) or 0)
         try:
             document = trust.check(signed, self.keys, self._environment, time.to_us(self._clock()))
-            self._check_place(endpoint, document)
-            loaded = loading.load(document, folder_of, self.keys, self.limits, self._proofs)
+            self._check_place(endpoint, signed, document)
+            self._loading[endpoint] = mark
+            change = loading.Change(before, mark.proven)
+            loaded = loading.load(document, folder_of, self.keys, self.limits, self._proofs, change)
         except Unavailable:
             raise
         except PodiumError as problem:
-            self.refuse(endpoint, problem, _number(signed))
+            if wanted():
+                self.refuse(endpoint, problem, _number(signed))
             raise Refused(problem.message, field=problem.field, fix=problem.fix) from problem
-        before = self._loaded.get(endpoint)
-        self._loaded[endpoint] = loaded  # one assignment: a request sees the old rollout or the new one, whole
-        self._bodies[endpoint] = signed.body
-        self.refused.pop(endpoint, None)
-        if before is not None:
-            _let_go(before)
+        finally:
+            if self._loading.get(endpoint) is mark:
+                del self._loading[endpoint]
+        self._switch(endpoint, signed, loaded, before, wanted)
         _LOG.info("endpoint %s serves rollout %d", endpoint, document.number)
         return True
+
+    def _switch(
+        self,
+        endpoint: str,
+        signed: rollout.Signed,
+        loaded: engine.Loaded,
+        before: engine.Loaded | None,
+        wanted: Callable[[], bool],
+    ) -> None:
+        with self._lock:
+            good = wanted() and self._loaded.get(endpoint) is before
+            if good:
+                self._loaded[endpoint] = loaded  # one assignment: a request sees the old rollout or the new one, whole
+                self._bodies[endpoint] = signed.body
+                self._newest[endpoint] = newest.both(newest.of(signed, loaded.document), self._newest.get(endpoint))
+                self.refused.pop(endpoint, None)
+        if not good:
+            loading.close([each.runtime for each in loaded.live], before)
+            raise Superseded("A newer rollout was asked for while this one was loaded.")
+        if before is not None:
+            _let_go(before, loaded)
+
+    def remember(self, endpoint: str, known: newest.Newest) -> None:
+        """A rollout that was taken in an earlier life: an older one is refused."""
+        self._newest[endpoint] = newest.both(known, self._newest.get(endpoint))
+
+    def loading(self, endpoint: str) -> int | None:
+        """The number of the rollout that is being loaded."""
+        mark = self._loading.get(endpoint)
+        return None if mark is None else mark.number
+
+    def read(self, signed: rollout.Signed) -> rollout.Rollout | None:
+        """The document if it was signed by a key that is trusted, whether it may be served now or not."""
+        try:
+            return trust.read(signed, self.keys)
+        except Refused:
+            return None
+
+    def late(self) -> None:
+        """Refuse what proved itself elsewhere, and does not come to be loaded here in the time it has for that."""
+        for endpoint, mark in list(self._loading.items()):
+            if mark.since is not None and monotonic() - mark.since > self.limits.load_seconds:
+                slow = f"The version is too slow: it is not loaded after {self.limits.load_seconds:g} s."
+                self.refuse(endpoint, Refused(slow, field="engine"), mark.number)
 
     def rest(self) -> None:
         """Nothing more is to be adopted for now."""
@@ -78,19 +156,10 @@ class Board:
             self._counts.count("podium_rollouts_refused_total", endpoint=endpoint)
         self.refused[endpoint] = refusal
 
-    def _check_place(self, endpoint: str, document: rollout.Rollout) -> None:
+    def _check_place(self, endpoint: str, signed: rollout.Signed, document: rollout.Rollout) -> None:
         if document.endpoint != endpoint or (self._project and document.project != self._project):
             raise Refused("The rollout is of another endpoint or project than was asked for.", field="endpoint")
-        current = self._loaded.get(endpoint)
-        if current is None:
-            return
-        known = current.document
-        if document.number <= known.number and document.created_us <= known.created_us:
-            raise Refused(
-                f"Rollout {document.number} is not newer than {known.number}, which is served.",
-                field="number",
-                fix="Publish it again under a new number.",
-            )
+        newest.check(newest.of(signed, document), self._newest.get(endpoint))
 
     def get(self, endpoint: str) -> engine.Loaded:
         """The endpoint's loaded rollout; `Unavailable` with the reason if it was refused, `NotFound` if unknown."""
@@ -100,6 +169,8 @@ class Board:
         refusal = self.refused.get(endpoint)
         if refusal is not None:
             raise Unavailable(refusal.reason, field="endpoint", fix="Release a version that can be served.")
+        if endpoint in self._loading:
+            raise Unavailable("The endpoint's version is being loaded.", field="endpoint", fix="Send the rows again.")
         raise NotFound(
             "This scorer serves no endpoint of that name.",
             field="endpoint",
@@ -117,6 +188,10 @@ class Board:
         """Those that have a rollout."""
         return sorted(self._loaded)
 
+    def unserved(self) -> list[str]:
+        """Those whose only rollout is being loaded, or was refused."""
+        return sorted(({*self._loading, *self.refused}) - self._loaded.keys())
+
     def numbers(self) -> dict[str, int]:
         """The rollout numbers served."""
         return {endpoint: loaded.document.number for endpoint, loaded in sorted(self._loaded.items())}
@@ -124,18 +199,19 @@ class Board:
     def status(self) -> dict[str, Any]:
         """What the control plane is told."""
         refused = {endpoint: msgspec.structs.asdict(refusal) for endpoint, refusal in sorted(self.refused.items())}
-        return {"rollouts": self.numbers(), "refused": refused}
+        loading_now = {endpoint: mark.number for endpoint, mark in sorted(self._loading.items())}
+        return {"rollouts": self.numbers(), "refused": refused, **({"loading": loading_now} if loading_now else {})}
 
 
-def _let_go(before: engine.Loaded) -> None:
-    """End the processes of a replaced rollout's models, once no request can still be with them."""
+def _let_go(before: engine.Loaded, after: engine.Loaded) -> None:
+    """End the processes of a replaced rollout's models that the next one does not go on with, once no request can still
+    be with them."""
     ending = [live.runtime for live in before.live if live.runtime.blocking]
-    if not ending:
+    if not {id(each) for each in ending} - {id(live.runtime) for live in after.live}:
         return
 
     def end() -> None:
-        for each in ending:
-            each.close()
+        loading.close(ending, after)
 
     waiting = threading.Timer(_LET_GO_SECONDS, end)
     waiting.daemon = True
@@ -146,5 +222,5 @@ def _number(signed: rollout.Signed) -> int | None:
     """The number that an untrusted document claims, for the report only."""
     try:
         return signed.rollout().number
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

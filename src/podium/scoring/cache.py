@@ -1,6 +1,7 @@
 """What a scorer keeps on disk, so that it starts and serves with the control plane down.
 
 <folder>/rollouts/<endpoint>.json  the signed document in force (only ones that were accepted)
+<folder>/newest/<endpoint>.json    number and instant of the newest one that was ever accepted
 <folder>/bundles/<hex>/            bundles, by digest
 <folder>/proven/<hex>              notes that a bundle loaded and answered its golden rows
 <folder>/keys/<key id>.json        trusted public keys
@@ -9,10 +10,12 @@
 """
 
 import contextlib
+import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,6 +23,7 @@ import msgspec
 from podium.bundle import read, signing
 from podium.core import digest, name, rollout
 from podium.core.errors import Invalid, NotFound, Refused
+from podium.scoring import newest
 from podium.scoring.log import segment
 
 _LOG = logging.getLogger("podium.scorer")
@@ -78,7 +82,30 @@ class Cache:
         return True
 
     def save_rollout(self, endpoint: str, signed: rollout.Signed) -> None:
-        replace(self.rollouts / f"{name.check(endpoint, 'endpoint')}.json", msgspec.json.encode(signed))
+        """Keep a document that was accepted, and what is to be remembered of all that were.
+
+        Of two scorers on one folder the one that is behind keeps nothing: the other has the newer document.
+        """
+        path = self._newest(endpoint)
+        path.parent.mkdir(exist_ok=True)
+        with _alone(path.with_suffix(".lock")):
+            taken, known = newest.of(signed, signed.rollout()), self.newest(endpoint)
+            if not newest.older(taken, known):
+                replace(self.rollouts / f"{endpoint}.json", msgspec.json.encode(signed))
+                replace(path, msgspec.json.encode(newest.both(taken, known)))
+
+    def newest(self, endpoint: str) -> newest.Newest | None:
+        """What was kept of the newest rollout that was ever accepted; None when nothing was that can be read."""
+        try:
+            return msgspec.json.decode(self._newest(endpoint).read_bytes(), type=newest.Newest)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            _LOG.warning("endpoint %s: what was kept of its newest rollout cannot be read", endpoint)
+            return None
+
+    def _newest(self, endpoint: str) -> Path:
+        return self.folder / "newest" / f"{name.check(endpoint, 'endpoint')}.json"
 
     def pin(self, key: rollout.Key) -> None:
         """Trust a key from now on."""
@@ -100,7 +127,7 @@ class Cache:
     def store_bundle(self, named: str, files: Iterable[tuple[str, bytes]]) -> Path:
         """Keep a fetched bundle: on disk, verified whole, then named. `Refused` when it is not what its digest says."""
         target = self.bundle(named)
-        new = target.with_name(f".{target.name}.{os.getpid()}.new")
+        new = target.with_name(f".{target.name}.{_own()}.new")
         shutil.rmtree(new, ignore_errors=True)
         try:
             for path, data in files:
@@ -120,11 +147,24 @@ class Cache:
     def discard_bundle(self, named: str) -> None:
         """Forget a damaged bundle."""
         target = self.bundle(named)
-        old = target.with_name(f".{target.name}.{os.getpid()}.old")
+        old = target.with_name(f".{target.name}.{_own()}.old")
         shutil.rmtree(old, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
             target.rename(old)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _own() -> str:
+    """Of this thread among all on this machine."""
+    return f"{os.getpid()}.{threading.get_native_id()}"
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def read_signed(path: Path) -> rollout.Signed:

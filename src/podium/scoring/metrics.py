@@ -33,7 +33,10 @@ METRICS: dict[str, Metric] = {
     DURATION: Metric(_HISTOGRAM, "Time from a request's last byte to its answer.", ("endpoint",)),
     "http_server_active_requests": Metric(_GAUGE, "Requests under way."),
     "podium_requests_total": Metric(
-        _COUNTER, "Requests by endpoint and HTTP status; 499: the caller had gone.", ("endpoint", "status")
+        _COUNTER,
+        "Requests by endpoint and HTTP status; 499: the caller had gone. "
+        "No endpoint: of none that is served, or refused before that was known.",
+        ("endpoint", "status"),
     ),
     "podium_requests_rejected_total": Metric(_COUNTER, "Requests turned away with 429, as too many were under way."),
     "model_infer_request_success_total": Metric(_COUNTER, "Requests to a model that were answered.", ("model",)),

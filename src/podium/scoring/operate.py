@@ -18,8 +18,11 @@ from podium.scoring.log.writer import Writer
 from podium.scoring.protocols import oip
 from podium.scoring.routes import Action, Place
 from podium.scoring.shadow.queue import Shadows
+from podium.scoring.siblings import Siblings
 from podium.scoring.watch import Watch
 from podium.version import VERSION
+
+_DRAIN_SECONDS = 60.0
 
 
 class Parts(NamedTuple):
@@ -40,7 +43,7 @@ class Parts(NamedTuple):
     """Routes beside those of scoring and operation."""
     watch: Watch = Watch()
     together: Callable[[bytes], bytes] = bytes
-    """The metrics of all processes on this port, from those of this one."""
+    """The metrics of all processes on this port, from those of this one; where there are several, their `Siblings`."""
 
     def now(self) -> int:
         return instants.to_us(self.clock())
@@ -53,6 +56,9 @@ class Operations:
         self._parts = parts
         log, board, counts = parts.log, parts.board, parts.counts
         process.watch(counts)
+        self._others = parts.together if isinstance(parts.together, Siblings) else None
+        if self._others is not None:
+            self._others.follow(self._seal)
         counts.watch(
             "podium_rollout_number",
             lambda: {(("endpoint", name),): float(number) for name, number in board.numbers().items()},
@@ -99,13 +105,22 @@ class Operations:
         return Answer(200, parts.together(parts.counts.text()), metrics.MEDIA)
 
     def _drain(self, call: Call, _place: Place) -> Answer:
-        """Wait for the shadows, seal the log, ship it: then the control plane has every prediction."""
+        """Wait for the shadows, seal the log, ship it, of all processes on this port: then the control plane has every
+        prediction."""
         self._check_admin(call)
-        if not self._parts.shadows.drain():
-            raise errors.Unavailable("The shadows did not finish in time.", fix="Try again.")
-        self._parts.log.flush()
+        others = self._others
+        if not (self._seal() if others is None else others.drain(self._seal, _DRAIN_SECONDS)):
+            raise errors.Unavailable("Shadows, or another process, did not finish in time.", fix="Try again.")
         sent = self._parts.ship()
-        return Answer(200, msgspec.json.encode({"shipped": sent, "waiting": self._parts.segments()}))
+        several = {} if others is None else {"processes": others.count}
+        return Answer(200, msgspec.json.encode({"shipped": sent, "waiting": self._parts.segments(), **several}))
+
+    def _seal(self) -> bool:
+        """Bring everything that this process predicted into sealed segments; whether that was done in time."""
+        if not self._parts.shadows.drain():
+            return False
+        self._parts.log.flush()
+        return True
 
     def _status(self, call: Call, _place: Place) -> Answer:
         self._check_admin(call)
@@ -124,7 +139,7 @@ class Operations:
 
 def only_endpoint(board: Board) -> str:
     """The endpoint of a scorer that serves just one; else `NotFound`."""
-    known = board.endpoints() or sorted(board.refused)
+    known = board.endpoints() or board.unserved()
     if len(known) == 1:
         return known[0]
     raise errors.NotFound(

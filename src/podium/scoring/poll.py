@@ -1,5 +1,7 @@
-"""Following the control plane: one thread asks which rollouts are in force, and takes the new ones."""
+"""Following the control plane: one thread asks which rollouts are in force, and has the new ones taken."""
 
+import contextlib
+import functools
 import logging
 import threading
 import time
@@ -9,8 +11,10 @@ from typing import Any, NamedTuple
 
 from podium.core import name, rollout
 from podium.core.errors import Invalid, PodiumError, Refused, Unavailable
-from podium.scoring.board import Board
+from podium.scoring import newest
+from podium.scoring.board import Board, Superseded
 from podium.scoring.cache import Cache, read_signed
+from podium.scoring.loads import Loads, Wanted
 from podium.scoring.source import ControlPlane, Folder
 
 _LOG = logging.getLogger("podium.scorer")
@@ -21,6 +25,10 @@ _LONGEST_RETRY_SECONDS = 30.0
 _END_SECONDS = 3.0
 _REPORT_SECONDS = 5.0
 _LONGEST_SECONDS = 5.0
+_START_SECONDS, _LONGEST_START_SECONDS = 8.0, 30.0
+"""At the start, what takes long is waited for so long, and longer while nothing is served."""
+_KEPT = -1
+"""Stands for the number of a rollout that was kept on disk."""
 
 
 class Poller:
@@ -43,6 +51,8 @@ class Poller:
         self._seen: dict[str, int] = {}
         self._saved: dict[str, bytes] = {}
         self._retry: dict[str, _Retry] = {}
+        self._recalled: set[str] = set()
+        self._loads = Loads(lambda: board.limits.load_seconds)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="podium-poll", daemon=True)
         self._reported: tuple[float, dict[str, Any]] | None = None
@@ -53,18 +63,30 @@ class Poller:
 
     def from_cache(self) -> None:
         """Serve what was kept on disk. What is refused now is reported; the control plane may have better."""
-        try:
-            for endpoint, path in self._cache.rollout_files().items():
-                if self._wanted(endpoint):
-                    self._keep(endpoint, path)
-        finally:
-            self._board.rest()
+        numbers = self._source.numbers() if isinstance(self._source, Folder) else {}
+        for endpoint, path in self._cache.rollout_files().items():
+            if self._wanted(endpoint):
+                while not self._loads.room():
+                    time.sleep(self._seconds)
+                self._loads.begin(endpoint, numbers.get(endpoint, _KEPT), functools.partial(self._keep, endpoint, path))
+        self._wait()
 
-    def _keep(self, endpoint: str, path: Path) -> None:
+    def _wait(self) -> None:
+        """At the start, while nothing is served, few are kept waiting by what takes long; else it is left to come."""
+        begun = time.monotonic()
+        self._loads.rest(
+            lambda: time.monotonic() - begun > (_START_SECONDS if self._board.endpoints() else _LONGEST_START_SECONDS)
+        )
+        self._board.rest()
+
+    def _keep(self, endpoint: str, path: Path, wanted: Wanted) -> None:
         try:
+            self._recall(endpoint)
             signed = read_signed(path)
             self._saved[endpoint] = signed.body
-            self._board.adopt(endpoint, signed, self._cache.bundle)
+            self._board.adopt(endpoint, signed, self._cache.bundle, wanted)
+        except Superseded as problem:
+            _LOG.info("endpoint %s: the kept rollout is let go: %s", endpoint, problem)
         except PodiumError as problem:
             self._board.refuse(endpoint, problem, None)
         except OSError as problem:
@@ -111,15 +133,28 @@ class Poller:
             self._board.keys = self._cache.pinned()
         try:
             for endpoint, number in self._source.numbers().items():
-                if self._wanted(endpoint) and self._seen.get(endpoint) != number and self._due(endpoint, number):
+                if self._wanted(endpoint) and self._due(endpoint, number):
                     self._take(endpoint, number)
+            if self._thread.ident is None:
+                self._wait()
         finally:
+            self._board.late()
             self._board.rest()
         self._report()
 
     def _due(self, endpoint: str, number: int) -> bool:
+        """Whether a rollout is to be taken now. What is being taken of that endpoint is left to come only while it is
+        the one in force."""
+        running = self._loads.number(endpoint)
+        if running == number or (running == _KEPT and self._board.loading(endpoint) == number):
+            return False
+        if self._seen.get(endpoint) == number:
+            self._loads.forget(endpoint)
+            return False
         retry = self._retry.get(endpoint)
-        return retry is None or retry.number != number or time.monotonic() >= retry.due
+        if retry is not None and retry.number == number and time.monotonic() < retry.due:
+            return False
+        return self._board.serves(endpoint) or self._loads.room()
 
     def _take(self, endpoint: str, number: int) -> None:
         try:
@@ -127,10 +162,16 @@ class Poller:
         except Invalid as problem:
             self._again(endpoint, number, f"cannot be taken: {problem}")
             return
+        self._loads.begin(endpoint, number, functools.partial(self._load, endpoint, number))
+
+    def _load(self, endpoint: str, number: int, wanted: Wanted) -> None:
         try:
+            self._recall(endpoint)
             signed = self._source.document(endpoint)
-            self._board.adopt(endpoint, signed, self._source.folder)
+            self._board.adopt(endpoint, signed, self._source.folder, wanted)
             self._save(endpoint, signed)
+        except Superseded as problem:
+            _LOG.info("endpoint %s: rollout %d is let go: %s", endpoint, number, problem)
         except Unavailable as problem:
             self._again(endpoint, number, f"is out of reach: {problem}", growing=True)
         except PodiumError as problem:
@@ -148,6 +189,24 @@ class Poller:
         else:
             self._retry.pop(endpoint, None)
             self._seen[endpoint] = number
+
+    def _recall(self, endpoint: str) -> None:
+        """Have the board know the newest rollout that was taken in an earlier life, though it may not be served now.
+
+        Not of a folder that people put rollouts into: whoever can do that can put the older one there as well.
+        """
+        if endpoint in self._recalled or not isinstance(self._source, ControlPlane):
+            return
+        known = self._cache.newest(endpoint)
+        if known is not None:
+            self._board.remember(endpoint, known)
+        path = self._cache.rollouts / f"{endpoint}.json"
+        with contextlib.suppress(Refused):  # of no file, or a harmed one: then what was kept beside it has to do
+            signed = read_signed(path)
+            document = self._board.read(signed)
+            if document is not None and document.endpoint == endpoint:
+                self._board.remember(endpoint, newest.of(signed, document))
+        self._recalled.add(endpoint)
 
     def _save(self, endpoint: str, signed: rollout.Signed) -> None:
         """Keep what is served now, whenever it was that it came to be served."""

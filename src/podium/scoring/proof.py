@@ -42,10 +42,11 @@ def check_size(manifest: bundle.Manifest, limits: Limits) -> None:
 
 
 class Proofs:
-    """Asks one process about many versions. Of several threads one asks at a time."""
+    """Asks one process about many versions; for a thread that asks while another waits for an answer it starts one
+    more, so that a version that hangs holds up no other."""
 
     def __init__(self) -> None:
-        self._prover: proving.Prover | None = None
+        self._idle: list[proving.Prover] = []
         self._lock = threading.Lock()
 
     def prove(self, folder: Path, named: str, limits: Limits) -> None:
@@ -53,8 +54,7 @@ class Proofs:
         note = None if limits.proven is None else limits.proven / digest.check(named).removeprefix(digest.PREFIX)
         if note is not None and note.is_file() and note.read_text(errors="replace") == VERSION:
             return
-        with self._lock:
-            said = self._said(proving.Asked(folder=str(folder), digest=named, row_seconds=limits.row_seconds), limits)
+        said = self._said(proving.Asked(folder=str(folder), digest=named, row_seconds=limits.row_seconds), limits)
         if said.message is not None:
             raise Refused(said.message, field=said.field, fix=said.fix)
         if note is not None:
@@ -63,35 +63,39 @@ class Proofs:
                 note.write_text(VERSION)
 
     def rest(self) -> None:
-        """No more are to be proven for now: the process ends."""
+        """No more are to be proven for now: processes that are asked nothing end."""
         with self._lock:
-            self._end()
+            ending, self._idle = self._idle, []
+        for each in ending:
+            each.close()
 
     def _said(self, asked: proving.Asked, limits: Limits) -> proving.Said:
         """What is found. Who fails in a process that had others before is asked again in one of his own."""
-        prover = self._prover
+        with self._lock:
+            prover = self._idle.pop() if self._idle else None
         if prover is not None and prover.good:
             with contextlib.suppress(proving.Ended, proving.Late):
                 said = prover.ask(asked, limits.load_seconds)
                 if said.message is None:
+                    self._keep(prover)
                     return said
-        self._end()
-        prover = self._prover = proving.Prover()
+        if prover is not None:
+            prover.close()
+        prover = proving.Prover()
         try:
-            return prover.ask(asked, limits.load_seconds)
+            said = prover.ask(asked, limits.load_seconds)
         except proving.Late:
-            self._prover = None
             slow = f"The version is too slow: it does not load and answer golden rows in {limits.load_seconds:g} s."
             return proving.Said(message=slow, field=bundle.GOLDEN)
         except proving.Ended as ended:
-            self._prover = None
             _LOG.warning("a version broke while it was loaded: %s", ended.told)
             how = f"by signal {-ended.code}" if ended.code < 0 else f"with status {ended.code}"
             return proving.Said(
                 message=f"The engine breaks when it loads this version: its process ended {how}.", field="engine"
             )
+        self._keep(prover)
+        return said
 
-    def _end(self) -> None:
-        if self._prover is not None:
-            self._prover.close()
-            self._prover = None
+    def _keep(self, prover: proving.Prover) -> None:
+        with self._lock:
+            self._idle.append(prover)

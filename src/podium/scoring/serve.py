@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -16,7 +17,7 @@ from podium.bundle import arrow_alone
 from podium.core import ids
 from podium.core.errors import Invalid, PodiumError
 from podium.core.time import Clock
-from podium.scoring import cache, lean, metrics, operate, pace, process, proof, service, siblings
+from podium.scoring import cache, ending, lean, metrics, operate, pace, process, proof, service, siblings, stall
 from podium.scoring.board import Board
 from podium.scoring.explain.desk import Desk
 from podium.scoring.explain.route import Explaining
@@ -75,11 +76,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     poll_seconds: float = 0.5
     shadow_rows: int = 50_000
     drain_seconds: int = 20
-    """How long requests may take to finish after SIGTERM."""
+    """How long requests may take to finish after SIGTERM, over HTTP and gRPC."""
     bundle_limit: int = 4 * 1024**3
     """A version whose files are larger than that many bytes is refused."""
     row_seconds: float = 1.0
     """A version that needs longer for one row is refused."""
+    stall_seconds: float = 30.0
+    """The process ends when its event loop does not come round for so long; 0: never."""
     load_seconds: float = 120.0
     """A version that needs longer to load and to answer its golden rows is refused."""
     access_log: float = 0.0
@@ -88,8 +91,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the spans of sampled traces go; empty: nowhere."""
 
 
-Front = Callable[[service.Service], AbstractAsyncContextManager[None]]
-"""Another way in beside HTTP, on the same loop: it takes requests while its context lasts."""
+Front = Callable[[service.Service], AbstractAsyncContextManager[listen.Drain]]
+"""Another way in beside HTTP, on the same loop: it takes requests while its context lasts, or until it is drained."""
 
 
 def say(address: str) -> None:
@@ -104,8 +107,9 @@ def run(
     ready: Callable[[str], None] = say,
     others: siblings.Siblings | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Prints `podium scorer listening on http://host:port` when it answers.
+    """Serve until SIGTERM or SIGINT, then end the process: after `drain_seconds` and some eight more at the latest.
 
+    Prints `podium scorer listening on http://host:port` when it answers.
     `others`: the other processes on the port, if there are any.
     """
     process.open_many()
@@ -158,12 +162,10 @@ def run(
     try:
         _serve(settings, parts, fronts, each_second, ready)
     finally:
-        poller.stop()
-        for part in (desk, shadows, log, parts.watch):
-            part.close()
-        _last_ship(shipper)
+        _hand_over(parts, shipper, poller.stop, desk.close)
         if plane is not None:
             plane.close()
+    ending.leave()
 
 
 def _watch(settings: Settings, scorer: str, counts: metrics.Metrics) -> Watch:
@@ -208,9 +210,14 @@ def _new_ids(clock: Clock) -> Callable[[str, int], list[str]]:
     return lambda prefix, count: ids.many(prefix, clock(), os.urandom(8 * count))
 
 
-def _last_ship(shipper: Shipper) -> None:
-    """Best effort: what does not go out now waits in the folder for the next start."""
-    shipper.stop()
+def _hand_over(parts: operate.Parts, shipper: Shipper, *closing: Callable[[], None]) -> None:
+    """Close all parts, and ship what they sealed; what does not go out now waits in the folder for the next start."""
+    ends = time.monotonic() + ending.HAND_OVER_SECONDS
+    seconds = ending.CLOSE_SECONDS
+    models = [live.runtime.close for loaded in parts.board.serving() for live in loaded.live if live.runtime.blocking]
+    logs = [functools.partial(each.close, seconds) for each in (parts.log, parts.shadows)]
+    ending.side_by_side([*closing, *logs, parts.watch.close, *models], seconds)
+    shipper.stop(max(0.0, ends - time.monotonic()))
     try:
         shipper.ship()
     except (PodiumError, OSError) as problem:
@@ -232,14 +239,22 @@ def _serve(
     address = f"http://{listen.where(settings.host, bound.getsockname()[1])}"
     sys.setswitchinterval(_SWITCH_SECONDS)
     lean.keep()
+    watchdog = stall.Watchdog(settings.stall_seconds)
+
+    def second() -> None:
+        watchdog.beat()
+        each_second()
 
     async def main() -> None:
         meaning = service.Service(parts, asyncio.get_running_loop())
         shared = connection.Shared(meaning, settings.http, writing.Heads(settings.clock))
         async with contextlib.AsyncExitStack() as open_fronts:
-            for front in fronts:
-                await open_fronts.enter_async_context(front(meaning))
-            life = listen.Life(ready=lambda: ready(address), each_second=each_second)
+            drains = [await open_fronts.enter_async_context(front(meaning)) for front in fronts]
+            ends = functools.partial(ending.at_latest, settings.drain_seconds)
+            life = listen.Life(lambda: ready(address), second, ends, drains)
             await listen.serve(bound, shared, life, settings.drain_seconds)
 
-    listen.run(main)
+    try:
+        listen.run(main)
+    finally:
+        watchdog.stop()

@@ -67,6 +67,10 @@ class Service:
         else:
             self._act(work, exchange, number, head, body)
 
+    def refused(self, status: int) -> None:
+        """Count a request that its transport refused: nobody knows which endpoint it was for."""
+        self.parts.counts.count("podium_requests_total", endpoint="", status=str(status))
+
     def infer(
         self,
         place: routes.Place,

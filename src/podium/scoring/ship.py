@@ -15,9 +15,6 @@ _LOG = logging.getLogger("podium.scorer")
 _PAUSE_SECONDS = 1.0
 _LONGEST_SECONDS = 30.0
 _RECOVER_SECONDS = 30.0
-_LAST_SECONDS = 8.0
-"""At the end, segments go out for so long at most."""
-
 _COUNT_SECONDS = 1.0
 
 Send = Callable[[str, str, bytes], None]
@@ -43,7 +40,7 @@ class Shipper:
         """A segment is ready."""
         self._wake.set()
 
-    def stop(self, seconds: float = _LAST_SECONDS) -> None:
+    def stop(self, seconds: float) -> None:
         """Ship what is there, for so long at most; what does not go out then waits for the next start."""
         self._ends = time.monotonic() + seconds
         self._wake.set()

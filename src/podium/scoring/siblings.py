@@ -1,4 +1,4 @@
-"""What all processes on one port have counted, told by whichever is asked.
+"""What all processes on one port have counted, told by whichever is asked; and draining them all.
 
 Each process writes its metrics once a second to memory that all of them share: made before they are forked, without a
 name, so that no disk can refuse it, no other scorer's processes find it, and nothing is left of it. What a process that
@@ -8,8 +8,10 @@ died had counted stays in the sums, as a sum that falls would look like a restar
 import logging
 import mmap
 import struct
+import threading
+import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -19,6 +21,9 @@ _PLACE_BYTES = 8 * 1024 * 1024
 """Address space for one telling: what is not written to takes no memory."""
 _HEAD = struct.Struct("<QII")
 """Which telling of its process this is, how many bytes follow, and the checksum of all that."""
+_TURN = struct.Struct("<Q")
+_LOOK_SECONDS = 0.1
+"""So often a process looks whether it is to drain."""
 _SUMMED = ("counter", "histogram")
 _SUMMED_GAUGES = frozenset(
     {
@@ -48,7 +53,9 @@ class Memory:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._memory = mmap.mmap(-1, 2 * count * _PLACE_BYTES)
+        self._turns = 2 * count * _PLACE_BYTES
+        """Behind the places: how often each process has drained, and how often all were asked to."""
+        self._memory = mmap.mmap(-1, self._turns + (count + 1) * _TURN.size)
 
     def write(self, number: int, told: Told) -> bool:
         """Tell the others; whether it had room."""
@@ -63,6 +70,15 @@ class Memory:
     def read(self, number: int) -> Told:
         """What the process with that number told last."""
         return max((self._whole(self._place(number, turn)) for turn in (0, 1)), key=lambda told: told.turn)
+
+    def drained(self, number: int) -> int:
+        """How often the process with that number has drained; of `count`: how often all were asked to."""
+        found: int = _TURN.unpack_from(self._memory, self._turns + number * _TURN.size)[0]
+        return found
+
+    def set_drained(self, number: int, turn: int) -> None:
+        """Tell that. Of two that ask at once both ask for the same turn, which nobody began before both had asked."""
+        _TURN.pack_into(self._memory, self._turns + number * _TURN.size, turn)
 
     @staticmethod
     def _place(number: int, turn: int) -> int:
@@ -87,7 +103,13 @@ class Siblings:
         self._turn = last.turn
         self._ended = merge([last.living], [last.ended]) if last.turn else b""
         self._room = True
+        self._draining = threading.Lock()
         self.write(b"")
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._memory.count
 
     def write(self, own: bytes) -> None:
         """Tell the others."""
@@ -97,7 +119,43 @@ class Siblings:
             _LOG.error("too many metrics to tell the other processes: what they say of this one stays as it was")
         self._room = room
 
-    def together(self, own: bytes) -> bytes:
+    @property
+    def together(self) -> "Siblings":
+        """What `operate.Parts` are given."""
+        return self
+
+    def follow(self, drain: Callable[[], bool]) -> None:
+        """From now on, `drain` when another process asks for it, or asked one that died before it did."""
+
+        def look() -> None:
+            while True:
+                time.sleep(_LOOK_SECONDS)
+                try:
+                    self._drain(self._memory.drained(self.count), drain)
+                except Exception:  # noqa: BLE001 - the thread's edge: whoever asked hears that it took too long
+                    _LOG.exception("a drain that another process asked for failed")
+
+        threading.Thread(target=look, name="podium-drain", daemon=True).start()
+
+    def drain(self, drain: Callable[[], bool], seconds: float) -> bool:
+        """Have all drain what they had when this was called; whether they did in time."""
+        ends = time.monotonic() + seconds
+        turn = self._memory.drained(self.count) + 1
+        self._memory.set_drained(self.count, turn)
+        while not self._drain(turn, drain) or any(self._memory.drained(each) < turn for each in range(self.count)):
+            if time.monotonic() > ends:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return True
+
+    def _drain(self, turn: int, drain: Callable[[], bool]) -> bool:
+        """Whether this process has drained so often; it does what is lacking."""
+        with self._draining:
+            if self._memory.drained(self._number) < turn and drain():
+                self._memory.set_drained(self._number, turn)
+            return self._memory.drained(self._number) >= turn
+
+    def __call__(self, own: bytes) -> bytes:
         """The metrics of all."""
         others = [self._memory.read(number) for number in range(self._memory.count) if number != self._number]
         living = [told.living for told in others]

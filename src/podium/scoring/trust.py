@@ -17,6 +17,8 @@ from podium.core.rollout import RouteRole
 
 FORMATS = (1, 2)
 _EXACT = 1e-9
+_LARGEST = 2**63 - 1
+"""What the log's columns take."""
 _DECIDING = (RouteRole.CHAMPION, RouteRole.CANARY)
 
 Keys = Mapping[str, bytes]
@@ -32,6 +34,7 @@ def check(signed: rollout.Signed, public_keys: Keys, environment: str, now_us: i
     if environment and document.environment != environment:
         raise Refused("The rollout is for another environment than this scorer.", field="environment")
     _check_routes(document.routes)
+    _check_numbers(document)
     for route in document.routes:
         if route.role in _DECIDING:
             holds_until(document, route, public_keys, now_us)
@@ -46,7 +49,7 @@ def read(signed: rollout.Signed, public_keys: Keys) -> rollout.Rollout:
     signing.verify(public, signed.body, signed.signature)
     try:
         document = signed.rollout()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Refused("The signed rollout cannot be read.", field="body", fix="Upgrade the scorer.") from None
     if document.format not in FORMATS:
         raise Refused("This scorer does not know that format of rollout.", field="format", fix="Upgrade the scorer.")
@@ -112,6 +115,14 @@ def _signature(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         return b""
+
+
+def _check_numbers(document: rollout.Rollout) -> None:
+    given = [item for route in document.routes for item in route.approvals]
+    versions = [route.version for route in document.routes] + [item.version for item in given]
+    instants = [instant for item in given for instant in (item.created_us, item.expires_us)]
+    if any(abs(number) > _LARGEST for number in (document.number, document.created_us, *versions, *instants)):
+        raise Refused("A number of the rollout is larger than any log takes.", field="number")
 
 
 def _check_routes(routes: Sequence[rollout.Route]) -> None:

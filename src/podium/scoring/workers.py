@@ -18,13 +18,14 @@ import msgspec
 
 from podium.bundle import arrow_alone
 from podium.core.errors import PodiumError, Unavailable
-from podium.scoring import serve, siblings
+from podium.scoring import ending, serve, siblings
 from podium.scoring.http import listen
 from podium.scoring.serve import Settings
 
 _LOG = logging.getLogger("podium.scorer")
 _SHORT_LIFE_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
+_GRACE_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
 _ENDS = (signal.SIGTERM, signal.SIGINT)
 
@@ -62,6 +63,7 @@ class Workers:
         """
         for number in _ENDS:
             signal.signal(number, self._stop)
+        signal.signal(signal.SIGALRM, self._kill)
         try:
             waiting = [pipe for number in range(self._count) if (pipe := self._fork(number)) is not None]
         except OSError as problem:
@@ -115,10 +117,20 @@ class Workers:
             return
 
     def _stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
+        if not self._stopping:
+            seconds = ending.at_most(self._settings.drain_seconds) + _GRACE_SECONDS
+            signal.setitimer(signal.ITIMER_REAL, seconds)
         self._stopping = True
+        self._send(signal.SIGTERM)
+
+    def _kill(self, _number: int, _frame: FrameType | None) -> None:
+        """Those that have not ended by now hang."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
         for pid in list(self._numbers):
             with contextlib.suppress(ProcessLookupError):  # it has ended, and was waited for just now
-                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, number)
 
     def _fork(self, number: int) -> int | None:
         """A new process; what its readiness can be read from, or None where told to stop. `OSError`: not now.

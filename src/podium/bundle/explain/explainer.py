@@ -242,5 +242,5 @@ def session(encoder: bytes) -> Any:
 
 def encode(running: Any, inputs: layout.Layout, rows: columns.Columns) -> Doubles:
     """What an encoder's session makes of rows, float64 [n, k]."""
-    found = running.run(None, layout.feed(inputs, rows))[0]
-    return np.asarray(found, dtype=np.float64)
+    run = importlib.import_module("podium.bundle.engines.onnx.session").run
+    return np.asarray(run(running, None, layout.feed(inputs, rows))[0], dtype=np.float64)

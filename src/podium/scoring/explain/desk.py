@@ -34,6 +34,7 @@ class Desk:
         self._places = threading.BoundedSemaphore(most)
         self._turn = threading.Lock()
         self._child: _Child | None = None
+        self._closed = False
         self._count = threading.Lock()
         self.waiting = 0
         """Requests that wait or are worked on."""
@@ -65,7 +66,16 @@ class Desk:
         return told
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and start none again: whoever waits is told so at once."""
+        self._closed = True
+        child = self._child
+        if child is not None:
+            child.process.kill()
+        with self._turn:
+            self._end()
+
+    def _end(self) -> None:
+        """End the process; of whose turn it is."""
         child, self._child = self._child, None
         if child is not None:
             child.process.kill()
@@ -79,7 +89,7 @@ class Desk:
             size = pipe.length(_read(child.tells, pipe.HEAD, until))
             return msgspec.msgpack.decode(_read(child.tells, size, until), type=frames.Tell)
         except (OSError, EOFError, TimeoutError, msgspec.DecodeError):
-            self.close()
+            self._end()
             raise errors.Unavailable(
                 "The explanation was not made in time, or its process ended; scoring is not touched by it.",
                 field="explain",
@@ -87,14 +97,18 @@ class Desk:
             ) from None
 
     def _running(self) -> "_Child":
+        if self._closed:
+            raise EOFError
         if self._child is None or self._child.process.poll() is not None:
-            self.close()
+            self._end()
             command = [sys.executable, "-P", "-m", "podium.scoring.explain.child"]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
             if process.stdin is None or process.stdout is None:
                 raise EOFError
             os.set_blocking(process.stdin.fileno(), False)
             self._child = _Child(process, process.stdin, process.stdout)
+            if self._closed:
+                raise EOFError
         return self._child
 
 

@@ -8,6 +8,7 @@ from podium.scoring.http.refusals import Refusal
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 _LONGEST_LINE = 4096
+_MOST_CHUNKS = 512
 _TRAILER = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n")
 _LONGEST_TRAILER = 16 * 1024
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
@@ -22,13 +23,24 @@ class Chunks:
         self._limit = limit
         self._left = 0
         self._ended = False
+        self.enough = False
+        """Whether there is more to take, in another turn of the loop: others have to wait meanwhile."""
 
     def feed(self, data: bytearray) -> bool:
-        """Take what there is from the front of `data`; whether the body is whole. Raises `Refusal`."""
+        """Take what there is from the front of `data`, up to so many chunks; whether the body is whole.
+
+        Raises `Refusal`.
+        """
+        begun = 0
+        self.enough = False
         while data:
             if self._ended:
                 return self._trailer(data)
             if not self._left:
+                if begun == _MOST_CHUNKS:
+                    self.enough = True
+                    return False
+                begun += 1
                 if not self._size(data):
                     return False
                 continue

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from podium.scoring import answers, call
 from podium.scoring.call import Answer
-from podium.scoring.http import body, packed, writing
+from podium.scoring.http import body, packed, unread, writing
 from podium.scoring.http import head as heads
 from podium.scoring.http.head import Head
 from podium.scoring.http.limits import Limits
@@ -33,6 +33,9 @@ class Front(Protocol):
 
     def take(self, exchange: "Connection", number: int, head: Head, body: bytes) -> None:
         """Answer the request now or later, once."""
+
+    def refused(self, status: int) -> None:
+        """Hear of a request that was refused before it came so far."""
 
 
 class Shared:
@@ -58,11 +61,29 @@ class Shared:
         self.too_many = self.out.whole(answers.TOO_MANY, close=False, bare=False)
 
     def sweep(self) -> None:
-        """A second has gone by."""
+        """A second has gone by. What fails for one connection is raised when all others were looked at."""
         self.out.renew()
         self.renew()
+        failed: Exception | None = None
         for connection in list(self.connections):
-            connection.sweep()
+            try:
+                connection.sweep()
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the clients behind it have limits, too
+                failed = problem
+        self._make_room()
+        if failed is not None:
+            raise failed
+
+    def _make_room(self) -> None:
+        """Where too much waits to be read, cut off those that have read nothing for longest."""
+        waiting = [(connection.seconds, connection.waiting, connection) for connection in self.connections]
+        held = sum([size for _, size, _ in waiting])
+        if held <= self.limits.unread:
+            return
+        for seconds, size, connection in sorted(waiting, key=lambda each: each[:2], reverse=True):
+            if held > self.limits.unread and size and seconds >= self.limits.unread_seconds:
+                held -= size
+                connection.cut()
 
     def head(self, block: bytes) -> Head:
         """The head in those bytes; raises `Refusal`."""
@@ -77,7 +98,10 @@ class Shared:
 
 
 class Connection(asyncio.Protocol):
-    """A connection. `seconds` counts sweeps since it last got on."""
+    """A connection. `seconds` counts sweeps since it last got on.
+
+    It begins so many requests in one turn of the loop and no more, and none while its client does not read.
+    """
 
     __slots__ = (
         "_arriving",
@@ -99,6 +123,7 @@ class Connection(asyncio.Protocol):
         "_stuck",
         "_taken",
         "_transport",
+        "_unread",
         "_write",
         "seconds",
     )
@@ -122,6 +147,7 @@ class Connection(asyncio.Protocol):
         self._lingering = False
         self._paused = False
         self._stuck = False
+        self._unread = 0
         self._arriving = 0
         self.seconds = 0
 
@@ -150,10 +176,15 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._stuck = True
+        self._unread = unread.size(self._transport)
+        self.seconds = 0
         self._pause()
 
     def resume_writing(self) -> None:
         self._stuck = False
+        self._unread = self.seconds = 0
+        if not self._closing:
+            self._go_on()
         self._resume()
 
     def data_received(self, data: bytes) -> None:
@@ -181,12 +212,17 @@ class Connection(asyncio.Protocol):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Take all requests that are whole, up to as many as may be under way."""
-        if self._going:
+        """Take all requests that are whole, up to as many as may be under way, and as may be begun in one turn."""
+        if self._going or self._deferred:
             return  # an answer came while its request was being taken: the loop below goes on by itself
         self._going = True
+        most = self._shared.limits.pipelined
+        last = self._taken + most
         try:
-            while not self._closing and self._taken - self._next < self._shared.limits.pipelined:
+            while not (self._closing or self._stuck) and self._taken - self._next < most:
+                if self._taken == last:
+                    self._defer()
+                    break
                 if not self._one():
                     break
             else:
@@ -223,6 +259,8 @@ class Connection(asyncio.Protocol):
             return False
         content = self._content(head)
         if content is None:
+            if self._chunks is not None and self._chunks.enough:
+                self._defer()
             return False
         self._head, self._chunks = None, None
         self.seconds = 0
@@ -312,6 +350,8 @@ class Connection(asyncio.Protocol):
             self._held[number] = data
             return
         self._next = number + 1
+        if self._stuck:
+            self._unread += len(data)
         self._write(data)
         if self._held or self._closing or self._paused or self._buffer:
             self._after()
@@ -319,7 +359,10 @@ class Connection(asyncio.Protocol):
     def _after(self) -> None:
         """An answer left: those that waited for it follow; then read on, or end."""
         while self._next in self._held:
-            self._write(self._held.pop(self._next))
+            data = self._held.pop(self._next)
+            if self._stuck:
+                self._unread += len(data)
+            self._write(data)
             self._next += 1
         if self._closing:
             if self._next == self._taken and not self._transport.is_closing():
@@ -351,9 +394,11 @@ class Connection(asyncio.Protocol):
         self._weigh(0)
         self.seconds = 0
         self._resume()
+        self._shared.front.refused(answer.status)
         self.send(number, self._shared.out.whole(answer, close=True, bare=False))
 
     def _end(self) -> None:
+        self.seconds = 0
         if self._lingering:
             self._transport.write_eof()
         else:
@@ -362,13 +407,19 @@ class Connection(asyncio.Protocol):
     def drain(self) -> None:
         """The answers under way are the last, or the next one; an idle connection ends at the second sweep."""
         self.seconds = 0
-        if self._taken != self._next:
+        if self._taken != self._next and not self._closing:
             self._closing = True
+            last = self._held.get(self._taken - 1)
+            if last is not None:
+                self._held[self._taken - 1] = writing.closing(last)
 
     def sweep(self) -> None:
         """A second has gone by."""
         self.seconds += 1
-        if self._taken != self._next and not (self._lingering or self._stuck):
+        if self._stuck or self._transport.is_closing():
+            self._look_at_reader()
+            return
+        if self._taken != self._next:
             self.seconds = 0  # we are to blame, not the client
             return
         allowed, cut = self._allowed()
@@ -379,15 +430,35 @@ class Connection(asyncio.Protocol):
         elif self._head is not None or self._buffer:
             self._refuse(answers.too_slow())
         else:
+            self.seconds = 0
             self._transport.close()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of answers that are kept here for a client that does not read."""
+        return self._transport.get_write_buffer_size() if self._stuck else 0
+
+    def cut(self) -> None:
+        """End at once."""
+        self._transport.abort()
+
+    def _look_at_reader(self) -> None:
+        """Cut off a client that leaves its answers lying; one that reads them, however slowly, gets them all."""
+        limits = self._shared.limits
+        waiting = unread.size(self._transport)
+        if waiting <= self._unread - limits.write_bytes:
+            self._unread = waiting
+            self.seconds = 0
+            return
+        self._unread = max(self._unread, waiting)
+        if self.seconds > limits.write_seconds:
+            self._transport.abort()
 
     def _allowed(self) -> tuple[float, bool]:
         """How many seconds the connection may stay as it is, and whether it is cut off then."""
         limits = self._shared.limits
         if self._lingering:
             return limits.linger_seconds, True
-        if self._stuck:
-            return limits.write_seconds, True
         if self._head is not None:
             return limits.body_seconds, False
         if self._buffer:

@@ -17,7 +17,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 4096
     """Beyond these a new connection is told 503 and closed."""
     pipelined: int = 64
-    """Requests of one connection that are being answered; more wait unread."""
+    """Requests of one connection that are being answered, and that are begun in one turn; more wait unread."""
     head_seconds: float = 10.0
     """From a head's first byte to its last (408)."""
     body_seconds: float = 30.0
@@ -26,5 +26,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Between two requests; then the connection is closed."""
     write_seconds: float = 30.0
     """For a client that does not read its answers; then the connection is cut."""
+    write_bytes: int = 64 * 1024
+    """Whoever reads fewer in that time, and does not come to the end, does not read."""
+    unread: int = 256 * 1024 * 1024
+    """Of answers that wait for clients of all connections; above it, who has read nothing for longest is cut."""
+    unread_seconds: float = 5.0
+    """How long whoever is cut then has read nothing."""
     linger_seconds: float = 2.0
     """How long what a refused client still sends is read and forgotten, so that it can read why."""

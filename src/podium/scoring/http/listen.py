@@ -1,4 +1,7 @@
-"""The listening socket, the loop, and the end: no new connections, what is under way is answered, then nothing."""
+"""The listening socket, the loop, and the end: no new connections, what is under way is answered, then nothing.
+
+All ways in are drained side by side, within one time limit.
+"""
 
 import asyncio
 import contextlib
@@ -6,8 +9,8 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from podium.core.errors import Invalid
 from podium.scoring.http.connection import Connection, Shared
@@ -21,6 +24,8 @@ _LOG = logging.getLogger("podium.scorer")
 _BACKLOG = 2048
 _SWEEP_SECONDS = 1.0
 _LOOK_SECONDS = 0.02
+Drain: TypeAlias = Callable[[float], Awaitable[None]]
+"""Take no more requests, and return when those under way are answered, after so many seconds at the latest."""
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -58,16 +63,25 @@ def _unfit(port: int, problem: Exception) -> Invalid:
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine on the fastest loop there is."""
-    with asyncio.Runner(loop_factory=None if fast is None else fast.new_event_loop) as runner:
+    """Run a coroutine on the fastest loop there is.
+
+    The loop is left open: its close waits for its threads, and those that work on something answer to it still.
+    """
+    runner = asyncio.Runner(loop_factory=None if fast is None else fast.new_event_loop)
+    try:
         runner.run(main())
+    except BaseException:
+        runner.close()
+        raise
 
 
 class Life(NamedTuple):
-    """Whom to call when it answers, and once a second."""
+    """Whom to call when it answers, once a second, and when it is told to end; and what is drained beside it."""
 
     ready: Callable[[], None]
     each_second: Callable[[], None] = lambda: None
+    ends: Callable[[], None] = lambda: None
+    beside: Sequence[Drain] = ()
 
 
 async def serve(bound: socket.socket, shared: Shared, life: Life, drain_seconds: float) -> None:
@@ -80,18 +94,27 @@ async def serve(bound: socket.socket, shared: Shared, life: Life, drain_seconds:
     sweeper = asyncio.ensure_future(_sweep(shared, life.each_second))
     life.ready()
     await stopped.wait()
-    await _accept_the_rest(bound, shared)
-    server.close()
+    life.ends()
+
+    async def drain(seconds: float) -> None:
+        await _accept_the_rest(bound, shared)
+        server.close()
+        await _finish(shared, seconds)
+
+    await asyncio.gather(*(each(drain_seconds) for each in (drain, *life.beside)))
+    sweeper.cancel()
+
+
+async def _finish(shared: Shared, seconds: float) -> None:
     shared.draining = True
     for connection in list(shared.connections):
         connection.drain()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(drain_seconds):
+        async with asyncio.timeout(seconds):
             while shared.connections:
                 await asyncio.sleep(_LOOK_SECONDS)
     if shared.connections:
-        _LOG.warning("%d connections were cut after %g s", len(shared.connections), drain_seconds)
-    sweeper.cancel()
+        _LOG.warning("%d connections were cut after %g s", len(shared.connections), seconds)
 
 
 async def _accept_the_rest(bound: socket.socket, shared: Shared) -> None:

@@ -11,6 +11,11 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MOST = 256
 
 
+def closing(answer: bytes) -> bytes:
+    """The bytes of an answer, which now say that it is the last."""
+    return answer.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
+
+
 class Heads:
     """The heads of answers, made once a second for each status and media type, as they carry the date."""
 

@@ -66,6 +66,7 @@ class _Reading:
 
     def __init__(self, signature: Signature, rest: memoryview) -> None:
         self._signature = signature
+        self.labels = signature.labels
         self._rest = rest
         self._at = 0
         self.rows = -1
@@ -233,7 +234,7 @@ def _read_any(header: Mapping[str, Any], reading: _Reading) -> tuple[Any, output
     inputs = header.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise Invalid("There are no input tensors.", field="inputs", fix="Send one tensor for each feature.")
-    wanted = outputs.wanted(header)
+    wanted = outputs.wanted(header, reading.labels)
     for position, tensor in enumerate(inputs):
         reading.take(tensor, f"inputs[{position}]")
     given = header.get("id")

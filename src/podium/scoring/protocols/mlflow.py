@@ -102,7 +102,7 @@ def _cell(cell: str, kind: FieldType, name: str) -> Any:
         return cell.lower() == "true"
     try:
         if cell.isascii() and "_" not in cell:  # Python reads 1_000 and the digits of all scripts, others do not
-            return int(cell) if kind is FieldType.INTEGER else float(cell)
+            return _whole(cell) if kind is FieldType.INTEGER else float(cell)
     except ValueError:
         pass
     raise Invalid(
@@ -110,6 +110,17 @@ def _cell(cell: str, kind: FieldType, name: str) -> Any:
         field=name,
         fix="Send what the feature's type is; nothing for null.",
     )
+
+
+def _whole(cell: str) -> float:
+    """A whole number, which programs that know fractions only write as 3.0 or 1e3; `ValueError` when it is none."""
+    try:
+        return int(cell)
+    except ValueError:
+        number = float(cell)
+        if not number.is_integer():  # nor is what is not finite
+            raise
+        return number
 
 
 def _split(value: Any, where: str, features: Sequence[str]) -> tuple[int, dict[str, list[Any]]]:

@@ -37,7 +37,7 @@ def read(body: Mapping[str, Any], new_id: NewId, signature: Signature) -> reques
             tensors.check_rows(count, len(signature.features), f"{where}.shape")
         tensors.check_like_first(len(data), count, where)
         columns[name] = data
-    wanted = outputs.wanted(body) if asked else None
+    wanted = outputs.wanted(body, signature.labels) if asked else None
     return request.Rows(request_id=request_id, count=count, columns=columns, wanted=wanted)
 
 

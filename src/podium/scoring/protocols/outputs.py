@@ -10,7 +10,8 @@ from podium.scoring import request, several
 from podium.scoring.protocols import tensors
 
 NAMES = ("score", "decision", "prediction_id", "version", "referred")
-_OF_CLASSES = f"{several.PREDICTED} or {several.PROBABILITY}<class>"
+_LONGEST_SAID, _MOST_SAID = 80, 20
+"""Characters of a name, and classes, that a problem tells."""
 _MOST = 4096
 """Outputs that may be asked for: those of the most classes, and some."""
 _REFUSED = ("classification", "shared_memory_region")
@@ -47,8 +48,11 @@ class Output(NamedTuple):
         return made.tobytes()
 
 
-def wanted(body: Mapping[str, Any]) -> Wanted:
-    """What the `outputs` and `parameters` of an infer request ask for; `Invalid` naming the place."""
+def wanted(body: Mapping[str, Any], labels: Sequence[str] = ()) -> Wanted:
+    """What the `outputs` and `parameters` of an infer request ask for; `Invalid` naming the place.
+
+    `labels`: the classes that the model tells, if it tells several.
+    """
     parameters = parameters_of(body, "")
     binary = _flag(parameters, "binary_data_output", "parameters")
     asked = body.get("outputs")
@@ -57,17 +61,18 @@ def wanted(body: Mapping[str, Any]) -> Wanted:
     if not isinstance(asked, list):
         raise Invalid("It is a list of outputs.", field="outputs", fix="Send a list, or leave it out for all outputs.")
     found = [_one(each, f"outputs[{position}]", binary=binary) for position, each in enumerate(asked)]
-    return Wanted(check([name for name, _ in found], [flag for _, flag in found]), binary)
+    return Wanted(check([name for name, _ in found], [flag for _, flag in found], labels), binary)
 
 
-def check(names: Sequence[str], binary: Sequence[bool]) -> tuple[tuple[str, bool], ...]:
+def check(names: Sequence[str], binary: Sequence[bool], labels: Sequence[str] = ()) -> tuple[tuple[str, bool], ...]:
     """Names and forms together, once each is known to exist and to come once."""
     if len(names) > _MOST:
         raise Invalid("More outputs are asked for than any model has.", field="outputs", fix="Leave it out for all.")
     seen: set[str] = set()
+    known = {name for name, _ in described(decides=True, refers=True, labels=labels)}
     for position, name in enumerate(names):
-        if name not in NAMES and name != several.PREDICTED and not name.startswith(several.PROBABILITY):
-            fix = f"Ask for {', '.join(NAMES)}; of several classes also for {_OF_CLASSES}."
+        if name not in known:
+            fix = f"Ask for {_told(labels)}."
             raise Invalid("There is no such output.", field=f"outputs[{position}].name", fix=fix)
         if name in seen:
             raise Invalid(
@@ -75,6 +80,15 @@ def check(names: Sequence[str], binary: Sequence[bool]) -> tuple[tuple[str, bool
             )
         seen.add(name)
     return tuple(zip(names, binary, strict=True))
+
+
+def _told(labels: Sequence[str]) -> str:
+    """The outputs that there are, for people."""
+    if not labels:
+        return ", ".join(NAMES)
+    classes = [several.PROBABILITY + label[:_LONGEST_SAID] for label in labels[:_MOST_SAID]]
+    more = f" and {len(labels) - _MOST_SAID} more" if len(labels) > _MOST_SAID else ""
+    return f"{', '.join(NAMES)}, {several.PREDICTED} or {several.PROBABILITY}<class>: {', '.join(classes)}{more}"
 
 
 def _one(asked: Any, where: str, *, binary: bool) -> tuple[str, bool]:

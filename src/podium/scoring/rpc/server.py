@@ -16,7 +16,7 @@ from podium.scoring import admission, codec, operate, request, routes
 from podium.scoring.http import listen
 from podium.scoring.protocols import oip, reader
 from podium.scoring.protocols.grpc import infer, messages, wire
-from podium.scoring.rpc import codes
+from podium.scoring.rpc import arriving, codes, health
 from podium.scoring.service import Service
 from podium.version import VERSION
 
@@ -27,17 +27,19 @@ except ModuleNotFoundError:
     raise errors.missing_extra("grpc", "grpcio") from None
 
 _LOG = logging.getLogger("podium.scorer")
-_WATCH_SECONDS = 1.0
 _LAST_LOOKS, _LOOK_SECONDS = 20, 0.1
+_CUT_SECONDS = 0.5
 _MOST_CALLS = 4096
+_MOST_OF_ONE = 1024
+"""Of one connection: its client keeps those beyond to itself until others of its calls have ended."""
 _METADATA_BYTES = 16 * 1024
 
 
 class Limits(NamedTuple):
-    """How large a message may be, and how long calls may take to finish at the end."""
+    """How large a message may be, and how long it may take to come."""
 
     message_bytes: int = 16 * 1024 * 1024
-    drain_seconds: float = 20.0
+    message_seconds: float = arriving.SECONDS
 
 
 class Call(NamedTuple):
@@ -59,24 +61,30 @@ Waiting: TypeAlias = "asyncio.Future[request.Scored | PodiumError]"
 
 
 @contextlib.asynccontextmanager
-async def front(service: Service, address: tuple[str, int], limits: Limits) -> AsyncIterator[None]:
-    """Serve while the context lasts. Prints `podium scorer listening on grpc://host:port` when it answers."""
-    server = Server(service, limits.message_bytes)
+async def front(service: Service, address: tuple[str, int], limits: Limits) -> AsyncIterator[listen.Drain]:
+    """Serve while the context lasts, which gives how to drain.
+
+    Prints `podium scorer listening on grpc://host:port` when it answers.
+    """
+    server = Server(service, limits.message_bytes, limits.message_seconds)
     host, port = address
     bound = await server.start(host, port)
     sys.stdout.write(f"podium scorer listening on grpc://{listen.where(host, bound)}\n")
     sys.stdout.flush()
     try:
-        yield
+        yield server.stop
     finally:
-        await server.stop(limits.drain_seconds)
+        await server.stop(0.0)
 
 
 class Server:
     """Answers one service's calls. Bytes are parsed here, so that what is broken in them is the caller's mistake."""
 
-    def __init__(self, service: Service, message_limit: int) -> None:
+    def __init__(self, service: Service, message_limit: int, message_seconds: float = arriving.SECONDS) -> None:
         self._service = service
+        self._arriving = arriving.Arriving(message_seconds)
+        self._sweeper: asyncio.Future[None] | None = None
+        self._health = health.Health(self._is_ready)
         self._stopping = False
         self._arrived = 0
         self._heads = infer.Heads()
@@ -84,10 +92,11 @@ class Server:
             ("grpc.max_receive_message_length", message_limit),
             ("grpc.max_send_message_length", -1),
             ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
+            ("grpc.max_concurrent_streams", _MOST_OF_ONE),
             ("grpc.so_reuseport", 1),
         )
         self._server = aio.server(options=options, maximum_concurrent_rpcs=_MOST_CALLS)
-        self._server.add_generic_rpc_handlers((self._inference(), self._health()))
+        self._server.add_generic_rpc_handlers((self._inference(), self._checks()))
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port that it came to be. `Invalid` when that cannot be had."""
@@ -96,20 +105,27 @@ class Server:
         except RuntimeError:
             raise Invalid("This port cannot be listened on.", field="grpc_port", fix="Choose a free one.") from None
         await self._server.start()
+        self._sweeper = asyncio.ensure_future(self._arriving.watch())
         return int(bound)
 
     async def stop(self, seconds: float) -> None:
-        """Turn new calls away, in words that make a client try elsewhere; let those that run finish for so long.
+        """Turn new calls away, in words that make a client try elsewhere; let those that run finish for so long in all.
 
-        The library's own stop would cancel what has arrived and was not begun, so it comes when no more arrives.
+        The library's own stop would cancel what has arrived and was not begun, so it comes when no more arrives. It
+        waits without limit for what it has cancelled.
         """
+        ends = time.monotonic() + seconds
         self._stopping = True
+        self._health.end()
         for _ in range(_LAST_LOOKS):
             before = self._arrived
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(min(_LOOK_SECONDS, _left(ends)))
             if self._arrived == before:
                 break
-        await self._server.stop(seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._server.stop(_left(ends)), _left(ends) + _CUT_SECONDS)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
 
     def _inference(self) -> Any:
         unary: dict[str, Handler] = {
@@ -124,12 +140,15 @@ class Server:
             messages.INFERENCE, {name: self._unary(name, handler) for name, handler in unary.items()}
         )
 
-    def _health(self) -> Any:
+    def _checks(self) -> Any:
+        async def watch(_messages: Any, context: Any) -> None:
+            await self._health.watch(await self._arriving.message(context), context)
+
         return grpc.method_handlers_generic_handler(
             messages.HEALTH,
             {
-                "Check": self._unary("Check", self._check),
-                "Watch": grpc.unary_stream_rpc_method_handler(self._watch, response_serializer=_bytes),
+                "Check": self._unary("Check", self._health.check),
+                "Watch": grpc.stream_stream_rpc_method_handler(watch, response_serializer=_bytes),
             },
         )
 
@@ -228,7 +247,8 @@ class Server:
     def _unary(self, name: str, handler: Handler) -> Any:
         watch = self._service.parts.watch
 
-        async def answer(data: bytes, context: Any) -> Any:
+        async def answer(_messages: Any, context: Any) -> Any:
+            data = await self._arriving.message(context)
             started = time.perf_counter()
             followed = watch.call(context.invocation_metadata() or ())
             found = followed.trace if followed is not None and followed.known else None
@@ -251,37 +271,7 @@ class Server:
                 if followed is not None:
                     followed.tell(name, status, time.perf_counter() - started)
 
-        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=_bytes)
-
-    def _serving(self, data: bytes) -> Any:
-        """The status of the process, or of the one service; None when there is no such service."""
-        service = infer.parse(messages.HealthCheckRequest, data).service
-        if service not in ("", messages.INFERENCE):
-            return None
-        kinds = messages.HealthCheckResponse
-        return kinds.SERVING if self._is_ready() else kinds.NOT_SERVING
-
-    async def _check(self, data: bytes, _call: Call) -> Any:
-        status = self._serving(data)
-        if status is None:
-            raise errors.NotFound(
-                "There is no such service.", field="service", fix=f"Ask for {messages.INFERENCE}, or for none."
-            )
-        return messages.HealthCheckResponse(status=status)
-
-    async def _watch(self, data: bytes, context: Any) -> AsyncIterator[Any]:
-        last = None
-        while not (self._stopping and last is not None):
-            try:
-                status = self._serving(data)
-            except PodiumError as error:
-                await _refuse(context, error)
-                return
-            status = messages.HealthCheckResponse.SERVICE_UNKNOWN if status is None else status
-            if status != last:
-                last = status
-                yield messages.HealthCheckResponse(status=status)
-            await asyncio.sleep(_WATCH_SECONDS)
+        return grpc.stream_unary_rpc_method_handler(answer, response_serializer=_bytes)
 
 
 def _said(found: Trace | None) -> tuple[tuple[str, str], ...]:
@@ -289,10 +279,15 @@ def _said(found: Trace | None) -> tuple[tuple[str, str], ...]:
     return () if found is None else ((trace.TRACERESPONSE, found.traceparent),)
 
 
-async def _refuse(context: Any, error: PodiumError, found: Trace | None = None) -> None:
+async def _refuse(context: Any, error: PodiumError, found: Trace | None) -> None:
     code, message, trailers = codes.of(error)
     await context.abort(code, message, (*trailers, *_said(found)))
 
 
 def _bytes(message: Any) -> bytes:
     return bytes(message.SerializeToString())
+
+
+def _left(ends: float) -> float:
+    """Seconds until then."""
+    return max(0.0, ends - time.monotonic())

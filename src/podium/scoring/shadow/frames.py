@@ -48,12 +48,15 @@ class Rows(msgspec.Struct, frozen=True, array_like=True, tag=True):
     texts: list[str | None]
 
 
+_ROWS = msgspec.msgpack.Decoder(Rows)
+
+
 class Mark(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Bring all that was said before to the disk, and seal the log."""
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """What became of the next frames of rows, or of the next mark, in the order in which they were sent."""
+    """What became of the next rollout, frames of rows, or mark, in the order in which they were sent."""
 
     frames: int
     scored: Sequence[tuple[str, int, int]] = ()
@@ -66,6 +69,8 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Bytes of log."""
     problem: str = ""
     """What the scorer's own log should say."""
+    shadow: int = -1
+    """Which of a rollout's shadows is asked next, where several see the same rows."""
 
 
 Asked: TypeAlias = Load | Rows | Mark
@@ -76,6 +81,8 @@ class Piece(msgspec.Struct, frozen=True):
 
     rows: int
     data: bytes
+    shadows: tuple[int, ...] = ()
+    """Which: positions among the rollout's shadows."""
 
 
 def batches(group: Sequence[Rows]) -> tuple[list[engine.Batch], grid.Grid]:
@@ -93,6 +100,15 @@ def batches(group: Sequence[Rows]) -> tuple[list[engine.Batch], grid.Grid]:
         )
         start = end
     return made, seen
+
+
+def some(piece: Piece, shadows: Sequence[int]) -> Piece:
+    """The same rows for some of the shadows."""
+    if len(shadows) == len(piece.shadows):
+        return piece
+    rows = _ROWS.decode(piece.data[pipe.HEAD :])
+    taken = msgspec.structs.replace(rows, shadows=tuple(shadows))
+    return Piece(len(rows.keys) * len(shadows), pipe.pack(taken), tuple(shadows))
 
 
 def plain(loaded: engine.Loaded, batch: engine.Batch) -> bool:
@@ -118,4 +134,4 @@ def pieces(loaded: engine.Loaded, batch: engine.Batch) -> Iterator[Piece]:
                 part.numbers.tobytes(),
                 part.texts.ravel().tolist(),
             )
-            yield Piece(len(keys) * len(view.shadows), pipe.pack(rows))
+            yield Piece(len(keys) * len(view.shadows), pipe.pack(rows), view.shadows)

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -15,15 +15,37 @@ from podium.scoring.shadow.process import Process
 
 _ROLLOUTS = 2
 """Of an endpoint that rows may come for: that in force and the one before."""
+_SILENT_SECONDS, _ROW_SECONDS = 20.0, 0.2
+"""A process that tells nothing of its rows for so long, and so much longer for each of them, does not answer."""
+_LOAD_SECONDS = 45.0
+"""The same of a rollout that it loads."""
 _TOLD = msgspec.msgpack.Decoder(frames.Done)
 
 
 class Given(NamedTuple):
-    """A frame of rows, or a mark."""
+    """A frame of rows, a mark, or a rollout to be loaded."""
 
     endpoint: str
     rows: int
     mark: Event | None = None
+    loaded: engine.Loaded | None = None
+    """The rollout whose shadows are asked; None of a mark."""
+    piece: frames.Piece | None = None
+    """None: they are only to be loaded."""
+
+    @property
+    def shadows(self) -> Sequence[int]:
+        """Which of the rollout's shadows are asked."""
+        if self.loaded is None:
+            return ()
+        return range(len(self.loaded.shadows)) if self.piece is None else self.piece.shadows
+
+
+class Asked(NamedTuple):
+    """Some of a rollout's shadows."""
+
+    loaded: engine.Loaded
+    shadows: Sequence[int]
 
 
 class Line:
@@ -36,6 +58,8 @@ class Line:
         self.open: deque[Given] = deque()
         """What the process was given, and has not told of."""
         self._heard = time.monotonic()
+        self._shadow = -1
+        """Which of several shadows that see the same rows was asked last."""
         self._process = Process()
         self._process.say(pipe.pack(begin))
 
@@ -50,9 +74,14 @@ class Line:
         return self._process.ended
 
     @property
-    def silent(self) -> float:
-        """For how many seconds it has told nothing of what it was given."""
-        return time.monotonic() - self._heard if self.open else 0.0
+    def late(self) -> bool:
+        """Whether it has told nothing for too long of what it was given."""
+        if not self.open:
+            return False
+        asked = self.open[0]
+        loads = asked.loaded is not None and asked.piece is None
+        patience = _LOAD_SECONDS if loads else _SILENT_SECONDS + _ROW_SECONDS * asked.rows
+        return time.monotonic() - self._heard > patience
 
     def expect(self, loaded: engine.Loaded) -> None:
         """Have a rollout's shadows loaded before rows come for them."""
@@ -64,13 +93,14 @@ class Line:
         for known in forget:
             del self._known[known]
         self._known[loaded.id] = document.endpoint
+        self._add(Given(document.endpoint, 0, loaded=loaded))
         folders = {each.route.digest: str(self._folder_of(each.route.digest).absolute()) for each in loaded.shadows}
         self._process.say(pipe.pack(frames.Load(loaded.id, document, folders, forget)))
 
     def give(self, loaded: engine.Loaded, piece: frames.Piece) -> None:
         """Rows to score."""
         self.expect(loaded)
-        self._add(Given(loaded.document.endpoint, piece.rows))
+        self._add(Given(loaded.document.endpoint, piece.rows, loaded=loaded, piece=piece))
         self._process.say(piece.data)
 
     def mark(self, reached: Event) -> None:
@@ -87,13 +117,21 @@ class Line:
         for message in self._process.heard():
             done = _TOLD.decode(message)
             self._heard = time.monotonic()
+            self._shadow = done.shadow
             yield done, [self.open.popleft() for _ in range(done.frames)]
+
+    def last(self) -> Asked | None:
+        """Who was asked last, if anybody was."""
+        asked = self.open[0] if self.open else None
+        if asked is None or asked.loaded is None:
+            return None
+        return Asked(asked.loaded, [self._shadow] if self._shadow in asked.shadows else asked.shadows)
 
     def _add(self, given: Given) -> None:
         if not self.open:
             self._heard = time.monotonic()
         self.open.append(given)
 
-    def close(self) -> int:
-        """End the process; its exit code."""
-        return self._process.close()
+    def close(self, *, patient: bool = True) -> int:
+        """End the process, which may finish what it was told if we are patient; its exit code."""
+        return self._process.close(patient=patient)

@@ -66,12 +66,12 @@ class Process:
         found, self._unread = pipe.split(b"".join(data))
         return found
 
-    def close(self) -> int:
-        """Let it finish what it was told, and end; its exit code."""
+    def close(self, *, patient: bool = True) -> int:
+        """Let it finish what it was told if we are patient, and end; its exit code."""
         with contextlib.suppress(OSError):
             self._asks.close()
         try:
-            self._process.wait(_END_SECONDS)
+            self._process.wait(_END_SECONDS if patient else 0.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._tells.close()

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ import msgspec
 
 from podium.core.errors import PodiumError
 from podium.scoring import cache, engine, metrics
+from podium.scoring.log import recover
 from podium.scoring.log.places import Limits
-from podium.scoring.shadow import frames
-from podium.scoring.shadow.line import Given, Line
+from podium.scoring.shadow import blame, frames
+from podium.scoring.shadow.line import Asked, Given, Line
 
 _LOG = logging.getLogger("podium.scorer")
 MOST_ROWS = 50_000
@@ -34,11 +36,12 @@ _HURRY = 0.002
 _KEPT_SECONDS = 30.0
 """The process outlives the last shadow so long."""
 _AGAIN_SECONDS = 2.0
-"""Where a process died, so long none is started."""
+"""Where a process died, and no shadow is to blame, so long none is started."""
 _LOGGED = 0.8
 """Seconds after which what the shadows said is written: others wait for the disk, too."""
-_SILENT_SECONDS = 120.0
-"""A process that tells nothing of its rows for so long is replaced."""
+_SILENT_OUT = 5.0
+"""Who kept the others waiting is left out the first time already, for so long."""
+_DIED = "has died"
 _NICE = 10
 _UNFIT = (PodiumError, ValueError, TypeError)
 
@@ -81,6 +84,7 @@ class Shadows:
         """How many wait for the shadows."""
         self._stopping = False
         self._line: Line | None = None
+        self._blame = blame.Blame()
         self._needed = self._again = 0.0
         """When there was a shadow, last; when a process may be started."""
         self.bytes_written = 0
@@ -99,7 +103,7 @@ class Shadows:
         if not loaded.shadows:
             return
         rows = len(batch.keys) * len(loaded.shadows)
-        if self._rows + rows > self._most or self._stopping:
+        if self._rows + rows > self._most or self._stopping or self._blame.all_out(loaded):
             self._drop(loaded.document.endpoint, rows)
             return
         pieces: Iterable[frames.Piece] = frames.pieces(loaded, batch)
@@ -147,7 +151,7 @@ class Shadows:
                 self._turn()
             except Exception:  # noqa: BLE001 - the thread's edge: a fault in here must not end the shadows
                 _LOG.exception("handing rows to the shadows failed")
-                self._end("is ended")
+                self._give_up()
             self._wait()
         if self._line is not None:
             self._line.close()
@@ -174,9 +178,9 @@ class Shadows:
             self._give(line, self._queue.popleft())
         line.flush()
         if line.ended:
-            self._end("has died")
-        elif line.silent > _SILENT_SECONDS:
-            self._end("did not answer")
+            self._end(line, _DIED)
+        elif line.late:
+            self._end(line, "does not answer")
 
     def _look(self) -> Line | None:
         """Have a process while there are shadows; it loads them before rows come."""
@@ -191,7 +195,8 @@ class Shadows:
             self._line = None
         if self._line is not None:
             for each in serving:
-                self._line.expect(each)
+                if not self._blame.all_out(each):
+                    self._line.expect(each)
         return self._line
 
     def _give(self, line: Line, item: _Rows | Event) -> None:
@@ -201,7 +206,12 @@ class Shadows:
         left = item.rows
         try:
             for piece in item.pieces:
-                line.give(item.loaded, piece)
+                good = [at for at in piece.shadows if not self._blame.out(item.loaded, [at])]
+                some = frames.some(piece, good)
+                if some.rows:
+                    line.give(item.loaded, some)
+                self._leave(piece.rows - some.rows)
+                self._drop(item.loaded.document.endpoint, piece.rows - some.rows)
                 left -= piece.rows
         except _UNFIT:
             self._leave(left)
@@ -220,18 +230,58 @@ class Shadows:
         self._leave(sum(each.rows for each in given))
         _reached(given)
 
-    def _end(self, how: str) -> None:
-        """The process is gone, and with it what it was given."""
-        line, self._line = self._line, None
-        self._again = time.monotonic() + _AGAIN_SECONDS
+    def _end(self, line: Line, how: str) -> None:
+        """The process is gone, and with it the rows that it was asked last; another is given those behind them."""
+        for done, given in line.told():
+            self._hear(done, given)
+        self._close(line)
+        last = line.last()
+        if last is None:
+            self._again = time.monotonic() + _AGAIN_SECONDS
+            _LOG.warning("the shadows' process %s", how)
+        else:
+            self._accuse(how, last, line.open.popleft())
+        left: list[_Rows | Event] = []
+        for each in line.open:
+            if each.mark is not None:
+                left.append(each.mark)
+            elif each.loaded is not None and each.piece is not None:
+                left.append(_Rows(each.loaded, each.rows, (each.piece,)))
+        with self._changed:
+            self._queue.extendleft(reversed(left))
+
+    def _accuse(self, how: str, last: Asked, given: Given) -> None:
+        """Leave out the shadows at which the process was, for a while."""
+        versions = ", ".join(str(last.loaded.shadows[at].route.version) for at in last.shadows)
+        seconds = self._blame.add(last.loaded, last.shadows, first=0.0 if how == _DIED else _SILENT_OUT)
+        about = f"the shadow of endpoint {given.endpoint}, version {versions}"
+        _LOG.warning(
+            "the shadows' process %s at %s, which is left out for %g s; %d rows are dropped",
+            how,
+            about,
+            seconds,
+            given.rows,
+        )
+        self._leave(given.rows)
+        self._drop(given.endpoint, given.rows)
+
+    def _give_up(self) -> None:
+        """After a fault in here: what the process was given might bring it about again."""
+        line = self._line
         if line is None:
             return
-        lost = sum(each.rows for each in line.open)
-        _LOG.warning("the shadows' process %s (%d); %d rows that it had are dropped", how, line.close(), lost)
-        self._leave(lost)
+        self._close(line)
         for each in line.open:
+            self._leave(each.rows)
             self._drop(each.endpoint, each.rows)
         _reached(line.open)
+
+    def _close(self, line: Line) -> None:
+        """End the process; what it has logged is sealed."""
+        self._line = None
+        line.close(patient=False)
+        with contextlib.suppress(OSError):
+            recover.folder(Path(self._begin.log))
 
     def _leave(self, rows: int) -> None:
         with self._changed:

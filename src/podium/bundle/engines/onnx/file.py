@@ -48,26 +48,27 @@ def read(data: bytes) -> File:
     try:
         graph: list[bytes] = []
         metadata = {}
-        for field, _, said in _pieces(data):
+        for field, _, said in pieces(data):
             if field == 7:
-                graph.append(_is_bytes(said))
+                graph.append(is_bytes(said))
             elif field == 14:
-                entry = _fields(_is_bytes(said))
+                entry = _fields(is_bytes(said))
                 metadata[_text(entry, 1)] = _text(entry, 2)
         (only,) = graph
         nodes, constants = [], {}
-        for field, _, said in _pieces(only):
+        for field, _, said in pieces(only):
             if field == 1:
-                nodes.append(_node(_is_bytes(said)))
+                nodes.append(_node(is_bytes(said)))
             elif field == 5:
-                fields = _fields(_is_bytes(said))
+                fields = _fields(is_bytes(said))
                 constants[_text(fields, 8)] = _tensor(fields)
     except (ValueError, KeyError, IndexError, TypeError, OverflowError) as problem:
         raise Unreadable from problem
     return File(nodes, constants, metadata)
 
 
-def _pieces(data: bytes) -> Iterator[Piece]:
+def pieces(data: bytes) -> Iterator[Piece]:
+    """What stands in a message, in order; `ValueError` or `IndexError` where it is none."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -102,12 +103,13 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _fields(data: bytes) -> dict[int, list[tuple[int, int | bytes]]]:
     found: dict[int, list[tuple[int, int | bytes]]] = {}
-    for field, kind, said in _pieces(data):
+    for field, kind, said in pieces(data):
         found.setdefault(field, []).append((kind, said))
     return found
 
 
-def _is_bytes(said: int | bytes) -> bytes:
+def is_bytes(said: int | bytes) -> bytes:
+    """What stands there, if it is a text or a message; else `TypeError`."""
     if isinstance(said, int):
         raise TypeError
     return said
@@ -115,7 +117,7 @@ def _is_bytes(said: int | bytes) -> bytes:
 
 def _text(fields: dict[int, list[tuple[int, int | bytes]]], field: int) -> str:
     given = fields.get(field)
-    return _is_bytes(given[-1][1]).decode() if given else ""
+    return is_bytes(given[-1][1]).decode() if given else ""
 
 
 def _signed(number: int) -> int:
@@ -124,8 +126,8 @@ def _signed(number: int) -> int:
 
 def _node(data: bytes) -> Node:
     fields = _fields(data)
-    names = {field: tuple(_is_bytes(said).decode() for _, said in fields.get(field, ())) for field in (1, 2)}
-    attributes = dict(_attribute(_is_bytes(said)) for _, said in fields.get(5, ()))
+    names = {field: tuple(is_bytes(said).decode() for _, said in fields.get(field, ())) for field in (1, 2)}
+    attributes = dict(_attribute(is_bytes(said)) for _, said in fields.get(5, ()))
     return Node(_text(fields, 4), names[1], names[2], attributes)
 
 
@@ -137,17 +139,17 @@ def _attribute(data: bytes) -> tuple[str, Any]:
     if kind == _INT:
         return name, _signed(int(fields[3][-1][1]))
     if kind == _TEXT:
-        return name, _is_bytes(fields[4][-1][1]).decode()
+        return name, is_bytes(fields[4][-1][1]).decode()
     if kind == _TENSOR:
-        return name, _tensor(_fields(_is_bytes(fields[5][-1][1])))
+        return name, _tensor(_fields(is_bytes(fields[5][-1][1])))
     if kind == _INTS:
         return name, ints
     if kind == _TEXTS:
-        return name, [_is_bytes(said).decode() for _, said in fields.get(9, ())]
+        return name, [is_bytes(said).decode() for _, said in fields.get(9, ())]
     if kind == _FLOAT:
-        return name, float(np.frombuffer(_is_bytes(fields[2][-1][1]), dtype="<f4")[0])
+        return name, float(np.frombuffer(is_bytes(fields[2][-1][1]), dtype="<f4")[0])
     if kind == _FLOATS:
-        parts = b"".join(_is_bytes(said) for _, said in fields.get(7, ()))
+        parts = b"".join(is_bytes(said) for _, said in fields.get(7, ()))
         return name, np.frombuffer(parts, dtype="<f4")
     raise ValueError(kind)
 
@@ -216,14 +218,14 @@ def _tensor(fields: dict[int, list[tuple[int, int | bytes]]]) -> Array:
     kind = int(fields[2][-1][1])
     if kind == _STRING:
         texts = np.empty(len(fields.get(6, [])), dtype=object)
-        texts[:] = [_is_bytes(said).decode() for _, said in fields.get(6, [])]
+        texts[:] = [is_bytes(said).decode() for _, said in fields.get(6, [])]
         return texts.reshape(shape)
     dtype = np.dtype(_DTYPES[kind])
     if 9 in fields:
-        return np.frombuffer(_is_bytes(fields[9][-1][1]), dtype=dtype.newbyteorder("<")).astype(dtype).reshape(shape)
+        return np.frombuffer(is_bytes(fields[9][-1][1]), dtype=dtype.newbyteorder("<")).astype(dtype).reshape(shape)
     if kind in _PLAIN:
         field, plain = _PLAIN[kind]
-        parts = b"".join(_is_bytes(said) for _, said in fields.get(field, []))
+        parts = b"".join(is_bytes(said) for _, said in fields.get(field, []))
         return np.frombuffer(parts, dtype=plain).reshape(shape)
     return np.array(_integers(fields.get(7 if kind == 7 else 5, [])), dtype=np.int64).astype(dtype).reshape(shape)
 

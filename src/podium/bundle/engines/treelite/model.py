@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from podium.bundle import columns, layout, read
-from podium.bundle.engines import place
+from podium.bundle.engines import answer, place
 from podium.bundle.engines.onnx import session
+from podium.bundle.engines.treelite import shape
 from podium.core import bundle, engine, errors
 from podium.core.errors import Invalid, Refused
 from podium.core.signature import Signature
@@ -47,8 +48,11 @@ class Model:
         inputs = layout.feed(self._layout, table)
         matrix = inputs[layout.NUMBERS] if self._prepare is None else self._prepare.run(inputs)
         if matrix.shape != (rows, self._trees.num_feature):
-            raise Refused("The preprocessing does not make what the trees take.", field="engine")
-        found = gtil.predict(self._trees, np.ascontiguousarray(matrix, dtype=self._type), nthread=1)
+            raise answer.failed(f"the preprocessing gives {matrix.shape}, the trees take {self._trees.num_feature}")
+        try:
+            found = gtil.predict(self._trees, np.ascontiguousarray(matrix, dtype=self._type), nthread=1)
+        except treelite.TreeliteError as problem:
+            raise answer.failed(problem) from problem
         scores = np.asarray(found, dtype=np.float64).reshape(rows, -1)
         if not self._classes:
             return scores[:, -1]
@@ -68,7 +72,9 @@ class Prepare:
 
     def run(self, inputs: dict[str, npt.NDArray[np.generic]]) -> npt.NDArray[np.float64]:
         """The trees' features, float64 [n, k]."""
-        found: npt.NDArray[np.float64] = self._session.run([layout.SCORE], inputs)[0]
+        found = session.run(self._session, [layout.SCORE], inputs)[0]
+        if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiub":
+            raise answer.failed("the preprocessing gives no numbers")
         return found
 
 
@@ -87,6 +93,7 @@ def open_trees(path: Path, form: str) -> treelite.Model:
 def make(folder: Path, spec: engine.Treelite, signature: Signature) -> Model:
     """The model in a folder."""
     trees = open_trees(folder / read.check_path(spec.model), spec.format)
+    shape.check(trees)
     before = Prepare((folder / read.check_path(spec.preprocessing)).read_bytes()) if spec.preprocessing else None
     return Model(trees, before, signature)
 

@@ -1,7 +1,6 @@
 """A model in a process of its own, kept alive: started again when it dies, is late or talks nonsense."""
 
 import logging
-import tempfile
 import threading
 import time
 import weakref
@@ -12,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from podium.bundle import columns
-from podium.bundle.engines.worker import process, turn, wire
+from podium.bundle.engines import answer
+from podium.bundle.engines.worker import process, scratch, turn, wire
 from podium.core import bundle, engine
-from podium.core.errors import Invalid, PodiumError, Refused, Unavailable
+from podium.core.errors import PodiumError, Refused, Unavailable
 
 _LOG = logging.getLogger("podium.engine")
 HEARTBEAT_SECONDS = 5.0
@@ -38,8 +38,8 @@ class Host:
         self._signature = manifest.signature
         self._classes = len(manifest.signature.labels)
         self._limits = limits
-        self._scratch = tempfile.TemporaryDirectory(prefix="podium-model-")
-        self._start = prepare(Path(self._scratch.name))
+        self._scratch = scratch.Scratch()
+        self._start = prepare(self._scratch.path)
         self._name = f"{manifest.model} ({manifest.engine})"
         self._calls = threading.Lock()
         self._changed = threading.Condition()
@@ -99,7 +99,7 @@ class Host:
             running.end()
         if self._thread is not threading.current_thread():
             self._thread.join(timeout=10.0)
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def _ask(self, table: columns.Columns, rows: int, deadline: float) -> npt.NDArray[np.float64]:
         running = self._running(deadline)
@@ -120,8 +120,7 @@ class Host:
         if body[:1] == b"M":
             self._drop(running, "ran out of memory")
             raise process.unavailable("ran out of memory")
-        _LOG.info("model %s failed on %d rows: %s", self._name, rows, said)
-        raise Invalid("The model fails on these rows.", field="score", fix="Send values like those it was trained on.")
+        raise answer.failed(f"{self._name}, {rows} rows: {said}")
 
     def _running(self, deadline: float) -> process.Process:
         """The process, if it answers before the deadline."""

@@ -10,19 +10,17 @@ import sys
 import threading
 import time
 import weakref
-from collections import deque
 from pathlib import Path
 from typing import IO, Any, cast
 
 import msgspec
 
-from podium.bundle.engines.worker import wire
+from podium.bundle.engines.worker import output, wire
 from podium.core import engine
 from podium.core.errors import Refused, Unavailable
 
 _LAUNCH = Path(__file__).parent / "launch.py"
 _CHUNK = 1 << 20
-_KEPT_LINES = 40
 _UNPROTECTED = 3
 
 
@@ -49,7 +47,6 @@ class Process:
     def __init__(self, start: Start) -> None:
         self.enforced: dict[str, Any] = {}
         """What the launcher says is enforced: `memory`, `network` (ways), `privileges`, `signals`."""
-        self._said: deque[bytes] = deque(maxlen=_KEPT_LINES)
         ask_read, self._ask = os.pipe()
         self._answer, answer_write = os.pipe()
         for descriptor in (self._ask, self._answer):
@@ -72,8 +69,7 @@ class Process:
         self.pid = self._popen.pid
         self._ending = threading.Lock()
         self._ended = False
-        self._listener = threading.Thread(target=self._listen, name="podium-model-output", daemon=True)
-        self._listener.start()
+        self._output = output.Output(cast("IO[bytes]", self._popen.stdout))
 
     def wait_ready(self, seconds: float) -> None:
         """Return once the model is loaded. `Refused` when it says that it cannot be; `Broken` otherwise."""
@@ -108,7 +104,7 @@ class Process:
 
     def said(self) -> str:
         """The last lines that it printed: for the operator's log, not for callers."""
-        return b"".join(self._said).decode(errors="replace")[-2000:].strip()
+        return self._output.last()
 
     def end(self) -> None:
         """Kill the process and everything that it started; wait until it is gone."""
@@ -118,13 +114,7 @@ class Process:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
-        self._listener.join(timeout=1.0)
-
-    def _listen(self) -> None:
-        output = cast("IO[bytes]", self._popen.stdout)
-        with output:
-            while line := output.readline(4096):
-                self._said.append(line)
+        self._output.stop()
 
     def _send(self, data: bytes, deadline: float) -> None:
         view = memoryview(data)

@@ -62,7 +62,7 @@ class Heads:
         request_id = request.check_id(message.id) if message.id else asked.new_id("req")
         raw = list(message.raw_input_contents)
         if not raw:
-            wanted = _wanted(message, binary=False)
+            wanted = _wanted(message, asked, binary=False)
             rows = _rows(message.inputs, asked)
             columns = _typed(message.inputs, rows)
         else:
@@ -87,7 +87,7 @@ class Heads:
         head = self._known.get(key)
         if head is not None and head.signature is asked.signature:
             return head
-        wanted = _wanted(message, binary=True)
+        wanted = _wanted(message, asked, binary=True)
         rows = _rows(message.inputs, asked)
         for position, tensor in enumerate(message.inputs):
             if tensor.HasField("contents"):
@@ -104,11 +104,12 @@ class Heads:
         return head
 
 
-def _wanted(message: Any, *, binary: bool) -> outputs.Wanted:
-    for position, asked in enumerate(message.outputs):
-        outputs.check_parameters(asked.parameters, f"outputs[{position}]")
-    names = [asked.name for asked in message.outputs]
-    return outputs.Wanted(outputs.check(names, [binary] * len(names)) if names else None, binary)
+def _wanted(message: Any, asked: codec.Asked, *, binary: bool) -> outputs.Wanted:
+    for position, each in enumerate(message.outputs):
+        outputs.check_parameters(each.parameters, f"outputs[{position}]")
+    names = [each.name for each in message.outputs]
+    known = asked.signature.labels
+    return outputs.Wanted(outputs.check(names, [binary] * len(names), known) if names else None, binary)
 
 
 def _rows(inputs: Sequence[Any], asked: codec.Asked) -> int:
