@@ -1,5 +1,7 @@
 """A bundle ready to score, whatever kind of model it holds: what `manifest.engine` says is loaded and asked."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,8 @@ class Runtime:
         self.manifest = manifest
         self.model = registry.load(folder, manifest, where or place.Place())
         self.blocking = self.model.blocking
+        self.row_seconds = 0.0
+        """What each of the golden rows took when they were asked last."""
         self._folder = folder
         self._classes = len(manifest.signature.labels)
         self.order = grid.order(manifest.signature)
@@ -46,8 +50,12 @@ class Runtime:
         return answer.exact(self.model.predict(table), count, self._classes)
 
     def check_golden(self) -> float:
-        """The largest difference on the golden rows; `Refused` over the tolerance. It also warms the model up."""
-        return golden.check(self._folder, self.manifest, self.predict)
+        """The largest difference on the golden rows; `Refused` over the tolerance. It also warms the model up, and
+        tells what a row takes."""
+        timed = _Timed(self.predict)
+        found = golden.check(self._folder, self.manifest, timed.predict)
+        self.row_seconds = timed.seconds / max(timed.rows, 1)
+        return found
 
     def golden_rows(self) -> columns.Columns:
         """The rows of real data that the bundle was proven on."""
@@ -56,6 +64,22 @@ class Runtime:
     def close(self) -> None:
         """End what the engine started."""
         self.model.close()
+
+
+class _Timed:
+    """Predicts, and adds up how long for how many rows."""
+
+    def __init__(self, predict: Callable[[columns.Columns], npt.NDArray[np.float64]]) -> None:
+        self._predict = predict
+        self.seconds = 0.0
+        self.rows = 0
+
+    def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
+        begun = time.perf_counter()
+        found = self._predict(table)
+        self.seconds += time.perf_counter() - begun
+        self.rows += columns.count(table)
+        return found
 
 
 def _orderly(model: registry.TakesGrid, places: grid.Order) -> bool:

@@ -21,6 +21,8 @@ from podium.scoring.protocols.reader import Reader
 
 _PIECE = 4096
 """Rows that an engine is given in one call, at most."""
+_LEARNED = 0.2
+"""The share that the newest group has in what is known of the time of a row."""
 _NUMBERS = itertools.count(1)
 
 
@@ -122,6 +124,8 @@ class Loaded:
         """Compiled readers of the champion's rows, by family."""
         self.plans: dict[Any, dict[Any, Any]] = {}
         """Of answers to one row, by codec and endpoint, then by what they say; for `work` only."""
+        self.row_seconds = max([each.runtime.row_seconds for each in (self.champion, self.canary) if each], default=0.0)
+        """About what a row takes, learned from each group that is scored."""
 
     def _find(self, role: RouteRole) -> Live | None:
         return next((each for each in self.live if each.route.role is role), None)
@@ -174,6 +178,10 @@ class Loaded:
         chosen = rows.decisions(found.tolist(), [source.threshold for source in sources])
         made = Outcome(found, chosen, [source.version for source in sources], parts)
         return _referring(made, sources) if self.referring else made
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """So many rows were scored together in that time."""
+        self.row_seconds += _LEARNED * (seconds / max(rows, 1) - self.row_seconds)
 
     def _shares(self, batch: Batch, deciding: Deciding) -> Iterator[tuple[Live, npt.NDArray[np.int64], Grid]]:
         """Each version that decides some of the rows, which ones, and what it sees of them."""

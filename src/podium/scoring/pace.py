@@ -4,6 +4,8 @@ A few golden rows at a time, each by both, in turns, between two reports to the 
 processor time every five seconds, and only where a challenger listens or decides a share.
 """
 
+import logging
+import threading
 import time
 from collections import deque
 from typing import Any, NamedTuple
@@ -15,6 +17,7 @@ from podium.core.errors import PodiumError
 from podium.scoring.board import Board
 from podium.scoring.engine import Live, Loaded
 
+_LOG = logging.getLogger("podium.scorer")
 KEPT = 100
 """Rows whose times are reported, the newest."""
 _AT_ONCE = 10
@@ -51,14 +54,29 @@ class _Pair:
 
 
 class Pace:
-    """The pairs of a board. Called on one thread."""
+    """The pairs of a board. Timed on a thread of its own, as a model may take its whole time limit."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
         self._pairs: dict[str, tuple[Loaded, _Pair | None]] = {}
+        self._found: dict[str, Any] = {}
+        self._thread: threading.Thread | None = None
 
     def tell(self) -> dict[str, Any]:
-        """By endpoint: both bundles, and for each row the microseconds of both."""
+        """By endpoint: both bundles, and for each row the microseconds of both, as far as they are known. Has some more
+        timed until it is asked again."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._go_on, name="podium-pace", daemon=True)
+            self._thread.start()
+        return self._found
+
+    def _go_on(self) -> None:
+        try:
+            self._found = self._timed()
+        except Exception:  # noqa: BLE001 - the thread's edge: a report without times is one all the same
+            _LOG.exception("models cannot be timed")
+
+    def _timed(self) -> dict[str, Any]:
         found = {}
         for endpoint in self._board.endpoints():
             pair = self._pair(endpoint)

@@ -21,7 +21,9 @@ from podium.scoring.protocols import plan
 from podium.scoring.work import Entry, Group, Item
 
 _MANY = 4096
-"""More rows than that are scored on a thread."""
+"""More rows than that are scored on a thread,"""
+_LONG_SECONDS = 0.05
+"""and those that will take longer: meanwhile the loop answers others."""
 
 
 class Together:
@@ -61,12 +63,12 @@ class Together:
         if group.deciding.blocking:
             self._wait(group, batch if admitted else self._admit(group, batch))
             return
-        if len(batch.keys) > _MANY:
+        if len(batch.keys) > _MANY or len(batch.keys) * group.loaded.row_seconds > _LONG_SECONDS:
             scoring = self._loop.run_in_executor(self._threads, _on_a_thread, group, batch)
             scoring.add_done_callback(partial(self._later, group, batch))
             return
         try:
-            outcome = group.loaded.score(batch, group.deciding)
+            outcome = _timed(group, batch)
         except Exception as error:  # noqa: BLE001 - told apart below
             self._unscored(group, batch, error)
             return
@@ -227,12 +229,20 @@ class Together:
 def _on_a_thread(group: Group, batch: engine.Batch) -> engine.Outcome:
     """Score; an engine that asks others says on behalf of which trace, if it is one."""
     if len(group.traces) != 1 or group.requests != 1:
-        return group.loaded.score(batch, group.deciding)
+        return _timed(group, batch)
     before = caller.TRACE.set(group.traces[0].outgoing())
     try:
-        return group.loaded.score(batch, group.deciding)
+        return _timed(group, batch)
     finally:
         caller.TRACE.reset(before)
+
+
+def _timed(group: Group, batch: engine.Batch) -> engine.Outcome:
+    """Score, and learn how long that takes."""
+    begun = time.perf_counter()
+    outcome = group.loaded.score(batch, group.deciding)
+    group.loaded.learn(len(batch.keys), time.perf_counter() - begun)
+    return outcome
 
 
 def _again(parts: Parts, items: Sequence[Item], entries: Sequence[Entry], group: Group, other: Signature) -> Grid:
