@@ -15,6 +15,12 @@ import pytest
 
 from podium.bundle import signing
 from podium.core import rollout
+from podium.core.errors import Unavailable
+from podium.core.time import from_us
+from podium.scoring import cache, metrics
+from podium.scoring.board import Board
+from podium.scoring.poll import Poller
+from podium.scoring.source import ControlPlane
 from tests import scoring_kit as kit
 from tests.patience import until
 
@@ -249,3 +255,20 @@ def test_a_version_decides_where_its_bundle_says(tmp_path: Path) -> None:
         kit.put_rollout(tmp_path, kit.sign(kit.document(2, moved)))
         until(lambda: "threshold" in process.status()["refused"].get("delay", {}).get("reason", ""))
         assert process.status()["rollouts"] == {"delay": 1}
+
+
+def test_a_key_that_cannot_be_kept_is_not_trusted_until_it_is(tmp_path: Path, plane: kit.ControlPlane) -> None:
+    kept = cache.Cache(prepared(tmp_path))
+    board = Board(kit.PROJECT, "", lambda: from_us(kit.NOW), metrics.Metrics())
+    source = ControlPlane(plane.url, "", kit.PROJECT, kept)
+    poller = Poller(board, source, kept)
+    in_the_way = kept.keys_folder / f"{signing.key_id(signing.public(kit.KEY))}.json"
+    in_the_way.mkdir(parents=True)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="key cannot be kept: Is a directory"):
+            poller.step()
+        assert (board.keys, board.numbers()) == ({}, {})
+    in_the_way.rmdir()
+    poller.step()
+    assert board.numbers() == {kit.ENDPOINT: 1}
+    source.close()

@@ -129,8 +129,7 @@ class Poller:
     def step(self) -> None:
         """Ask once, and take what is new; raises when it cannot be asked. An endpoint's failure is its own."""
         if not self._board.keys and isinstance(self._source, ControlPlane):
-            self._cache.pin(self._source.key())
-            self._board.keys = self._cache.pinned()
+            self._board.keys = self._pinned(self._source.key())
         try:
             for endpoint, number in self._source.numbers().items():
                 if self._wanted(endpoint) and self._due(endpoint, number):
@@ -141,6 +140,18 @@ class Poller:
             self._board.late()
             self._board.rest()
         self._report()
+
+    def _pinned(self, key: rollout.Key) -> dict[str, bytes]:
+        """The keys that are trusted from now on. One that cannot be kept is not: the next start would trust another."""
+        try:
+            self._cache.pin(key)
+            return self._cache.pinned()
+        except OSError as problem:
+            raise Unavailable(
+                f"The control plane's key cannot be kept: {problem.strerror}.",
+                field="folder",
+                fix="Make room there, and have the scorer write to it.",
+            ) from problem
 
     def _due(self, endpoint: str, number: int) -> bool:
         """Whether a rollout is to be taken now. What is being taken of that endpoint is left to come only while it is
