@@ -67,6 +67,18 @@ async def serving(parts: operate.Parts) -> AsyncIterator[tuple[Service, Any]]:
         await server.stop(1.0)
 
 
+@asynccontextmanager
+async def over_http(parts: operate.Parts) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
+    """A service behind a socket, and who asks it."""
+    loop = asyncio.get_running_loop()
+    service = Service(parts, loop)
+    shared = Shared(service, limits.Limits(), Heads(lambda: time.from_us(kit.NOW)))
+    server = await loop.create_server(lambda: Connection(shared), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    async with server, httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=60) as client:
+        yield service, client
+
+
 def counted(parts: operate.Parts, status: int, endpoint: str = kit.ENDPOINT) -> float:
     return parts.counts.value("podium_requests_total", endpoint=endpoint, status=str(status))
 
@@ -170,12 +182,7 @@ def test_a_very_large_body_waits_for_its_turn_and_others_do_not(parts: operate.P
         return json.dumps(kit.tensors({"distance": [1234.5678] * rows, "hour": [7] * rows})).encode() + b" " * blanks
 
     async def ask() -> None:
-        loop = asyncio.get_running_loop()
-        service = Service(parts, loop)
-        shared = Shared(service, limits.Limits(), Heads(lambda: time.from_us(kit.NOW)))
-        server = await loop.create_server(lambda: Connection(shared), "127.0.0.1", 0)
-        host, port = server.sockets[0].getsockname()
-        async with server, httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=30) as client:
+        async with over_http(parts) as (service, client):
 
             def infer(sent: bytes) -> Awaitable[httpx.Response]:
                 headers = {"content-type": "application/json"}

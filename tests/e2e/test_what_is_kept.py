@@ -5,21 +5,14 @@ import gc
 import json
 import re
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from podium.core import time
 from podium.scoring import cache, operate
-from podium.scoring.http import limits
-from podium.scoring.http.connection import Connection, Shared
-from podium.scoring.http.writing import Heads
 from podium.scoring.poll import Poller
 from podium.scoring.protocols import reader
-from podium.scoring.service import Service
 from podium.scoring.source import Folder
 from podium.scoring.work import Group
 from tests import scoring_kit as kit
@@ -31,18 +24,6 @@ __all__ = ["parts"]
 INFER = f"/v2/models/{kit.ENDPOINT}/infer"
 
 
-@asynccontextmanager
-async def serving(parts: operate.Parts) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
-    """A service behind a socket, and who asks it."""
-    loop = asyncio.get_running_loop()
-    service = Service(parts, loop)
-    shared = Shared(service, limits.Limits(), Heads(lambda: time.from_us(kit.NOW)))
-    server = await loop.create_server(lambda: Connection(shared), "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    async with server, httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=60) as client:
-        yield service, client
-
-
 def groups(*, collect: bool = True) -> list[Group]:
     if collect:
         gc.collect()
@@ -51,7 +32,7 @@ def groups(*, collect: bool = True) -> list[Group]:
 
 def test_a_replaced_model_and_an_answered_request_are_not_kept(parts: operate.Parts, tmp_path: Path) -> None:
     async def ask() -> None:
-        async with serving(parts) as (_, client):
+        async with test_large_calls.over_http(parts) as (_, client):
             for number in range(20):
                 for body in (kit.tensors(), kit.tensors({"distance": [1.5] * 20_000, "hour": [2] * 20_000})):
                     answer = await client.post(INFER, json=body, headers={"user-agent": f"client {number}"})
@@ -96,7 +77,7 @@ def test_few_large_requests_are_in_memory_at_once_and_all_are_answered(parts: op
     bodies = [middle + b" " * (2**20 if at % 2 else 0) for at in range(16)]
 
     async def ask() -> None:
-        async with serving(parts) as (service, client):
+        async with test_large_calls.over_http(parts) as (service, client):
             held: list[Any] = []
             service.tick._together._large.take(held.append)  # the scoring of the one before takes long
             calls = [asyncio.ensure_future(client.post(INFER, content=body)) for body in bodies]
