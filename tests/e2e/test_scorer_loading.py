@@ -1,10 +1,17 @@
 """A version that takes long to load holds up nobody else; a new rollout of the same version needs no new process."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 
+from podium.bundle import signing
 from podium.core import bundle, digest, engine
 from podium.version import VERSION
 from tests import engine_kit
@@ -121,3 +128,59 @@ def test_a_new_rollout_of_the_same_version_goes_on_with_its_process(tmp_path: Pa
         engine_kit.serve(tmp_path, "aa", named, 6)
         until(lambda: scorer.status()["rollouts"]["aa"] == 6)
         assert scorer.infer(engine_kit.tensors(engine_kit.rows(1)), "aa").status_code == 200
+
+
+def test_many_versions_that_hang_keep_no_start_from_listening(tmp_path: Path) -> None:
+    kit.prepare(tmp_path)
+    mark = tmp_path / "mark"
+    hung = sleeper(tmp_path, mark)
+    mark.touch()
+    for at in range(9):
+        engine_kit.serve(tmp_path, f"a{at}", hung)
+    begun = time.monotonic()
+    with kit.Process(tmp_path) as scorer:
+        assert time.monotonic() - begun < 3 * HELD_UP
+        until(lambda: scorer.http.get("/v2/models/delay/ready").status_code == 200, seconds=HELD_UP)
+        assert len(scorer.status()["loading"]) == 9
+        mark.unlink()
+
+
+@pytest.mark.parametrize(
+    ("sent", "serving"), [(signal.SIGTERM, False), (signal.SIGKILL, False), (signal.SIGKILL, True)]
+)
+def test_nothing_is_left_of_a_version_that_hangs_while_it_proves_itself(
+    tmp_path: Path, sent: signal.Signals, serving: bool
+) -> None:
+    folder = tmp_path / "scorer"
+    if serving:
+        kit.prepare(folder)
+    else:
+        folder.mkdir()
+        (folder / "public.key").write_bytes(signing.public(kit.KEY))
+    mark = tmp_path / "mark"
+    (folder / "proven").mkdir(exist_ok=True)
+    hung = sleeper(folder, mark)
+    (folder / "proven" / hung.removeprefix(digest.PREFIX)).unlink()
+    mark.touch()
+    engine_kit.serve(folder, "aa", hung)
+    settings = {"folder": str(folder), "project": kit.PROJECT, "port": 0, "folder_only": True}
+    with subprocess.Popen(
+        [sys.executable, str(kit.PROCESS), json.dumps(settings | {"public_keys": [str(folder / "public.key")]})],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": "src:."},
+    ) as started:
+        children: list[psutil.Process] = []
+
+        def proves() -> bool:
+            children[:] = psutil.Process(started.pid).children(recursive=True)
+            return any("guest.py" in str(each.cmdline()) for each in children if not ended(each))
+
+        until(proves)
+        if serving:
+            assert started.stdout is not None
+            started.stdout.readline()
+        begun = time.monotonic()
+        started.send_signal(sent)
+        started.wait(60)
+        assert time.monotonic() - begun < HELD_UP
+    until(lambda: all(map(ended, children)), "a hanging version outlives its scorer")

@@ -20,12 +20,12 @@ dog = stall.Watchdog(float(sys.argv[1]))
 def an_endless_model():
     threading.Event().wait(60)
 
-for _ in range(30):
+for _ in range(12):
     dog.beat()
     time.sleep(0.1)
 if sys.argv[2] == "stop":
     dog.stop()
-    time.sleep(4)
+    time.sleep(3)
 elif sys.argv[2] == "stall":
     an_endless_model()
 """
@@ -47,6 +47,22 @@ def test_none_is_ended_that_beats_or_is_not_watched_any_more() -> None:
     for seconds, what in ((2.0, "stop"), (0.0, "stop"), (2.0, "end")):
         said = watched(seconds, what)
         assert (said.returncode, said.stderr) == (0, ""), (seconds, what)
+
+
+BLOCKS = """
+import signal, time
+signal.signal(signal.SIGUSR1, lambda *_: time.sleep(60))
+"""
+
+
+def test_a_scorer_is_watched_from_its_first_moment(tmp_path: Path) -> None:
+    kit.prepare(tmp_path / "scorer")
+    (tmp_path / "sitecustomize.py").write_text(BLOCKS)
+    with kit.Process(tmp_path / "scorer", {"PYTHONPATH": f"{tmp_path}:src:."}, stall_seconds=2) as scorer:
+        scorer.process.send_signal(signal.SIGUSR1)
+        assert scorer.process.wait(40) == stall.CODE
+        assert scorer.process.stdout is not None
+        scorer.process.stdout.close()
 
 
 def test_a_scorer_that_was_stopped_for_a_while_goes_on(tmp_path: Path) -> None:

@@ -247,6 +247,30 @@ def test_rows_that_cannot_be_logged_cost_no_others(tmp_path: Path) -> None:
     assert found["request_id"].to_pylist() == ["a", "b", "c"]
 
 
+def test_what_waits_for_a_disk_that_refuses_is_tried_until_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "log"
+    for seconds, written in ((20.0, True), (1.5, False)):
+        names = iter(f"s{at}" for at in range(99))
+        writer = Writer(folder, lambda: next(names), Limits(seconds=3600.0))  # noqa: B023 - used in this turn
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.write_text("in the way")
+        writer.append([part("a")], durable=False, then=lambda _: None)
+        until(lambda: writer.problem is not None)  # noqa: B023 - asked in this turn
+        closing = threading.Thread(target=writer.close, args=(seconds,))
+        closing.start()
+        if written:
+            closing.join(1.0)
+            assert closing.is_alive()
+            folder.unlink()
+        closing.join(30)
+        assert ("the last 1 rows" in caplog.text) is not written
+        assert bool(folder.is_dir() and list(folder.glob(f"*{segment.SEALED}"))) is written
+        if not written:
+            folder.unlink()
+
+
 def test_many_rows_at_once_leave_room_for_a_few(tmp_path: Path) -> None:
     limits = Limits(seconds=3600.0, waiting=10_000)
     dropped: list[int] = []

@@ -100,7 +100,7 @@ class Cache:
             return msgspec.json.decode(self._newest(endpoint).read_bytes(), type=newest.Newest)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             _LOG.warning("endpoint %s: what was kept of its newest rollout cannot be read", endpoint)
             return None
 

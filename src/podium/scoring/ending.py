@@ -60,22 +60,29 @@ def _name(part: Callable[[], object]) -> str:
     return str(getattr(getattr(part, "func", part), "__qualname__", part))
 
 
-def leave() -> NoReturn:
+def while_starting() -> None:
+    """Until others hear them, the signals to end do so at once: nothing was answered yet."""
+    if threading.current_thread() is threading.main_thread():
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: leave())
+
+
+def leave(code: int = 0) -> NoReturn:
     """End this process, and those that it started and that have not ended by themselves."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    _quit()
+    _quit(code)
 
 
-def _quit() -> NoReturn:
+def _quit(code: int = 0) -> NoReturn:
     for pid in _children():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if os.getpgid(pid) == pid:
                 os.killpg(pid, signal.SIGKILL)
             else:
                 os.kill(pid, signal.SIGKILL)
-    os._exit(0)
+    os._exit(code)
 
 
 def _children() -> Iterator[int]:

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 
 _MOMENT_SECONDS = 2.0
-_MOST = 8
-"""Endpoints that nothing is served from yet and that take long at once: each has processes of its own meanwhile."""
+_MOST, _SHARING_SECONDS = 8, 8.0
+"""So many endpoints that nothing is served from yet are loaded side by side; those that take longer make room."""
+_MOST_OF_ONE = 4
+"""Rollouts of an endpoint that are being taken at once: nobody wants the older ones, and each may have processes."""
 _LOOK_SECONDS = 0.5
 
 
@@ -27,11 +29,13 @@ Wanted = Callable[[], bool]
 
 
 class Loads:
-    """Begun and looked at by one thread. `long`: seconds after which one no longer counts as one that may come."""
+    """Those of all endpoints."""
 
-    def __init__(self, long: Callable[[], float]) -> None:
-        self._long = long
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._running: dict[str, Load] = {}
+        """The newest of each."""
+        self._all: list[tuple[str, Load]] = []
 
     def number(self, endpoint: str) -> int | None:
         """Which rollout of an endpoint is being taken now."""
@@ -42,9 +46,16 @@ class Loads:
         """What is being taken of an endpoint is not wanted any more."""
         self._running.pop(endpoint, None)
 
-    def begin(self, endpoint: str, number: int, act: Callable[[Wanted], None]) -> None:
-        """Take a rollout in place of what is being taken of that endpoint; return when it is done, or takes long."""
-        load = self._running[endpoint] = Load(number)
+    def begin(self, endpoint: str, number: int, act: Callable[[Wanted], None], *, first: bool = False) -> None:
+        """Take a rollout in place of what is being taken of that endpoint; return when it is done, or takes long.
+
+        `first`: not if anything was taken before.
+        """
+        with self._lock:
+            if first and endpoint in self._running:
+                return
+            load = self._running[endpoint] = Load(number)
+            self._all = [(each, one) for each, one in self._all if not one.done.is_set()] + [(endpoint, load)]
 
         def run() -> None:
             try:
@@ -55,12 +66,13 @@ class Loads:
         threading.Thread(target=run, name="podium-load", daemon=True).start()
         load.done.wait(_MOMENT_SECONDS)
 
-    def room(self) -> bool:
-        """Whether one more of those that nothing is served from may be begun."""
-        long = self._long()
+    def room(self, endpoint: str, *, served: bool) -> bool:
+        """Whether one more may be begun, of an endpoint that is served or not."""
+        running = [(each, load) for each, load in list(self._all) if not load.done.is_set()]
+        if sum([each == endpoint for each, _ in running]) >= _MOST_OF_ONE:
+            return False
         now = time.monotonic()
-        waiting = [each for each in self._running.values() if not each.done.is_set() and now - each.begun < long]
-        return len(waiting) < _MOST
+        return served or sum([now - load.begun < _SHARING_SECONDS for _, load in running]) < _MOST
 
     def rest(self, enough: Callable[[], bool]) -> None:
         """Wait until all are done or enough are."""

@@ -22,6 +22,10 @@ KEPT = 100
 """Rows whose times are reported, the newest."""
 _AT_ONCE = 10
 _TRIES = 3
+_MOST_SECONDS = 0.05
+"""A round ends after that time, and has timed one row at least."""
+_SHARE = 0.02
+"""Of the time, so much goes into it at most."""
 
 
 class _Side(NamedTuple):
@@ -36,13 +40,22 @@ class _Pair:
         self.digests = first.route.digest, second.route.digest
         self._sides = tuple(_side(each.runtime) for each in (first, second))
         self._next = 0
+        self._due = 0.0
         self.microseconds: deque[tuple[int, int]] = deque(maxlen=KEPT)
 
     def go_on(self) -> None:
-        """Time some more rows: the best of three for each, so that another thread's turn is not the model's."""
+        """Time some more rows: the best of three for each, so that another thread's turn is not the model's. Of models
+        that take long fewer, and those seldom: their callers wait for the same process."""
+        begun = time.perf_counter()
+        if begun < self._due:
+            return
         for _ in range(_AT_ONCE):
+            if time.perf_counter() - begun > _MOST_SECONDS:
+                break
             best = [float("inf"), float("inf")]
             for turn in range(2 * _TRIES):
+                if turn >= 2 and time.perf_counter() - begun > _MOST_SECONDS:
+                    break
                 at = (turn + self._next) % 2
                 side = self._sides[at]
                 place = self._next % len(side.rows)
@@ -51,6 +64,8 @@ class _Pair:
                 best[at] = min(best[at], time.perf_counter() - begun)
             self.microseconds.append((round(1e6 * best[0]), round(1e6 * best[1])))
             self._next += 1
+        took = time.perf_counter() - begun
+        self._due = begun + took / _SHARE
 
 
 class Pace:

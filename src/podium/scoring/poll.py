@@ -27,6 +27,7 @@ _REPORT_SECONDS = 5.0
 _LONGEST_SECONDS = 5.0
 _START_SECONDS, _LONGEST_START_SECONDS = 8.0, 30.0
 """At the start, what takes long is waited for so long, and longer while nothing is served."""
+_LOOK_SECONDS = 0.2
 _KEPT = -1
 """Stands for the number of a rollout that was kept on disk."""
 
@@ -52,7 +53,7 @@ class Poller:
         self._saved: dict[str, bytes] = {}
         self._retry: dict[str, _Retry] = {}
         self._recalled: set[str] = set()
-        self._loads = Loads(lambda: board.limits.load_seconds)
+        self._loads = Loads()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="podium-poll", daemon=True)
         self._reported: tuple[float, dict[str, Any]] | None = None
@@ -64,19 +65,29 @@ class Poller:
     def from_cache(self) -> None:
         """Serve what was kept on disk. What is refused now is reported; the control plane may have better."""
         numbers = self._source.numbers() if isinstance(self._source, Folder) else {}
-        for endpoint, path in self._cache.rollout_files().items():
-            if self._wanted(endpoint):
-                while not self._loads.room():
-                    time.sleep(self._seconds)
-                self._loads.begin(endpoint, numbers.get(endpoint, _KEPT), functools.partial(self._keep, endpoint, path))
-        self._wait()
+        kept = {endpoint: path for endpoint, path in self._cache.rollout_files().items() if self._wanted(endpoint)}
 
-    def _wait(self) -> None:
+        def begin() -> None:
+            for endpoint, path in kept.items():
+                while not self._loads.room(endpoint, served=False):
+                    time.sleep(self._seconds)
+                keep = functools.partial(self._keep, endpoint, path)
+                self._loads.begin(endpoint, numbers.get(endpoint, _KEPT), keep, first=True)
+
+        beginning = threading.Thread(target=begin, name="podium-start", daemon=True)
+        beginning.start()
+        self._wait(beginning)
+
+    def _wait(self, beginning: threading.Thread | None = None) -> None:
         """At the start, while nothing is served, few are kept waiting by what takes long; else it is left to come."""
         begun = time.monotonic()
-        self._loads.rest(
-            lambda: time.monotonic() - begun > (_START_SECONDS if self._board.endpoints() else _LONGEST_START_SECONDS)
-        )
+
+        def enough() -> bool:
+            return time.monotonic() - begun > (_START_SECONDS if self._board.endpoints() else _LONGEST_START_SECONDS)
+
+        while beginning is not None and beginning.is_alive() and not enough():
+            beginning.join(_LOOK_SECONDS)
+        self._loads.rest(enough)
         self._board.rest()
 
     def _keep(self, endpoint: str, path: Path, wanted: Wanted) -> None:
@@ -165,7 +176,7 @@ class Poller:
         retry = self._retry.get(endpoint)
         if retry is not None and retry.number == number and time.monotonic() < retry.due:
             return False
-        return self._board.serves(endpoint) or self._loads.room()
+        return self._loads.room(endpoint, served=self._board.serves(endpoint))
 
     def _take(self, endpoint: str, number: int) -> None:
         try:

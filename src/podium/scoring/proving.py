@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import IO, cast
@@ -24,6 +25,7 @@ from podium.core.errors import PodiumError, Refused, Unavailable
 
 _TRIES = 3
 _NICE = 5
+_LOOK_SECONDS = 0.5
 _IDLE_SECONDS = 10.0
 _MOST = 64
 """Versions that one process is asked about."""
@@ -67,7 +69,7 @@ class Prover:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "podium.scoring.proving"],
+                [sys.executable, "-m", "podium.scoring.proving", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._words,
@@ -170,6 +172,7 @@ def _speed(runtime: Runtime, folder: Path, seconds: float) -> None:
 def main() -> None:
     """The process: a line in, a line out. What engines print goes where errors go."""
     os.nice(_NICE)
+    threading.Thread(target=_follow, args=(int(sys.argv[1]),), daemon=True).start()
     with os.fdopen(os.dup(1), "wb", buffering=0) as answers:
         os.dup2(2, 1)
         while select.select([0], [], [], _IDLE_SECONDS)[0]:
@@ -180,6 +183,13 @@ def main() -> None:
                     return
                 line += piece
             answers.write(msgspec.json.encode(prove(msgspec.json.decode(line, type=Asked))) + b"\n")
+
+
+def _follow(parent: int) -> None:
+    """End with the scorer, however it ends, and with what was started here: a version may hang for long."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

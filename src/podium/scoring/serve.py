@@ -112,6 +112,7 @@ def run(
     Prints `podium scorer listening on http://host:port` when it answers.
     `others`: the other processes on the port, if there are any.
     """
+    ending.while_starting()
     process.open_many()
     arrow_alone.without_pandas()
     kept = cache.Cache(settings.folder)
@@ -246,6 +247,7 @@ def _serve(
         each_second()
 
     async def main() -> None:
+        watchdog.beat()
         meaning = service.Service(parts, asyncio.get_running_loop())
         shared = connection.Shared(meaning, settings.http, writing.Heads(settings.clock))
         async with contextlib.AsyncExitStack() as open_fronts:

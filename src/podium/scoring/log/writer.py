@@ -24,6 +24,7 @@ from podium.scoring.log.places import Limits, Message, Places
 _LOG = logging.getLogger("podium.scorer")
 _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
+_SPARE_SECONDS = 0.5
 _CHUNK = 512
 """So many queued rows are enough for a message."""
 _MANY = 4096
@@ -71,6 +72,8 @@ class Writer:
         self._waiting = 0
         self._flushes: list[Future[None]] = []
         self._stopping = False
+        self._ends = 0.0
+        """When a disk that refuses is tried no more, once stopping."""
         self._urgent = False
         """Somebody waits for what is pending."""
         self.busy = False
@@ -150,13 +153,14 @@ class Writer:
         done.result(timeout)
 
     def close(self, timeout: float = 30.0) -> None:
-        """Write and seal what there is, then stop; for so long at most, should the disk hang."""
+        """Write and seal what there is, then stop; for so long at most, should the disk refuse or hang."""
+        self._ends = time.monotonic() + timeout - _SPARE_SECONDS
         with self._changed:
             self._stopping = True
             self._changed.notify()
         self._thread.join(timeout)
-        if self._thread.is_alive():
-            _LOG.error("the disk does not take the last %d rows of the prediction log in time", self._waiting)
+        if self._thread.is_alive() or self._waiting:
+            _LOG.error("the disk does not take the last %d rows of the prediction log: they are lost", self._waiting)
 
     def _run(self) -> None:
         while True:
@@ -168,7 +172,7 @@ class Writer:
                     done.set_result(None)
                 else:
                     done.set_exception(_unavailable())
-            if stopping:
+            if stopping and (failed is None or time.monotonic() > self._ends):
                 self._places.abandon()
                 return
             if failed is not None:

@@ -15,10 +15,10 @@ from podium.scoring.shadow.process import Process
 
 _ROLLOUTS = 2
 """Of an endpoint that rows may come for: that in force and the one before."""
-_SILENT_SECONDS, _ROW_SECONDS = 20.0, 0.2
+_SILENT_SECONDS, _ROW_SECONDS = 20.0, 1.0
 """A process that tells nothing of its rows for so long, and so much longer for each of them, does not answer."""
-_LOAD_SECONDS = 45.0
-"""The same of a rollout that it loads."""
+_LOAD_SECONDS = 130.0
+"""The same of a rollout that it loads. Both are what a version may take that proves itself, and a little more."""
 _TOLD = msgspec.msgpack.Decoder(frames.Done)
 
 
