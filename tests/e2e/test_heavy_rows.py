@@ -1,6 +1,7 @@
 """A model whose rows take long is asked beside the loop, so that nobody else waits for it."""
 
 import asyncio
+import collections
 import json
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from podium.core import bundle
 from podium.scoring.protocols import reader
 from tests import engine_kit
 from tests import scoring_kit as kit
+from tests.e2e import test_slow_neighbour as street
 
 HEAVY = "/v2/models/heavy/infer"
 WIDTH, TURNS = 1200, 4
@@ -44,6 +46,31 @@ def heavy() -> engine_kit.Kind:
     described = layout.of(engine_kit.SIGNATURE)
     helper.set_model_props(made, {layout.KEY: msgspec.json.encode(described).decode()})
     return engine_kit.Kind(bundle.Engine.ONNX, {bundle.MODEL: made.SerializeToString()})
+
+
+def test_a_crowd_before_a_heavy_model_keeps_nobody_from_a_quick_one(tmp_path: Path) -> None:
+    kit.prepare(tmp_path)
+    engine_kit.serve(tmp_path, "heavy", engine_kit.write_bundle(tmp_path, heavy()))
+    body = json.dumps(engine_kit.tensors(engine_kit.rows(2)[1:] * 200)).encode()
+
+    async def main(url: str) -> tuple[list[int], collections.Counter[int]]:
+        enough = asyncio.Event()
+        waiting = asyncio.ensure_future(street.crowd(url + HEAVY, body, 80, enough))
+        quick = []
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            await asyncio.sleep(2.0)
+            for _ in range(100):
+                answer = await client.post(f"/v2/models/{kit.ENDPOINT}/infer", json=kit.tensors())
+                quick.append(answer.status_code)
+                await asyncio.sleep(0.01)
+        enough.set()
+        return quick, await waiting
+
+    with kit.Process(tmp_path) as scorer:
+        quick, told = asyncio.run(main(scorer.url))
+        assert set(quick) == {200}
+        assert set(told) <= {200, 429}
+        assert told[200] > 0
 
 
 def test_rows_that_take_long_keep_nobody_waiting(tmp_path: Path) -> None:

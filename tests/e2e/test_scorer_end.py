@@ -220,3 +220,15 @@ def test_an_end_with_nothing_under_way_is_quick_and_leaves_nothing_behind(tmp_pa
         assert seconds_to_end(scorer) < IN_TIME
         assert all(map(ended, children))
     assert not list((tmp_path / "log").glob("*.open*"))
+
+
+def test_a_call_whose_message_has_not_come_does_not_hold_the_end(tmp_path: Path) -> None:
+    kit.prepare(tmp_path)
+    with (
+        kit.Process(tmp_path, grpc_port=0, drain_seconds=60) as scorer,
+        grpc.insecure_channel(scorer.grpc) as channel,
+    ):
+        waiting = unsent(channel)
+        time.sleep(1.0)
+        assert seconds_to_end(scorer) < IN_TIME
+        assert waiting.code() is grpc.StatusCode.UNAVAILABLE

@@ -54,10 +54,14 @@ def street(tmp_path: Path) -> Iterator[Street]:
             yield Street(scorer, vendor)
 
 
-async def crowd(scorer: kit.Process, callers: int, until: asyncio.Event) -> collections.Counter[int]:
-    """Each asks the slow model again and again, on a connection of its own; how often each status was told."""
-    host, port = scorer.url.removeprefix("http://").split(":")
-    request = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (SLOW.encode(), len(ROW), ROW)
+async def crowd(url: str, body: bytes, callers: int, until: asyncio.Event) -> collections.Counter[int]:
+    """Each asks again and again, on a connection of its own; how often each status was told."""
+    host, port, *path = url.removeprefix("http://").replace(":", "/", 1).split("/")
+    request = b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (
+        "/".join(path).encode(),
+        len(body),
+        body,
+    )
     told: collections.Counter[int] = collections.Counter()
 
     async def ask() -> None:
@@ -84,7 +88,7 @@ async def crowd(scorer: kit.Process, callers: int, until: asyncio.Event) -> coll
 def test_a_crowd_before_a_slow_model_keeps_nobody_from_a_quick_one(street: Street) -> None:
     async def main() -> tuple[collections.Counter[int], list[int], int]:
         enough = asyncio.Event()
-        waiting = asyncio.create_task(crowd(street.scorer, CALLERS, enough))
+        waiting = asyncio.create_task(crowd(street.scorer.url + SLOW, ROW, CALLERS, enough))
         statuses = []
         most = 0
         async with httpx.AsyncClient(base_url=street.scorer.url, timeout=30) as client:
@@ -116,7 +120,7 @@ def test_a_crowd_before_a_slow_model_is_told_at_once_what_is_too_much(street: St
     async def main() -> collections.Counter[int]:
         enough = asyncio.Event()
         asyncio.get_running_loop().call_later(4.0, enough.set)
-        return await crowd(street.scorer, 5 * CALLERS, enough)
+        return await crowd(street.scorer.url + SLOW, ROW, 5 * CALLERS, enough)
 
     told = asyncio.run(main())
     assert told[429] > 0

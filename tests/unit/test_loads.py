@@ -15,7 +15,11 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[loads.Wanted], N
     """A load that lasts as long as the test."""
     monkeypatch.setattr(loads, "_MOMENT_SECONDS", 0.01)
     over = threading.Event()
-    yield lambda _: over.wait(30) and None
+
+    def hold(_: loads.Wanted) -> None:
+        over.wait(30)
+
+    yield hold
     over.set()
 
 

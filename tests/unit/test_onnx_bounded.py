@@ -149,3 +149,50 @@ def test_what_cannot_be_read_is_not_loaded(data: bytes) -> None:
 def test_a_session_is_never_made_of_such_a_file() -> None:
     with pytest.raises(Refused, match="Loop"):
         session.Scorer(odd.graph([*_VALUE, _LOOP, *odd.SCALED], _MORE))
+
+
+_FEW = [  # by operator that makes a tensor as long as some rows say: its nodes, and how long that is
+    [
+        helper.make_node("Cast", [layout.NUMBERS], ["some"], to=TensorProto.BOOL),
+        helper.make_node("NonZero", ["some"], ["few"]),
+        helper.make_node("Shape", ["few"], ["count"]),
+    ],
+    [
+        helper.make_node("Cast", [layout.NUMBERS], ["some"], to=TensorProto.BOOL),
+        helper.make_node("Reshape", ["some", "flat"], ["chosen"]),
+        helper.make_node("Compress", [layout.NUMBERS, "chosen"], ["few"], axis=0),
+        helper.make_node("Add", ["few", "few"], ["more"]),
+        helper.make_node("Size", ["more"], ["count"]),
+    ],
+    [
+        *_VALUE,
+        helper.make_node("Slice", [layout.NUMBERS, "axis", "sizes"], ["few"]),
+        helper.make_node("Shape", ["few"], ["count"]),
+    ],
+    [
+        *_VALUE,
+        helper.make_node("TopK", [layout.NUMBERS, "sizes"], ["few", "at"], axis=0),
+        helper.make_node("Shape", ["at"], ["count"]),
+    ],
+]
+
+
+@pytest.mark.parametrize("nodes", _FEW, ids=["NonZero", "Compress", "Slice", "TopK"])
+def test_a_size_that_rows_decide_by_way_of_another_size_is_refused(nodes: list[Any]) -> None:
+    more = _MORE | {"flat": numpy.array([-1]), "million": numpy.array([1_000_000])}
+    bounded.check(odd.graph([*nodes, *odd.SCALED], more))
+    grown = [
+        helper.make_node("Mul", ["count", "million"], ["size"]),
+        helper.make_node("ConstantOfShape", ["size"], ["big"]),
+    ]
+    with pytest.raises(Refused, match="uses ConstantOfShape by what a row says"):
+        bounded.check(odd.graph([*nodes, *grown, *odd.SCALED], more))
+
+
+def test_what_all_rows_have_alike_may_be_a_size_though_others_are_uneven() -> None:
+    nodes = [
+        *_FEW[0],
+        helper.make_node("Shape", [layout.NUMBERS], ["all"]),
+        helper.make_node("ConstantOfShape", ["all"], ["big"]),
+    ]
+    bounded.check(odd.graph([*nodes, *odd.SCALED], _MORE))

@@ -49,7 +49,7 @@ class Together:
     def score(self, group: Group, *, admitted: bool = False) -> None:
         """Score a group's rows, on a thread when that takes long.
 
-        Where the model has a process of its own, some of its requests may be turned away, unless they are `admitted`.
+        Where its model keeps it waiting, some of its requests may be turned away, unless they are `admitted`.
         """
         if group.large and not group.deciding.blocking:
             self._large.take(partial(self._score_large, group))
@@ -60,10 +60,10 @@ class Together:
         except Exception as error:  # noqa: BLE001 - the group's requests are told
             self._desk.failed(group, error)
             return
-        if group.deciding.blocking:
+        if group.deciding.blocking or len(batch.keys) * group.loaded.row_seconds > _LONG_SECONDS:
             self._wait(group, batch if admitted else self._admit(group, batch))
             return
-        if len(batch.keys) > _MANY or len(batch.keys) * group.loaded.row_seconds > _LONG_SECONDS:
+        if len(batch.keys) > _MANY:
             scoring = self._loop.run_in_executor(self._threads, _on_a_thread, group, batch)
             scoring.add_done_callback(partial(self._later, group, batch))
             return
@@ -118,7 +118,8 @@ class Together:
         return batch.first(len(group.items) + sum([len(entry.keys) for entry in group.entries]), again)
 
     def _wait(self, group: Group, batch: engine.Batch) -> None:
-        """Score a group on a thread of its endpoint."""
+        """Score a group on a thread, while nobody else is kept from coming in: one of its endpoint's where another
+        process does the work."""
         if not group.requests:
             return
         line = self._lines.of(group.endpoint)
@@ -131,7 +132,8 @@ class Together:
             group.waited += now - entered
             self._later(group, batch, scoring)
 
-        self._loop.run_in_executor(line.threads, waiting.queued(_on_a_thread), group, batch).add_done_callback(then)
+        threads = line.threads if group.deciding.blocking else self._threads
+        self._loop.run_in_executor(threads, waiting.queued(_on_a_thread), group, batch).add_done_callback(then)
 
     def _later(self, group: Group, batch: engine.Batch, scoring: "asyncio.Future[engine.Outcome]") -> None:
         error = scoring.exception()

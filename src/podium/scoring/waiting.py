@@ -1,4 +1,6 @@
-"""Where requests wait for models that answer from another process: each endpoint has threads and a gate of its own.
+"""Where requests wait for models that take long, or answer from another process: each endpoint has a gate of its own.
+
+For the latter it has threads of its own, too.
 
 A model that hangs holds the threads of its own endpoint until its time limit, and nobody else's; a slow one is no
 reason to turn anybody away who asks another.

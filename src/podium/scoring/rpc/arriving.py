@@ -29,6 +29,12 @@ class Arriving:
         self._since: dict[asyncio.Task[Any] | None, int] = {}
         self._late: set[asyncio.Task[Any] | None] = set()
         self._look = 0
+        self._ending = False
+
+    def end(self) -> None:
+        """The process is about to end: who has not sent a message by now is not waited for."""
+        self._ending = True
+        self._cut([task for task in self._since if task])
 
     async def message(self, context: Any) -> bytes:
         """The message's bytes; the call is ended when none comes in time."""
@@ -41,7 +47,10 @@ class Arriving:
                 raise
             task.uncancel()
             said = f"The call's message did not come within {self._seconds:g} s. Send it again."
-            data = await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, said)
+            if self._ending:
+                said = "This scorer is about to end. Send it again, to another."
+            code = grpc.StatusCode.UNAVAILABLE if self._ending else grpc.StatusCode.DEADLINE_EXCEEDED
+            data = await context.abort(code, said)
         finally:
             del self._since[task]
             self._late.discard(task)
@@ -54,7 +63,9 @@ class Arriving:
         while True:
             await asyncio.sleep(self._seconds / _LOOKS)
             self._look += 1
-            late = [task for task, since in self._since.items() if task and self._look - since > _LOOKS]
-            self._late.update(late)
-            for task in late:
-                task.cancel()
+            self._cut([task for task, since in self._since.items() if task and self._look - since > _LOOKS])
+
+    def _cut(self, late: list[asyncio.Task[Any]]) -> None:
+        self._late.update(late)
+        for task in late:
+            task.cancel()

@@ -122,6 +122,7 @@ class Server:
             await asyncio.sleep(min(_LOOK_SECONDS, _left(ends)))
             if self._arrived == before:
                 break
+        self._arriving.end()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._server.stop(_left(ends)), _left(ends) + _CUT_SECONDS)
         if self._sweeper is not None:

@@ -2,11 +2,11 @@
 
 A session runs inside the scorer, where nobody can end a call. So nothing in it may repeat itself by a value, and how
 large a tensor gets follows from constants and from the sizes of others, never from what stands in a row. A name is
-`fixed` here when the rows' values have no say in it.
+`fixed` here when the rows' values have no say in it, and `uneven` when they have one in its size.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from podium.bundle.engines.onnx import file
 from podium.core import bundle
@@ -19,6 +19,7 @@ _SIZED = {
     "BlackmanWindow": (0,),
     "CenterCropPad": (1,),
     "Col2Im": (1, 2),
+    "CropAndResize": (3,),
     "ConstantOfShape": (0,),
     "DFT": (1,),
     "Expand": (1,),
@@ -36,6 +37,10 @@ _SIZED = {
 }
 """By operator: which of its inputs say how large its output is."""
 _SIZES = {"Shape", "Size"}
+_UNEVEN = {"Compress", "NonMaxSuppression", "NonZero", "StringSplit", "Unique"}
+"""Operators of which what stands in a row says how large their output is, up to the size of what they are given."""
+_UNEVEN_BY = {"If": (0,), "Reshape": (1,), "Slice": (1, 2, 3, 4), "Split": (1,), "TopK": (1,)}
+"""The same, where these of its inputs are not fixed."""
 _BUILT_IN = {"", "ai.onnx", "com.microsoft"}
 _WITHOUT_GRAPHS = "ai.onnx.ml"
 """Its operators hold long lists, which need not be read."""
@@ -64,7 +69,7 @@ def check(model: bytes) -> None:
     try:
         fields = _messages(model)
         functions = dict(_function(each) for each in fields.get(25, []))
-        _Walk(functions).graph(b"".join(fields.get(7, [])), frozenset())
+        _Walk(functions).graph(b"".join(fields.get(7, [])), _Names(set(), set()))
     except (ValueError, KeyError, IndexError, TypeError, OverflowError, RecursionError) as problem:
         raise Refused("The engine cannot load this model file.", field=bundle.MODEL) from problem
 
@@ -103,43 +108,82 @@ def _node(data: bytes) -> _Node:
     return _Node(_last(fields, 4), domain, _last(fields, 8), _texts(fields, 1), _texts(fields, 2), graphs)
 
 
+class _Names(NamedTuple):
+    """What is known of the names seen so far."""
+
+    fixed: set[str]
+    uneven: set[str]
+
+    def copy(self) -> "_Names":
+        return _Names(set(self.fixed), set(self.uneven))
+
+    def of(self, name: str) -> "_Said":
+        return _Said(not name or name in self.fixed, name in self.uneven)
+
+    def learn(self, name: str, said: "_Said") -> None:
+        for known, is_so in zip(self, said, strict=True):
+            (known.add if is_so else known.discard)(name)
+
+
+class _Said(NamedTuple):
+    """What is known of a name."""
+
+    fixed: bool
+    uneven: bool = False
+
+
 class _Walk:
     """Goes through graphs in the order of their nodes; what is named before it is made counts as not fixed."""
 
     def __init__(self, functions: dict[_Key, _Function]) -> None:
         self._functions = functions
-        self._known: dict[tuple[_Key, tuple[bool, ...]], list[bool] | None] = {}
+        self._known: dict[Any, list[_Said] | None] = {}
 
-    def graph(self, data: bytes, around: frozenset[str]) -> bool:
-        """Whether all outputs of a graph are fixed; `around`: what is, of the names that it sees."""
+    def graph(self, data: bytes, around: _Names) -> tuple[bool, bool]:
+        """Whether all outputs of a graph are fixed, and whether any of them is uneven; `around`: the names it sees."""
         fields = _messages(data)
         constants = {_last(_messages(each), 8) for each in fields.get(5, [])}
         given = {_last(_messages(each), 1) for each in fields.get(11, [])} - constants
-        fixed = (set(around) | constants) - given
-        self._nodes(fields.get(1, []), fixed)
-        return all(_last(_messages(each), 1) in fixed for each in fields.get(12, []))
+        names = around.copy()
+        names.fixed.update(constants)
+        names.fixed.difference_update(given)
+        self._nodes(fields.get(1, []), names)
+        outputs = [_last(_messages(each), 1) for each in fields.get(12, [])]
+        return all(name in names.fixed for name in outputs), any(name in names.uneven for name in outputs)
 
-    def _nodes(self, nodes: Iterable[bytes], fixed: set[str]) -> None:
+    def _nodes(self, nodes: Iterable[bytes], names: _Names) -> None:
         for node in map(_node, nodes):
-            alone = [name in fixed for name in node.inputs if name]
             if node.domain in _BUILT_IN:
-                _allow(node, fixed)
-            inside = [self.graph(each, frozenset(fixed)) for each in node.graphs]
-            made = [node.operator in _SIZES or (all(alone + inside) and not node.operator.startswith("Random"))]
-            called = self._functions.get((node.domain, node.operator, node.overload))
-            if called is not None:
-                made = self._call((node.domain, node.operator, node.overload), called, node.inputs, fixed)
+                _allow(node, names.fixed)
+            made = self._made(node, names)
             for at, name in enumerate(node.outputs):
-                (fixed.add if made[min(at, len(made) - 1)] else fixed.discard)(name)
+                names.learn(name, made[min(at, len(made) - 1)])
 
-    def _call(self, key: _Key, called: _Function, inputs: list[str], fixed: set[str]) -> list[bool]:
-        """Which of a function's outputs are fixed. What it is called with says so; asked once for each such case."""
-        given = tuple(not name or name in fixed for name in inputs)
+    def _made(self, node: _Node, names: _Names) -> list[_Said]:
+        """What is known of its outputs, the last of which speaks for all that follow."""
+        called = self._functions.get((node.domain, node.operator, node.overload))
+        if called is not None:
+            return self._call((node.domain, node.operator, node.overload), called, node.inputs, names)
+        inside = [self.graph(each, names) for each in node.graphs]
+        alone = [name in names.fixed for name in node.inputs if name]
+        uneven = any(name in names.uneven for name in node.inputs) or any(each for _, each in inside)
+        if node.operator in _SIZES:
+            return [_Said(not uneven)]
+        fixed = all([*alone, *(each for each, _ in inside)]) and not node.operator.startswith("Random")
+        by = range(len(node.inputs)) if node.operator in _UNEVEN else _UNEVEN_BY.get(node.operator, ())
+        own = any(at < len(node.inputs) and node.inputs[at] and node.inputs[at] not in names.fixed for at in by)
+        return [_Said(fixed, uneven=not fixed and (uneven or own))]
+
+    def _call(self, key: _Key, called: _Function, inputs: list[str], names: _Names) -> list[_Said]:
+        """The same of a function's outputs. What it is called with says so; asked once for each such case."""
+        given = tuple(names.of(name) for name in inputs)
         if (key, given) not in self._known:
             self._known[key, given] = None
-            inside = {name for name, is_fixed in zip(called.inputs, given, strict=False) if is_fixed}
+            inside = _Names(set(), set())
+            for name, said in zip(called.inputs, given, strict=False):
+                inside.learn(name, said)
             self._nodes(called.nodes, inside)
-            self._known[key, given] = [name in inside for name in called.outputs] or [False]
+            self._known[key, given] = [inside.of(name) for name in called.outputs] or [_Said(fixed=False)]
         found = self._known[key, given]
         if found is None:
             raise _refused("a function that calls itself, which a row could keep going for ever")
