@@ -27,7 +27,7 @@ import pytest
 
 from podium.core.errors import Invalid
 from podium.scoring import cache
-from podium.scoring.http import listen
+from podium.scoring.http import knocking, listen
 from tests import scoring_kit as kit
 from tests.patience import until
 
@@ -366,7 +366,7 @@ def test_large_bodies_do_not_keep_small_ones_waiting(tmp_path: Path) -> None:
     large = json.dumps(kit.tensors({"distance": [1.5] * count, "hour": [1] * count})).encode()
     with kit.Process(tmp_path) as process, httpx.Client(base_url=process.url, timeout=60) as other:
         process.infer(kit.tensors())
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with concurrent.futures.concurrent.futures.ThreadPoolExecutor(1) as pool:
             headers = {"Content-Type": "application/json"}
             waiting = [pool.submit(other.post, INFER, content=large, headers=headers) for _ in range(2)]
             longest = 0.0
@@ -497,3 +497,27 @@ def _answered(process: kit.Process) -> int:
 def test_an_address_is_told_as_clients_take_it() -> None:
     assert listen.where("127.0.0.1", 8401) == "127.0.0.1:8401"
     assert listen.where("::1", 8401) == "[::1]:8401"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can be told not to listen")
+def test_who_knocks_while_a_socket_is_given_up_is_let_in_by_the_next_one() -> None:
+    with listen.bind("127.0.0.1", 0, shared=True) as first:
+        first.listen(8)
+        port = first.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as before:
+            assert knocking.ignore(first)
+            first.settimeout(10)
+            first.accept()[0].close()
+            assert before.recv(1) == b"", "who was let in is heard"
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            knocks = pool.submit(socket.create_connection, ("127.0.0.1", port), 30)
+            first.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                first.accept()
+            with listen.bind("127.0.0.1", port, shared=True) as second:
+                second.listen(8)
+                first.close()
+                second.settimeout(30)
+                second.accept()[0].close()
+                with knocks.result() as client:
+                    assert client.recv(1) == b""
