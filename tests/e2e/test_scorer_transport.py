@@ -366,7 +366,7 @@ def test_large_bodies_do_not_keep_small_ones_waiting(tmp_path: Path) -> None:
     large = json.dumps(kit.tensors({"distance": [1.5] * count, "hour": [1] * count})).encode()
     with kit.Process(tmp_path) as process, httpx.Client(base_url=process.url, timeout=60) as other:
         process.infer(kit.tensors())
-        with concurrent.futures.concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
             headers = {"Content-Type": "application/json"}
             waiting = [pool.submit(other.post, INFER, content=large, headers=headers) for _ in range(2)]
             longest = 0.0

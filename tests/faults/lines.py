@@ -65,7 +65,7 @@ LINES: dict[str, Line] = {
         fault="bad new version",
         must="the old one serves on, no failure; the release has failed, with the reason",
         short=4,
-        full=31,
+        full=32,
         unit="kinds",
         seconds=2400,
     ),
