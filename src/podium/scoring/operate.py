@@ -42,8 +42,8 @@ class Parts(NamedTuple):
     more: Mapping[str, routes.Route] = MappingProxyType({})
     """Routes beside those of scoring and operation."""
     watch: Watch = Watch()
-    together: Callable[[bytes], bytes] = bytes
-    """The metrics of all processes on this port, from those of this one; where there are several, their `Siblings`."""
+    others: Siblings | None = None
+    """The other processes on this port, if there are any."""
 
     def now(self) -> int:
         return instants.to_us(self.clock())
@@ -56,9 +56,8 @@ class Operations:
         self._parts = parts
         log, board, counts = parts.log, parts.board, parts.counts
         process.watch(counts)
-        self._others = parts.together if isinstance(parts.together, Siblings) else None
-        if self._others is not None:
-            self._others.follow(self._seal)
+        if parts.others is not None:
+            parts.others.follow(self._seal)
         counts.watch(
             "podium_rollout_number",
             lambda: {(("endpoint", name),): float(number) for name, number in board.numbers().items()},
@@ -101,14 +100,14 @@ class Operations:
 
     def _metrics(self, _call: Call, _place: Place) -> Answer:
         """Of all processes on this port, whichever is asked."""
-        parts = self._parts
-        return Answer(200, parts.together(parts.counts.text()), metrics.MEDIA)
+        own, others = self._parts.counts.text(), self._parts.others
+        return Answer(200, own if others is None else others.together(own), metrics.MEDIA)
 
     def _drain(self, call: Call, _place: Place) -> Answer:
         """Wait for the shadows, seal the log, ship it, of all processes on this port: then the control plane has every
         prediction."""
         self._check_admin(call)
-        others = self._others
+        others = self._parts.others
         if not (self._seal() if others is None else others.drain(self._seal, _DRAIN_SECONDS)):
             raise errors.Unavailable("Shadows, or another process, did not finish in time.", fix="Try again.")
         sent = self._parts.ship()

@@ -149,7 +149,7 @@ def run(
         segments=segments.waiting,
         admin_token=settings.admin_token,
         watch=_watch(settings, scorer, counts),
-        together=bytes if others is None else others.together,
+        others=others,
     )
     desk = Desk()
     parts = parts._replace(more=Explaining(parts, desk, kept.bundle).routes())

@@ -119,11 +119,6 @@ class Siblings:
             _LOG.error("too many metrics to tell the other processes: what they say of this one stays as it was")
         self._room = room
 
-    @property
-    def together(self) -> "Siblings":
-        """What `operate.Parts` are given."""
-        return self
-
     def follow(self, drain: Callable[[], bool]) -> None:
         """From now on, `drain` when another process asks for it, or asked one that died before it did."""
 
@@ -155,7 +150,7 @@ class Siblings:
                 self._memory.set_drained(self._number, turn)
             return self._memory.drained(self._number) >= turn
 
-    def __call__(self, own: bytes) -> bytes:
+    def together(self, own: bytes) -> bytes:
         """The metrics of all."""
         others = [self._memory.read(number) for number in range(self._memory.count) if number != self._number]
         living = [told.living for told in others]

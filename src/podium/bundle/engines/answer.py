@@ -10,7 +10,7 @@ from podium.core.errors import Invalid
 
 _LOG = logging.getLogger("podium.engine")
 _DOUBLE = np.dtype(np.float64)
-_NUMBERS = "fiub"
+NUMBERS = "fiub"
 """Kinds of dtype that become float64: floats, integers, booleans."""
 
 
@@ -24,10 +24,10 @@ def exact(found: npt.NDArray[Any], rows: int, classes: int) -> npt.NDArray[np.fl
 
     Scores are dealt out to rows, and rows to callers, by their place alone: one score less gives a caller another's.
     """
-    wanted = (rows, classes) if classes else (rows,)
+    wanted = shape(rows, classes)
     if found.shape == wanted and found.dtype is _DOUBLE and found.flags.c_contiguous:
         return found
-    if found.shape != wanted or found.dtype.kind not in _NUMBERS:
+    if found.shape != wanted or found.dtype.kind not in NUMBERS:
         raise failed(f"it gives {found.dtype} of the shape {found.shape}, not numbers of the shape {wanted}")
     return np.ascontiguousarray(found, dtype=_DOUBLE)
 

@@ -34,8 +34,6 @@ def parse(body: bytes) -> dict[str, Any]:
     seen = bounded(body)
     try:
         value = msgspec.json.decode(body)
-    except RecursionError:
-        raise _deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         raise Malformed(
             "The body is not valid JSON (also refused: NaN, Infinity, numbers out of range, broken Unicode).",

@@ -73,7 +73,7 @@ class Prepare:
     def run(self, inputs: dict[str, npt.NDArray[np.generic]]) -> npt.NDArray[np.float64]:
         """The trees' features, float64 [n, k]."""
         found = session.run(self._session, [layout.SCORE], inputs)[0]
-        if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiub":
+        if not isinstance(found, np.ndarray) or found.dtype.kind not in answer.NUMBERS:
             raise answer.failed("the preprocessing gives no numbers")
         return found
 
