@@ -14,6 +14,7 @@ import httpx
 import pytest
 from grpc import aio
 
+from podium.scoring import admission
 from podium.scoring.protocols.grpc import messages
 from podium.scoring.rpc import codes
 from tests import engine_kit
@@ -174,7 +175,7 @@ def test_calls_over_grpc_are_told_so_too(street: Street) -> None:
 
     told = collections.Counter(asyncio.run(main()))
     assert set(told) == {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}, told
-    assert told[grpc.StatusCode.OK] >= 20
+    assert told[grpc.StatusCode.OK] >= admission.FEWEST, "so many may wait whatever comes"
     refused = street.metric('podium_requests_total{endpoint="slow",status="429"}')
     assert refused == told[grpc.StatusCode.RESOURCE_EXHAUSTED]
     assert street.metric("http_server_active_requests") == 0
