@@ -236,6 +236,26 @@ def test_whoever_asks_is_told_to_go_on(scorer: kit.Process) -> None:
         assert wire.answer()[0] == 413
 
 
+@pytest.mark.parametrize("before", [1, 3, 63, 64, 200])
+def test_whoever_asks_behind_others_is_told_when_those_are_answered(scorer: kit.Process, before: int) -> None:
+    waits = message(b"", f"content-length: {len(BODY)}", "expect: 100-continue")
+    with Wire(scorer.url) as wire:
+        wire.send(message() * before + waits)
+        assert [wire.answer()[0] for _ in range(before + 1)] == [200] * before + [100]
+        wire.send(BODY + message() + waits)
+        assert [wire.answer()[0] for _ in range(3)] == [200, 200, 100]
+        wire.send(BODY)
+        assert wire.answer()[0] == 200
+    with Wire(scorer.url) as hasty:  # and who does not wait is answered, too
+        hasty.send(message() * before + waits)
+        hasty.send(BODY + message())
+        final = 0
+        while final < before + 2:
+            status = hasty.answer()[0]
+            assert status in (100, 200)
+            final += status == 200
+
+
 def test_pipelined_requests_are_answered_in_order(scorer: kit.Process) -> None:
     """Fast ones and slow ones, good ones and bad ones, more than may be under way at once."""
     with Wire(scorer.url) as wire:

@@ -70,20 +70,9 @@ class Shared:
                 connection.sweep()
             except Exception as problem:  # noqa: BLE001 - whatever it is, the clients behind it have limits, too
                 failed = problem
-        self._make_room()
+        unread.make_room(self.connections, self.limits)
         if failed is not None:
             raise failed
-
-    def _make_room(self) -> None:
-        """Where too much waits to be read, cut off those that have read nothing for longest."""
-        waiting = [(connection.seconds, connection.waiting, connection) for connection in self.connections]
-        held = sum([size for _, size, _ in waiting])
-        if held <= self.limits.unread:
-            return
-        for seconds, size, connection in sorted(waiting, key=lambda each: each[:2], reverse=True):
-            if held > self.limits.unread and size and seconds >= self.limits.unread_seconds:
-                held -= size
-                connection.cut()
 
     def head(self, block: bytes) -> Head:
         """The head in those bytes; raises `Refusal`."""
@@ -110,6 +99,7 @@ class Connection(asyncio.Protocol):
         "_chunks",
         "_closing",
         "_deferred",
+        "_expecting",
         "_front",
         "_going",
         "_head",
@@ -120,7 +110,6 @@ class Connection(asyncio.Protocol):
         "_paused",
         "_searched",
         "_shared",
-        "_stuck",
         "_taken",
         "_transport",
         "_unread",
@@ -143,11 +132,13 @@ class Connection(asyncio.Protocol):
         self._held: dict[int, bytes] = {}
         self._closing = False
         self._deferred = False
+        self._expecting = False
+        """The next request's client waits to be told to go on, behind answers that are not sent."""
         self._going = False
         self._lingering = False
         self._paused = False
-        self._stuck = False
-        self._unread = 0
+        self._unread: unread.Unread | None = None
+        """What the client has left lying, while that keeps it from being answered more."""
         self._arriving = 0
         self.seconds = 0
 
@@ -175,14 +166,13 @@ class Connection(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
-        self._stuck = True
-        self._unread = unread.size(self._transport)
+        self._unread = unread.Unread(self._transport)
         self.seconds = 0
         self._pause()
 
     def resume_writing(self) -> None:
-        self._stuck = False
-        self._unread = self.seconds = 0
+        self._unread = None
+        self.seconds = 0
         if not self._closing:
             self._go_on()
         self._resume()
@@ -219,7 +209,7 @@ class Connection(asyncio.Protocol):
         most = self._shared.limits.pipelined
         last = self._taken + most
         try:
-            while not (self._closing or self._stuck) and self._taken - self._next < most:
+            while not self._closing and self._unread is None and self._taken - self._next < most:
                 if self._taken == last:
                     self._defer()
                     break
@@ -311,8 +301,17 @@ class Connection(asyncio.Protocol):
             raise body.TooLarge
         if head.length == heads.CHUNKED:
             self._chunks = body.Chunks(self._shared.limits.body)
-        if head.expects and head.length and not self._buffer and self._taken == self._next:
-            self._transport.write(writing.CONTINUE)
+        if head.expects and head.length and not self._buffer:
+            self._expecting = True
+            self._pause()
+            self._tell_to_go_on()
+
+    def _tell_to_go_on(self) -> None:
+        """Where a client waits for that, and has all answers before."""
+        if self._expecting and self._taken == self._next:
+            self._expecting = False
+            self._write(writing.CONTINUE)
+            self._resume()
 
     def _content(self, head: Head) -> bytes | None:
         buffer = self._buffer
@@ -350,8 +349,8 @@ class Connection(asyncio.Protocol):
             self._held[number] = data
             return
         self._next = number + 1
-        if self._stuck:
-            self._unread += len(data)
+        if self._unread is not None:
+            self._unread.left += len(data)
         self._write(data)
         if self._held or self._closing or self._paused or self._buffer:
             self._after()
@@ -360,8 +359,8 @@ class Connection(asyncio.Protocol):
         """An answer left: those that waited for it follow; then read on, or end."""
         while self._next in self._held:
             data = self._held.pop(self._next)
-            if self._stuck:
-                self._unread += len(data)
+            if self._unread is not None:
+                self._unread.left += len(data)
             self._write(data)
             self._next += 1
         if self._closing:
@@ -370,6 +369,7 @@ class Connection(asyncio.Protocol):
             return
         if self._buffer:
             self._go_on()
+        self._tell_to_go_on()
         self._resume()
 
     def _pause(self) -> None:
@@ -379,7 +379,7 @@ class Connection(asyncio.Protocol):
 
     def _resume(self) -> None:
         room = self._taken - self._next < self._shared.limits.pipelined
-        held = self._stuck or self._deferred
+        held = self._unread is not None or self._deferred or self._expecting
         if self._paused and room and not held and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
@@ -416,7 +416,7 @@ class Connection(asyncio.Protocol):
     def sweep(self) -> None:
         """A second has gone by."""
         self.seconds += 1
-        if self._stuck or self._transport.is_closing():
+        if self._unread is not None or self._transport.is_closing():
             self._look_at_reader()
             return
         if self._taken != self._next:
@@ -436,7 +436,7 @@ class Connection(asyncio.Protocol):
     @property
     def waiting(self) -> int:
         """Bytes of answers that are kept here for a client that does not read."""
-        return self._transport.get_write_buffer_size() if self._stuck else 0
+        return 0 if self._unread is None else self._transport.get_write_buffer_size()
 
     def cut(self) -> None:
         """End at once."""
@@ -445,13 +445,11 @@ class Connection(asyncio.Protocol):
     def _look_at_reader(self) -> None:
         """Cut off a client that leaves its answers lying; one that reads them, however slowly, gets them all."""
         limits = self._shared.limits
-        waiting = unread.size(self._transport)
-        if waiting <= self._unread - limits.write_bytes:
-            self._unread = waiting
+        if self._unread is None:
+            self._unread = unread.Unread(self._transport)
+        if self._unread.reads(limits.write_bytes):
             self.seconds = 0
-            return
-        self._unread = max(self._unread, waiting)
-        if self.seconds > limits.write_seconds:
+        elif self.seconds > limits.write_seconds:
             self._transport.abort()
 
     def _allowed(self) -> tuple[float, bool]:
