@@ -107,10 +107,12 @@ class Vendor:
 class Rude:
     """A server that reads whole questions and answers each with what `speak` writes to the socket."""
 
-    def __init__(self, speak: Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, speak: Callable[[socket.socket], None], context: ssl.SSLContext | None = None, port: int = 0
+    ) -> None:
         self._speak = speak
         self._context = context
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", port))
         self.asked = 0
         self.port: int = self._listening.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)

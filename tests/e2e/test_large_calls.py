@@ -89,18 +89,19 @@ def test_a_cancelled_call_is_under_way_until_its_turn_and_is_not_read_then(parts
 
     async def ask() -> None:
         async with serving(parts) as (service, infer):
-            gate, turns = service.tick.gate, service.tick._reading._turns
+            gate, turns = service.tick.gate, service.tick._large._turns
             with turns:
                 calls = [infer(data) for _ in range(4)]
-                await come(lambda: gate.requests == 4)
-                under_way = gate.bytes
+                await come(lambda: gate.aside == 4)
+                left = gate.limit
+                assert left <= admission.MOST_BYTES - 4 * len(data)
                 for call in calls[:3]:
                     call.cancel()
                 await asyncio.sleep(0.3)
-                assert (gate.requests, gate.bytes) == (4, under_way)
+                assert (gate.aside, gate.limit) == (4, left)
             answer = messages.ModelInferResponse.FromString(await calls[3])
             assert answer.outputs[0].shape == [2000]
-            assert (gate.requests, gate.bytes) == (0, 0)
+            assert (gate.requests, gate.bytes, gate.aside, gate.limit) == (0, 0, 0, admission.MOST_BYTES)
 
     asyncio.run(ask())
     assert (counted(parts, 200), counted(parts, 499)) == (1, 3)
@@ -129,15 +130,15 @@ def test_whatever_becomes_of_a_call_it_leaves_once(parts: operate.Parts) -> None
             for what, (data, code) in sent.items():
                 call = infer(data)
                 assert (await call.code()).name == code, what
-                assert (gate.requests, gate.bytes) == (0, 0), what
+                assert (gate.requests, gate.bytes, gate.aside) == (0, 0, 0), what
             for data in (request(), good):
                 for patience in (0.0, 0.002, 0.005, 0.01, 0.02, 0.05) * 3:
                     call = infer(data)
                     await asyncio.sleep(patience)
                     call.cancel()
             await asyncio.sleep(0.2)
-            await come(lambda: gate.requests <= 0)
-            assert (gate.requests, gate.bytes) == (0, 0)
+            await come(lambda: gate.requests + gate.aside <= 0)
+            assert (gate.requests, gate.bytes, gate.aside) == (0, 0, 0)
             gate.requests, gate.limit = admission.ALWAYS, 0.0
             for data in (request(), good, junk, b"\xff\xff"):
                 call = infer(data)
@@ -161,12 +162,12 @@ def test_a_call_refused_for_overload_is_no_failure(parts: operate.Parts, caplog:
             assert json.loads(trailers["podium-problem-bin"])["status"] == 429
             assert trailers["traceresponse"].split("-")[1] == PARENT.split("-")[1]
             service.tick.gate.requests, service.tick.gate.limit = 0, float(admission.MOST_BYTES)
-            with service.tick._reading._turns:
+            with service.tick._large._turns:
                 call = infer(large(2000, 100))
-                await come(lambda: service.tick.gate.requests)
+                await come(lambda: service.tick.gate.aside)
                 call.cancel()
                 await asyncio.sleep(0.2)
-            await come(lambda: not service.tick.gate.requests)
+            await come(lambda: not service.tick.gate.aside)
 
     with caplog.at_level(logging.INFO):
         asyncio.run(ask())
@@ -188,12 +189,12 @@ def test_a_very_large_body_waits_for_its_turn_and_others_do_not(parts: operate.P
                 headers = {"content-type": "application/json"}
                 return client.post(f"/v2/models/{kit.ENDPOINT}/infer", content=sent, headers=headers)
 
-            with service.tick._reading._turns:
+            with service.tick._large._turns:
                 waiting = [asyncio.ensure_future(infer(body(100, blanks=2**20))) for _ in range(many)]
-                await come(lambda: service.tick.gate.requests == many)
+                await come(lambda: service.tick.gate.aside == many)
                 middle = await infer(body(20_000))
                 assert (middle.status_code, len(kit.output(middle.json(), "score"))) == (200, 20_000)
-                assert service.tick.gate.requests == many
+                assert service.tick.gate.aside == many
                 assert not any(each.done() for each in waiting)
             answers = await asyncio.gather(*waiting)
             assert [each.status_code for each in answers] == [200] * many
@@ -201,6 +202,40 @@ def test_a_very_large_body_waits_for_its_turn_and_others_do_not(parts: operate.P
 
     many = min(32, (os.cpu_count() or 1) + 4) + 1
     assert reader.LARGE < len(body(20_000)) < 2**20
+    asyncio.run(ask())
+
+
+def test_how_long_a_large_request_takes_says_nothing_of_a_crowd(parts: operate.Parts) -> None:
+    body = json.dumps(kit.tensors({"distance": [1234.5678] * 90_000, "hour": [7] * 90_000})).encode()
+
+    async def ask() -> None:
+        async with over_http(parts) as (service, client):
+            gate = service.tick.gate
+            for sent, status in ((body, 200), (body, 200), (body[:-1], 400)):
+                answer = await client.post(f"/v2/models/{kit.ENDPOINT}/infer", content=sent)
+                assert answer.status_code == status
+                assert (gate.requests, gate.bytes, gate.aside, gate.limit) == (0, 0, 0, admission.MOST_BYTES)
+            assert gate.usual < 0.01
+
+    asyncio.run(ask())
+
+
+def test_large_requests_that_are_too_many_are_told_so(parts: operate.Parts) -> None:
+    body = json.dumps(kit.tensors({"distance": [1234.5678] * 20_000, "hour": [7] * 20_000})).encode()
+
+    async def ask() -> None:
+        async with over_http(parts) as (service, client):
+            gate = service.tick.gate
+            answers = await asyncio.gather(
+                *(client.post(f"/v2/models/{kit.ENDPOINT}/infer", content=body) for _ in range(300))
+            )
+            told = Counter(answer.status_code for answer in answers)
+            assert set(told) <= {200, 429}
+            assert told[429] >= 100
+            assert told[200] >= admission.FEWEST
+            assert gate.refused == told[429]
+            assert (gate.requests, gate.bytes, gate.aside) == (0, 0, 0)
+
     asyncio.run(ask())
 
 

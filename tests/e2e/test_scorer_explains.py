@@ -4,7 +4,9 @@ import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import msgspec
 import psutil
 import pytest
 
+from podium.bundle import signing
 from podium.core.errors import Unavailable
 from podium.scoring.explain import desk, frames
 from tests import scoring_kit as kit
@@ -162,3 +165,28 @@ def test_an_explanation_that_takes_too_long_is_given_up(folder: Path) -> None:
         hasty.close()
         patient.close()
     assert (hasty.waiting, patient.done) == (0, 6)
+
+
+def test_drains_that_wait_for_a_disk_far_away_keep_no_explanation_waiting(tmp_path: Path) -> None:
+    plane = kit.ControlPlane()
+    stored = threading.Event()
+
+    def slowly(method: str, _path: list[str]) -> None:
+        if method == "PUT":
+            stored.wait(30)
+
+    plane.instead = slowly
+    (tmp_path / "public.key").write_bytes(signing.public(kit.KEY))
+    plane.publish(kit.sign(kit.document(1, kit.route("champion", 1, kit.bundle_digest(-1.0)))), -1.0)
+    with kit.Process(tmp_path, url=plane.url, token="t", segment_seconds=600) as scorer:
+        until(lambda: scorer.infer(kit.tensors()).status_code == 200)
+        with ThreadPoolExecutor(40) as threads:
+            drains = [threads.submit(scorer.drain) for _ in range(40)]
+            until(lambda: scorer.http.get("/metrics").status_code == 200)
+            time.sleep(0.5)
+            said = httpx.post(f"{scorer.url}/v2/models/{kit.ENDPOINT}/explain", json=kit.tensors(), timeout=5)
+            assert said.status_code in (200, 409, 422)
+            assert not any(each.done() for each in drains)
+            stored.set()
+            assert all(each.result()["waiting"] == 0 for each in drains)
+    plane.close()

@@ -1,6 +1,7 @@
 """Answers that a client does not read, or reads slowly: what is kept for it, and how long."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -118,6 +119,36 @@ def test_all_together_have_a_limit_that_first_meets_who_reads_nothing(loop: serv
                 await server.seconds(1)
             assert got > LARGE
             assert 1 <= len(server.shared.connections) <= 2
+
+    served.run(test, loop)
+
+
+@both
+def test_answers_behind_a_slow_one_have_a_limit_together(loop: served.Loops) -> None:
+    async def test() -> None:
+        front = served.Front(None)
+        async with served.serving(front, limits.Limits(held=3 * LARGE)) as server:
+            patient, greedy = await server.client(ASK * 2 + LAST), await server.client(ASK * 20)
+            await served.until(lambda: len(front.asked) == 23)
+            asked = sorted(front.asked, key=lambda each: (id(each[0]), each[1]))
+            first = [each for each in asked if each[0] is front.asked[0][0]]
+            second = [each for each in asked if each[0] is not front.asked[0][0]]
+            few, many = (first, second) if len(first) == 3 else (second, first)
+            for exchange, number, head, _ in few[1:]:
+                exchange.answer(number, Answer(200, b"x" * 1000), head)
+            for exchange, number, head, _ in many[1:]:
+                exchange.answer(number, Answer(200, b"x" * LARGE), head)
+                assert server.shared.held <= 3 * LARGE + 20_000
+            with contextlib.suppress(ConnectionResetError):
+                assert await served.read(greedy, 1) == b""
+            await served.until(lambda: server.shared.held < LARGE)
+            assert 2000 <= server.shared.held < 3000
+            exchange, number, head, _ = few[0]
+            exchange.answer(number, Answer(200, b"{}"), head)
+            assert (await served.read(patient, 100_000)).count(b"HTTP/1.1 200") == 3
+            exchange, number, head, _ = many[0]
+            exchange.answer(number, Answer(200, b"{}"), head)
+            assert server.shared.held == 0
 
     served.run(test, loop)
 

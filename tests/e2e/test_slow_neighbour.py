@@ -5,6 +5,7 @@ import collections
 import contextlib
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ import pytest
 from grpc import aio
 
 from podium.scoring import admission
+from podium.scoring.protocols import reader
 from podium.scoring.protocols.grpc import messages
 from podium.scoring.rpc import codes
 from tests import engine_kit
@@ -149,6 +151,53 @@ def test_times_are_those_of_each_request_though_others_come_meanwhile(street: St
     assert [answer.status_code for answer in answers] == [200] * 5
     took = street.metric('http_server_request_duration_seconds_sum{endpoint="slow"}') - before
     assert 5.0 <= took <= sum(answer.elapsed.total_seconds() for answer in answers) + 0.01
+
+
+def test_large_requests_wait_for_a_slow_model_as_bytes(street: Street) -> None:
+    """Two are with it at a time; the others are read when it is their turn, and large ones to others go by."""
+    street.vendor.takes = 1.0
+    large = json.dumps(engine_kit.tensors(engine_kit.rows(8000))).encode()
+    assert len(large) > reader.LARGE
+    quick = json.dumps(kit.tensors({"distance": [1.0] * 30_000, "hour": [2] * 30_000})).encode()
+    assert len(quick) > reader.LARGE
+    street.vendor.calls.clear()
+
+    async def main() -> None:
+        async with httpx.AsyncClient(base_url=street.scorer.url, timeout=60) as client:
+            slow = [asyncio.create_task(client.post(SLOW, content=large)) for _ in range(7)]
+            await asyncio.sleep(0.7)
+            assert len(street.vendor.calls) == 2
+            assert (await client.post(QUICK, content=quick)).status_code == 200
+            assert not any(each.done() for each in slow)
+            assert {(await each).status_code for each in slow} == {200}
+
+    asyncio.run(main())
+    assert len(street.vendor.calls) == 7
+    assert street.metric("http_server_active_requests") == 0
+
+
+def test_nobody_speaks_to_a_vendor_in_the_name_of_anothers_trace(street: Street) -> None:
+    street.vendor.takes = 0.0
+    street.vendor.calls.clear()
+    host, port = street.scorer.url.removeprefix("http://").split(":")
+
+    def request(body: bytes, *lines: str) -> bytes:
+        head = "".join(f"{line}\r\n" for line in ("host: x", f"content-length: {len(body)}", *lines))
+        return f"POST {SLOW} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+    traced = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with socket.create_connection((host, int(port)), timeout=20) as wire:
+        for _ in range(5):  # in one piece, so that one turn of the loop takes both
+            wire.sendall(request(b'{"inputs":[]}', traced) + request(ROW, "connection: keep-alive"))
+            said = b""
+            while said.count(b"HTTP/1.1 ") < 2 or not said.endswith(b"}"):
+                said += wire.recv(65536)
+            assert said.split()[1] != b"200"
+        wire.sendall(request(ROW, traced))
+        assert wire.recv(65536).split()[1] == b"200"
+    told = [call.get("traceparent") for call in street.vendor.calls]
+    assert told[:5] == [None] * 5
+    assert str(told[5]).split("-")[1] == traced.split("-")[1]
 
 
 def test_calls_over_grpc_are_told_so_too(street: Street) -> None:

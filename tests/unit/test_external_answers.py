@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from podium.bundle import columns
 from podium.bundle.engines.external import hosts, model
 from podium.core import engine
-from podium.core.errors import Refused, Unavailable
+from podium.core.errors import Unavailable
 from podium.scoring import waiting
 from tests import engine_kit
 from tests.vendor import Rude, drip, flood, say
@@ -230,7 +230,7 @@ def test_answers_come_over_tls_from_whoever_has_the_certificate(
 ) -> None:
     context = certified(tmp_path / "own.pem")
     body = DATA % (b"[0.1, 0.2" + b" " * 100_000 + b"]")
-    with asking(say(body), tls=context, seconds=5.0) as (_, ask), pytest.raises(Refused, match="certificate"):
+    with asking(say(body), tls=context, seconds=5.0) as (_, ask), pytest.raises(Unavailable, match="certificate"):
         ask()
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
     with asking(say(body), tls=context, seconds=5.0) as (server, ask):

@@ -66,3 +66,21 @@ def test_what_was_kept_is_not_taken_in_place_of_something_newer(held: Callable[[
     made.begin("a", 1, held, first=True)
     made.begin("b", 1, held, first=True)
     assert (made.number("a"), made.number("b")) == (2, 1)
+
+
+def test_what_no_thread_can_be_started_for_is_not_being_taken_and_may_be_begun_again(
+    held: Callable[[loads.Wanted], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = loads.Loads()
+    with monkeypatch.context() as crowded:
+        crowded.setattr(threading, "_start_new_thread", _no_room)
+        assert not made.begin("a", 1, held)
+        assert not made.begin("a", 1, held, first=True)
+    assert made.number("a") is None
+    made.rest(lambda: False)
+    assert made.begin("a", 1, held, first=True)
+    assert made.number("a") == 1
+
+
+def _no_room(*_: object) -> None:
+    raise RuntimeError("can't start new thread")

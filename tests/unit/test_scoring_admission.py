@@ -180,7 +180,7 @@ def test_bodies_that_wait_elsewhere_leave_so_much_less_room() -> None:
 
 def test_a_line_turns_away_only_whom_its_own_model_keeps_waiting() -> None:
     common = Gate()
-    line, other = waiting.Line("slow", common), waiting.Line("other", common)
+    line, other = waiting.Line(common), waiting.Line(common)
     now = 0.0
     for _ in range(5):  # each call takes a second, whoever asks
         assert common.admit([SIZE] * 200, now) == 200

@@ -1,20 +1,23 @@
 """A model's process leaves nothing behind in the scorer: no descriptor, no thread, no folder when its maker dies."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from podium.bundle.engines.python import model as python
 from podium.bundle.engines.worker import host, process, scratch
 from podium.core import bundle, engine
-from podium.core.errors import PodiumError
+from podium.core.errors import PodiumError, Unavailable
 from tests import odd_models as odd
 from tests import patience
 
@@ -49,6 +52,43 @@ def model(tmp_path: Path) -> Iterator[host.Model]:
     made = python.run(tmp_path, odd.manifest(engine=bundle.Engine.PYTHON), spec, Path(sys.executable))
     yield made
     made.close()
+
+
+@contextmanager
+def no_thread_more() -> Iterator[None]:
+    """Whoever starts a thread in here asks for more memory than there are addresses."""
+    before = threading.stack_size(1 << 56)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+@contextmanager
+def room_for(descriptors: int) -> Iterator[None]:
+    """So many files can be opened in here, and no more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    highest = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 50, before[1]))
+    try:
+        while True:
+            try:
+                taken.append(os.dup(0))
+            except OSError:
+                break
+        for each in taken[:descriptors]:
+            os.close(each)
+        del taken[:descriptors]
+        yield
+    finally:
+        for each in taken:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def sleeper(folder: Path) -> process.Start:
+    return process.Start(argv=("sleep", "600"), folder=folder, limits=engine.Limits())
 
 
 def held() -> tuple[int, int]:
@@ -116,3 +156,42 @@ def test_a_folder_whose_maker_was_killed_goes_with_the_next(tmp_path: Path, monk
     for each in (mine, other, mine):
         each.close()
     assert list(tmp_path.iterdir()) == [foreign]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is open")
+def test_a_model_is_started_again_once_there_is_room_for_its_threads(model: host.Model) -> None:
+    def again() -> bool:
+        try:
+            return bool(model.predict(odd.table([5.0]))[0] == 0.005)
+        except PodiumError:
+            return False
+
+    before, first = held(), model.host.pid
+    assert first is not None
+    with no_thread_more():
+        os.kill(first, signal.SIGKILL)
+        patience.until(lambda: model.host._problem or not model.host._thread.is_alive(), "its start fails")
+    patience.until(again, "the model answers again", seconds=20.0)
+    assert model.host.pid != first
+    patience.until(lambda: held() <= before, "what the failed starts took is given back")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is open")
+def test_a_process_that_cannot_be_watched_is_ended(tmp_path: Path) -> None:
+    before = held()
+    with no_thread_more(), pytest.raises(RuntimeError):
+        process.Process(sleeper(tmp_path))
+    assert held() <= before
+    assert not [each for each in psutil.Process().children() if str(process._LAUNCH) in each.cmdline()]
+    with no_thread_more(), pytest.raises(Unavailable, match="cannot be started"):
+        host.Host(odd.manifest(engine=bundle.Engine.PYTHON), engine.Limits(), sleeper)
+    assert held() <= before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is open")
+@pytest.mark.parametrize("descriptors", range(8))
+def test_a_process_for_which_there_are_too_few_descriptors_takes_none(tmp_path: Path, descriptors: int) -> None:
+    before = held()
+    with room_for(descriptors), pytest.raises(OSError, match="Too many open files"):
+        process.Process(sleeper(tmp_path))
+    assert held() <= before

@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from podium.scoring import siblings
 from podium.scoring.metrics import Metrics
@@ -63,6 +65,45 @@ def test_too_much_to_tell_leaves_what_was_told() -> None:
     assert b"a_total 4\n" in other.together(COUNTER % 1)
     own.write(COUNTER % 5)
     assert b"a_total 6\n" in other.together(COUNTER % 1)
+
+
+def test_a_drain_is_of_all_that_was_there_when_it_was_asked_for_however_many_ask() -> None:
+    memory = siblings.Memory(3)
+    parts = [siblings.Siblings(memory, number) for number in range(3)]
+    had, gone = [0, 0, 0], [0, 0, 0]
+
+    def drains(number: int) -> Callable[[], bool]:
+        def drain() -> bool:
+            there = had[number]
+            time.sleep(0.002)
+            gone[number] = there
+            return True
+
+        return drain
+
+    def ask(number: int) -> bool:
+        for _ in range(15):
+            there = [0, 0, 0]
+            for each in range(3):
+                had[each] += 1
+                there[each] = had[each]
+            if not parts[number].drain(drains(number), 20.0):
+                return False
+            if any(gone[each] < there[each] for each in range(3)):
+                return False
+        return True
+
+    for number, part in enumerate(parts):
+        part.follow(drains(number))
+    with ThreadPoolExecutor(9) as threads:
+        assert all(threads.map(ask, [0, 1, 2] * 3))
+
+
+def test_a_late_asker_takes_back_nothing() -> None:
+    memory = siblings.Memory(3)
+    for number, turn in ((0, 1), (1, 2), (2, 1)):  # the last one looked before the first had asked
+        memory.ask(number, turn)
+    assert memory.asked == 2
 
 
 def test_labels_of_any_text_are_told_as_the_text_form_wants() -> None:

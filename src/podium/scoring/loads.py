@@ -46,14 +46,15 @@ class Loads:
         """What is being taken of an endpoint is not wanted any more."""
         self._running.pop(endpoint, None)
 
-    def begin(self, endpoint: str, number: int, act: Callable[[Wanted], None], *, first: bool = False) -> None:
+    def begin(self, endpoint: str, number: int, act: Callable[[Wanted], None], *, first: bool = False) -> bool:
         """Take a rollout in place of what is being taken of that endpoint; return when it is done, or takes long.
 
-        `first`: not if anything was taken before.
+        False where the system has no room for one more thread: nothing is being taken then. `first`: not if anything
+        was taken before.
         """
         with self._lock:
             if first and endpoint in self._running:
-                return
+                return True
             load = self._running[endpoint] = Load(number)
             self._all = [(each, one) for each, one in self._all if not one.done.is_set()] + [(endpoint, load)]
 
@@ -63,8 +64,16 @@ class Loads:
             finally:
                 load.done.set()
 
-        threading.Thread(target=run, name="podium-load", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="podium-load", daemon=True).start()
+        except RuntimeError:
+            load.done.set()
+            with self._lock:
+                if self._running.get(endpoint) is load:
+                    del self._running[endpoint]
+            return False
         load.done.wait(_MOMENT_SECONDS)
+        return True
 
     def room(self, endpoint: str, *, served: bool) -> bool:
         """Whether one more may be begun, of an endpoint that is served or not."""

@@ -44,28 +44,33 @@ class _Pair:
         self.microseconds: deque[tuple[int, int]] = deque(maxlen=KEPT)
 
     def go_on(self) -> None:
-        """Time some more rows: the best of three for each, so that another thread's turn is not the model's. Of models
-        that take long fewer, and those seldom: their callers wait for the same process."""
+        """Time some more rows. Of models that take long fewer, and those seldom: their callers wait for the same
+        process. One that fails has taken its time as well."""
         begun = time.perf_counter()
         if begun < self._due:
             return
-        for _ in range(_AT_ONCE):
-            if time.perf_counter() - begun > _MOST_SECONDS:
-                break
-            best = [float("inf"), float("inf")]
-            for turn in range(2 * _TRIES):
-                if turn >= 2 and time.perf_counter() - begun > _MOST_SECONDS:
+        try:
+            for _ in range(_AT_ONCE):
+                if time.perf_counter() - begun > _MOST_SECONDS:
                     break
-                at = (turn + self._next) % 2
-                side = self._sides[at]
-                place = self._next % len(side.rows)
-                begun = time.perf_counter()
-                side.runtime.predict_grid(grid.take(side.rows, slice(place, place + 1)))
-                best[at] = min(best[at], time.perf_counter() - begun)
-            self.microseconds.append((round(1e6 * best[0]), round(1e6 * best[1])))
-            self._next += 1
-        took = time.perf_counter() - begun
-        self._due = begun + took / _SHARE
+                self._time_row(begun + _MOST_SECONDS)
+        finally:
+            self._due = begun + (time.perf_counter() - begun) / _SHARE
+
+    def _time_row(self, until: float) -> None:
+        """The best of three for each, so that another thread's turn is not the model's; of fewer, once it is late."""
+        best = [float("inf"), float("inf")]
+        for turn in range(2 * _TRIES):
+            if turn >= 2 and time.perf_counter() > until:
+                break
+            at = (turn + self._next) % 2
+            side = self._sides[at]
+            place = self._next % len(side.rows)
+            begun = time.perf_counter()
+            side.runtime.predict_grid(grid.take(side.rows, slice(place, place + 1)))
+            best[at] = min(best[at], time.perf_counter() - begun)
+        self.microseconds.append((round(1e6 * best[0]), round(1e6 * best[1])))
+        self._next += 1
 
 
 class Pace:
@@ -75,6 +80,8 @@ class Pace:
         self._board = board
         self._pairs: dict[str, tuple[Loaded, _Pair | None]] = {}
         self._found: dict[str, Any] = {}
+        self._failing: set[str] = set()
+        """Endpoints whose fault was told."""
         self._thread: threading.Thread | None = None
 
     def tell(self) -> dict[str, Any]:
@@ -94,15 +101,26 @@ class Pace:
     def _timed(self) -> dict[str, Any]:
         found = {}
         for endpoint in self._board.endpoints():
-            pair = self._pair(endpoint)
-            if pair is not None:
-                try:
+            try:
+                pair = self._pair(endpoint)
+                if pair is not None:
                     pair.go_on()
-                except PodiumError:  # a model that others serve does not answer now
-                    continue
+            except PodiumError:  # a model that others serve does not answer now
+                continue
+            except Exception:  # noqa: BLE001 - an endpoint's edge: the others' models are timed all the same
+                self._say(endpoint)
+                continue
+            self._failing.discard(endpoint)
+            if pair is not None:
                 first, second = pair.digests
                 found[endpoint] = {"first": first, "second": second, "microseconds": list(pair.microseconds)}
         return found
+
+    def _say(self, endpoint: str) -> None:
+        """Once, until it is well again."""
+        if endpoint not in self._failing:
+            _LOG.exception("endpoint %s: its models cannot be timed", endpoint)
+        self._failing.add(endpoint)
 
     def _pair(self, endpoint: str) -> _Pair | None:
         loaded = self._board.get(endpoint)

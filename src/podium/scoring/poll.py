@@ -5,7 +5,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,10 +69,11 @@ class Poller:
 
         def begin() -> None:
             for endpoint, path in kept.items():
-                while not self._loads.room(endpoint, served=False):
+                keep, number = functools.partial(self._keep, endpoint, path), numbers.get(endpoint, _KEPT)
+                while not (
+                    self._loads.room(endpoint, served=False) and self._loads.begin(endpoint, number, keep, first=True)
+                ):
                     time.sleep(self._seconds)
-                keep = functools.partial(self._keep, endpoint, path)
-                self._loads.begin(endpoint, numbers.get(endpoint, _KEPT), keep, first=True)
 
         beginning = threading.Thread(target=begin, name="podium-start", daemon=True)
         beginning.start()
@@ -92,10 +93,11 @@ class Poller:
 
     def _keep(self, endpoint: str, path: Path, wanted: Wanted) -> None:
         try:
-            self._recall(endpoint)
-            signed = read_signed(path)
-            self._saved[endpoint] = signed.body
-            self._board.adopt(endpoint, signed, self._cache.bundle, wanted)
+            with _let_go(wanted):
+                self._recall(endpoint)
+                signed = read_signed(path)
+                self._saved[endpoint] = signed.body
+                self._board.adopt(endpoint, signed, self._cache.bundle, wanted)
         except Superseded as problem:
             _LOG.info("endpoint %s: the kept rollout is let go: %s", endpoint, problem)
         except PodiumError as problem:
@@ -184,14 +186,16 @@ class Poller:
         except Invalid as problem:
             self._again(endpoint, number, f"cannot be taken: {problem}")
             return
-        self._loads.begin(endpoint, number, functools.partial(self._load, endpoint, number))
+        if not self._loads.begin(endpoint, number, functools.partial(self._load, endpoint, number)):
+            self._again(endpoint, number, "cannot be taken: no thread can be started", growing=True)
 
     def _load(self, endpoint: str, number: int, wanted: Wanted) -> None:
         try:
-            self._recall(endpoint)
-            signed = self._source.document(endpoint)
-            self._board.adopt(endpoint, signed, self._source.folder, wanted)
-            self._save(endpoint, signed)
+            with _let_go(wanted):
+                self._recall(endpoint)
+                signed = self._source.document(endpoint)
+                self._board.adopt(endpoint, signed, self._source.folder, wanted)
+                self._save(endpoint, signed)
         except Superseded as problem:
             _LOG.info("endpoint %s: rollout %d is let go: %s", endpoint, number, problem)
         except Unavailable as problem:
@@ -264,6 +268,17 @@ class Poller:
                 return
             self._reported = (time.monotonic(), status)
             self._report_due = 0.0
+
+
+@contextlib.contextmanager
+def _let_go(wanted: Wanted) -> Iterator[None]:
+    """What becomes of a rollout that is no longer wanted is told of none that is served: `Superseded`."""
+    try:
+        yield
+    except Exception as problem:
+        if wanted():
+            raise
+        raise Superseded(str(problem)) from problem
 
 
 class _Retry(NamedTuple):

@@ -4,44 +4,24 @@ Nearly all are single rows like others before: a skeleton finds their values, wh
 read one by one, by a compiled decoder or else by the strict reader; large ones on a thread.
 """
 
-import asyncio
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from podium.bundle.grid import Grid
-from podium.core.errors import Conflict, PodiumError
+from podium.core.errors import Conflict
 from podium.core.signature import Signature
-from podium.scoring import admission, codec, engine, memory, operate, request, routes, settle, turns
+from podium.core.trace import Trace
+from podium.scoring import admission, codec, engine, operate, request, routes, settle
+from podium.scoring.large import Large
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import plan, reader
 from podium.scoring.watch import Followed
 from podium.scoring.work import Entry, Group, Item, Lane, Told, Work
 
-Entered: TypeAlias = Callable[[BaseException | None], None]
-"""Hears that a body was read, or why not."""
-Left: TypeAlias = Callable[[], bool]
-"""Whether nobody waits for an answer any more; asked on any thread."""
-_AT_ONCE = 2
-"""Large bodies that are read, or wait to be scored, at once, beside a very large one."""
-_QUIET_SECONDS = 5.0
 _ALONE = 1024 * 1024
 """No two bodies beyond that many bytes are decoded at once: meanwhile a decoder lets no other thread run."""
-
-
-class Gone(PodiumError):
-    """Nobody waits for the answer any more."""
-
-    def __init__(self) -> None:
-        super().__init__("The caller has gone.")
-
-
-def never() -> bool:
-    """Of those whose leaving nobody hears of."""
-    return False
 
 
 class Reading:
@@ -50,25 +30,17 @@ class Reading:
     def __init__(
         self,
         parts: Parts,
-        loop: asyncio.AbstractEventLoop,
         desk: settle.Desk,
         gate: admission.Gate,
+        large: Large,
         score: Callable[[Group], None],
     ) -> None:
         self._parts = parts
-        self._loop = loop
         self._desk = desk
         self._gate = gate
+        self._large = large
         self._score = score
         self._started = 0.0
-        self._turns = threading.RLock()
-        """Held by the thread that reads a large body value by value, as that takes many times its size, or a very large
-        one in any way. The bodies wait as bytes."""
-        self._large, self._very_large = turns.Turns(_AT_ONCE), turns.Turns(1)
-        """Until they are scored: what is read takes many times its size. The very large ones need the lock in any case,
-        so that they would keep others from being read."""
-        self._trimming, self._last_large = False, 0.0
-        self._threads = ThreadPoolExecutor(_AT_ONCE + 1, thread_name_prefix="podium-large")
 
     def gather(self, items: list[Item], started: float) -> list[Group]:
         """Read the requests into groups; whoever sent a wrong one is told. `started`: when they came."""
@@ -85,7 +57,7 @@ class Reading:
                     self._desk.refuse(item, started, error)
                 continue
             if work.watched:
-                group.traces += [item[0].trace for item in some if isinstance(item[0], Followed)]
+                group.traces += [trace for item in some for trace in _traces(item)]
             sheaf = group.sheaf(lane.reader) if work.fast else lane.reader.closed
             self._one_by_one(sheaf.add(some), group)
         for group in groups:
@@ -98,6 +70,7 @@ class Reading:
             try:
                 self._one(item, group)
             except Exception as error:  # noqa: BLE001 - one request's fault is not another's
+                leaves(item, group)
                 self._desk.refuse(item, group.started, error)
 
     def _one(self, item: Item, group: Group) -> None:
@@ -181,49 +154,6 @@ class Reading:
             lane.reader.learn(rows.columns)
         return made
 
-    def alone(self, read: Callable[[], Entry], group: Group, then: Entered, *, very: bool) -> None:
-        """Read a large body into a group of its own, on a thread, and `then` have it scored, which tells it when that
-        begins; or hear why it could not be read."""
-
-        def begin(done: turns.Done) -> None:
-            self._last_large = self._loop.time()
-            if not self._trimming:
-                self._trimming = True
-                self._loop.call_later(_QUIET_SECONDS, self._trim)
-            group.large, group.begun = True, done
-            self._loop.run_in_executor(self._threads, read).add_done_callback(entered)
-
-        def entered(reading: "asyncio.Future[Entry]") -> None:
-            error = reading.exception()
-            if error is None:
-                group.entries.append(reading.result())
-            else:
-                group.begun()
-            then(error)
-
-        (self._very_large if very else self._large).take(begin)
-
-    def _trim(self) -> None:
-        """Give back what large bodies took, once none has come for a while: other threads may wait meanwhile."""
-        quiet = self._loop.time() - self._last_large
-        if quiet < _QUIET_SECONDS:
-            self._loop.call_later(_QUIET_SECONDS - quiet, self._trim)
-            return
-        self._trimming = False
-        self._loop.run_in_executor(self._threads, memory.trim)
-
-    def in_turn(self, read: Callable[[], Entry], size: int, left: Left = never) -> Entry:
-        """What a thread reads of a large body, when no other thread reads one; `Gone` if nobody waits for it then."""
-        with self._turn():
-            if left():
-                raise Gone
-            return memory.freed(read, size)
-
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        with self._turns, memory.uncollected():
-            yield
-
     def _many(self, item: Item, group: Group, found: plan.Block) -> Entry | None:
         """The rows as a compiled reader gave them; None when the strict one must have a look."""
         work: Work = item[2].work
@@ -241,16 +171,16 @@ class Reading:
     def _aside(self, item: Item, group: Group) -> None:
         """Read and score a large body on a thread; its rows are logged like all others."""
         lane = group.lanes[item[2].work]
+        leaves(item, group)
         alone = Group(group.endpoint, group.loaded, group.deciding, group.started)
         alone.level = group.level
         alone.lanes[item[2].work] = lane
-        if isinstance(item[0], Followed):
-            alone.traces.append(item[0].trace)
+        alone.traces = _traces(item)
 
         large = len(item[3]) > _ALONE
 
         def read() -> Entry:
-            with self._turn() if large else contextlib.nullcontext():
+            with self._large.turn() if large else contextlib.nullcontext():
                 found = lane.reader.read_large(item[3]) if item[2].work.fast else None
                 if isinstance(found, plan.Many):
                     lane.reader.unlike(item[3], single=False)
@@ -258,7 +188,7 @@ class Reading:
                 made = self._many(item, alone, found) if isinstance(found, plan.Block) else None
                 if made is not None:
                     return made
-                return self.in_turn(lambda: self.strict(item, alone), len(item[3]))
+                return self._large.in_turn(lambda: self.strict(item, alone), len(item[3]))
 
         def then(error: BaseException | None) -> None:
             if error is None:
@@ -266,7 +196,18 @@ class Reading:
             else:
                 self._desk.refuse(item, alone.started, error)
 
-        self.alone(read, alone, then, very=large)
+        self._large.read(read, alone, then, len(item[3]), very=large)
+
+
+def _traces(item: Item) -> list[Trace]:
+    """That which a request belongs to, if it is followed."""
+    return [item[0].trace] if isinstance(item[0], Followed) else []
+
+
+def leaves(item: Item, group: Group) -> None:
+    """A request is scored apart from the group, or not at all."""
+    gone = _traces(item)
+    group.traces = [each for each in group.traces if not any(each is trace for trace in gone)]
 
 
 def entry(rows: request.Rows, signature: Signature, told: Told, size: int) -> Entry:

@@ -16,11 +16,14 @@ class Place(NamedTuple):
     version: str = ""
 
 
+Act: TypeAlias = Callable[[Call, Place], Answer]
+
+
 class Action(NamedTuple):
     """A route that is answered at once; a `slow` one on a thread of its own, as it waits or computes for long."""
 
     method: str
-    act: Callable[[Call, Place], Answer]
+    act: Act
     slow: bool = False
 
 

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from podium.core import errors
 from podium.core.errors import PodiumError
 from podium.core.trace import Trace
-from podium.scoring import answers, codec, codecs, operate, reading, request, routes
+from podium.scoring import answers, codec, codecs, large, operate, request, routes, threads
 from podium.scoring.call import Answer, Call
 from podium.scoring.operate import Parts
 from podium.scoring.tick import Tick
@@ -17,6 +18,8 @@ from podium.scoring.work import Exchange, Said, Work
 
 _LOG = logging.getLogger("podium.scorer")
 _KEPT = 1024
+_SLOW = 8
+"""Requests of one slow route that are acted on at once: one route's do not wait for another's."""
 _PATHS = "Post rows to /v2/models/<endpoint>/infer or to /endpoints/<endpoint>/invocations."
 
 
@@ -51,6 +54,7 @@ class Service:
             }
         )
         self._loop = loop
+        self._slow: dict[routes.Act, ThreadPoolExecutor] = {}
         self._works: dict[tuple[Any, ...], Work] = {}
         """By what heads say of anything but how long the body is: most differ in that only. Emptied when full."""
 
@@ -79,7 +83,7 @@ class Service:
         *,
         size: int = 0,
         traces: Sequence[Trace] = (),
-        left: reading.Left = reading.never,
+        left: large.Left = large.never,
     ) -> None:
         """Score rows of any transport, of so many bytes; `told` gets the answer once they are logged, or why not.
 
@@ -124,10 +128,16 @@ class Service:
         route, place = fixed.route, fixed.place
         call = Call("GET" if head.method == "HEAD" else head.method, head.path, head.headers, body)
         if route.slow:
-            waiting = self._loop.run_in_executor(None, _safely, route, call, place)
-            waiting.add_done_callback(lambda acted: finish(acted.result()))
+            acting = threads.run(self._loop, self._threads_of(route), _safely, route, call, place)
+            acting.add_done_callback(lambda acted: finish(_answer(acted)))
         else:
             finish(_safely(route, call, place))
+
+    def _threads_of(self, route: routes.Action) -> ThreadPoolExecutor:
+        found = self._slow.get(route.act)
+        if found is None:
+            found = self._slow[route.act] = ThreadPoolExecutor(_SLOW, thread_name_prefix="podium-slow")
+        return found
 
     def _count(self, endpoint: str, status: int, started: float) -> None:
         """Only an endpoint that this scorer serves may become a metric's label."""
@@ -135,6 +145,11 @@ class Service:
         self.parts.counts.count("podium_requests_total", endpoint=named, status=str(status))
         if named:
             self.parts.counts.observe(named, time.perf_counter() - started)
+
+
+def _answer(acted: "asyncio.Future[Answer]") -> Answer:
+    error = acted.exception()
+    return answers.of(error) if isinstance(error, PodiumError) else acted.result()
 
 
 def _safely(route: routes.Action, call: Call, place: routes.Place) -> Answer:

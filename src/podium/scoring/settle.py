@@ -33,7 +33,7 @@ class Desk:
         self._telling = False
 
     def failed(self, group: Group, error: Exception) -> None:
-        group.ended()
+        group.over()
         for item in group.items:
             self.refuse(item, group.started, error)
         for entry in group.entries:
@@ -84,9 +84,10 @@ class Desk:
         if refused is not None:
             self.failed(group, refused)
             return
-        group.ended()
+        group.over()
         now = time.perf_counter()
-        self._gate.measure(group.level, now - group.started - group.waited, now)
+        if not group.large:  # how long that takes says nothing of how many there are
+            self._gate.measure(group.level, now - group.started - group.waited, now)
         singles = len(group.items)
         size = 0
         for (exchange, number, _, body), sized in zip(group.items, ready, strict=False):

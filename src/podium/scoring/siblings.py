@@ -54,8 +54,8 @@ class Memory:
     def __init__(self, count: int) -> None:
         self.count = count
         self._turns = 2 * count * _PLACE_BYTES
-        """Behind the places: how often each process has drained, and how often all were asked to."""
-        self._memory = mmap.mmap(-1, self._turns + (count + 1) * _TURN.size)
+        """Behind the places: the last drain that each process has done, and the last that it asked all to do."""
+        self._memory = mmap.mmap(-1, self._turns + 2 * count * _TURN.size)
 
     def write(self, number: int, told: Told) -> bool:
         """Tell the others; whether it had room."""
@@ -72,13 +72,31 @@ class Memory:
         return max((self._whole(self._place(number, turn)) for turn in (0, 1)), key=lambda told: told.turn)
 
     def drained(self, number: int) -> int:
-        """How often the process with that number has drained; of `count`: how often all were asked to."""
-        found: int = _TURN.unpack_from(self._memory, self._turns + number * _TURN.size)[0]
-        return found
+        """The last drain that the process with that number has done; drains are counted from 1."""
+        return self._turn(number)
 
     def set_drained(self, number: int, turn: int) -> None:
-        """Tell that. Of two that ask at once both ask for the same turn, which nobody began before both had asked."""
-        _TURN.pack_into(self._memory, self._turns + number * _TURN.size, turn)
+        """Tell that."""
+        self._set_turn(number, turn)
+
+    @property
+    def asked(self) -> int:
+        """The last drain that all were asked to do."""
+        return max(self._turn(self.count + number) for number in range(self.count))
+
+    def ask(self, number: int, turn: int) -> None:
+        """The process with that number asks all for that drain.
+
+        Each process writes to its own place, so that a late one takes back nothing that others have asked.
+        """
+        self._set_turn(self.count + number, turn)
+
+    def _turn(self, at: int) -> int:
+        found: int = _TURN.unpack_from(self._memory, self._turns + at * _TURN.size)[0]
+        return found
+
+    def _set_turn(self, at: int, turn: int) -> None:
+        _TURN.pack_into(self._memory, self._turns + at * _TURN.size, turn)
 
     @staticmethod
     def _place(number: int, turn: int) -> int:
@@ -103,6 +121,7 @@ class Siblings:
         self._turn = last.turn
         self._ended = merge([last.living], [last.ended]) if last.turn else b""
         self._room = True
+        self._asking = threading.Lock()
         self._draining = threading.Lock()
         self.write(b"")
 
@@ -126,7 +145,7 @@ class Siblings:
             while True:
                 time.sleep(_LOOK_SECONDS)
                 try:
-                    self._drain(self._memory.drained(self.count), drain)
+                    self._drain(self._memory.asked, drain)
                 except Exception:  # noqa: BLE001 - the thread's edge: whoever asked hears that it took too long
                     _LOG.exception("a drain that another process asked for failed")
 
@@ -135,8 +154,9 @@ class Siblings:
     def drain(self, drain: Callable[[], bool], seconds: float) -> bool:
         """Have all drain what they had when this was called; whether they did in time."""
         ends = time.monotonic() + seconds
-        turn = self._memory.drained(self.count) + 1
-        self._memory.set_drained(self.count, turn)
+        with self._asking:
+            turn = self._memory.asked + 1  # two may ask for the same, which nobody began before both were called
+            self._memory.ask(self._number, turn)
         while not self._drain(turn, drain) or any(self._memory.drained(each) < turn for each in range(self.count)):
             if time.monotonic() > ends:
                 return False

@@ -17,7 +17,7 @@ from typing import Any
 
 from podium.core.errors import PodiumError, Unavailable
 from podium.core.trace import Trace
-from podium.scoring import admission, codec, joining, reading, request, routes, settle, together, waiting
+from podium.scoring import admission, codec, joining, large, reading, request, routes, settle, together, waiting
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import problem, reader
 from podium.scoring.work import Entry, Exchange, Group, Item, Said, Told
@@ -44,8 +44,10 @@ class Tick:
         self._scheduled = False
         self._started = 0.0
         self._desk = settle.Desk(parts, loop, self.gate, self._woken)
-        self._reading = reading.Reading(parts, loop, self._desk, self.gate, self._score)
-        self._together = together.Together(parts, loop, self._desk, self._reading.strict, waiting.Lines(self.gate))
+        lines = waiting.Lines(self.gate)
+        self._large = large.Large(loop, lines)
+        self._reading = reading.Reading(parts, self._desk, self.gate, self._large, self._score)
+        self._together = together.Together(parts, loop, self._desk, self._reading.strict, lines)
         self._holding = False
         self._joining = joining.Joining(loop, _ENOUGH, self._soon)
 
@@ -86,7 +88,7 @@ class Tick:
         *,
         size: int = 0,
         traces: Sequence[Trace] = (),
-        left: reading.Left = reading.never,
+        left: large.Left = large.never,
     ) -> None:
         """Score rows that came by another way than HTTP, in so many bytes, with the others of this turn.
 
@@ -102,8 +104,8 @@ class Tick:
             told(error)
             return
         asked = self._reading.asked(place, deciding, {})
-        large = size > reader.LARGE
-        group = None if large else self._joining.find(loaded)
+        apart = size > reader.LARGE
+        group = None if apart else self._joining.find(loaded)
         if group is None:
             group = Group(place.endpoint, loaded, deciding, started)
             group.level = self.gate.bytes
@@ -114,9 +116,9 @@ class Tick:
             group.traces.extend(traces)
             return made
 
-        if large:
-            waiting = partial(self._reading.in_turn, enter, size, left)
-            self._reading.alone(waiting, group, partial(self._entered, group, counted, left), very=True)
+        if apart:
+            read_in_turn = partial(self._large.in_turn, enter, size, left)
+            self._large.read(read_in_turn, group, partial(self._entered, group, counted, left), size, very=True)
             return
         try:
             self._joining.add(group, enter())
@@ -126,12 +128,12 @@ class Tick:
     def _score(self, group: Group) -> None:
         self._together.score(group)
 
-    def _entered(self, group: Group, told: Told, left: reading.Left, error: BaseException | None) -> None:
-        error = error or (reading.Gone() if left() else None)
+    def _entered(self, group: Group, told: Told, left: large.Left, error: BaseException | None) -> None:
+        error = error or (large.Gone() if left() else None)
         if isinstance(error, Exception):
             if not isinstance(error, PodiumError):
                 _LOG.error("a request failed", exc_info=error)
-            group.begun()
+            group.over()
             told(error)
             return
         self._together.score(group)
@@ -139,7 +141,7 @@ class Tick:
     def _counted(self, endpoint: str, started: float, told: Said, scored: request.Scored | Exception) -> None:
         error = scored if isinstance(scored, PodiumError) else Unavailable("The scorer failed; its log says why.")
         good = isinstance(scored, request.Scored)
-        status = _GONE if isinstance(error, reading.Gone) else problem.status_of(error)
+        status = _GONE if isinstance(error, large.Gone) else problem.status_of(error)
         self._desk.count(endpoint, 200 if good else status, started)
         told(scored if isinstance(scored, request.Scored) else error)
 

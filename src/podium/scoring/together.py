@@ -15,7 +15,7 @@ from podium.bundle.engines import caller
 from podium.bundle.grid import Grid
 from podium.core.errors import Invalid, Unavailable
 from podium.core.signature import Signature
-from podium.scoring import admission, codec, engine, request, settle, turns, waiting
+from podium.scoring import admission, codec, engine, reading, request, settle, threads, turns, waiting
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import plan
 from podium.scoring.work import Entry, Group, Item
@@ -55,6 +55,7 @@ class Together:
             self._large.take(partial(self._score_large, group))
             return
         group.begun()
+        group.back()
         try:
             batch = self._batch(group)
         except Exception as error:  # noqa: BLE001 - the group's requests are told
@@ -64,7 +65,7 @@ class Together:
             self._wait(group, batch if admitted else self._admit(group, batch))
             return
         if len(batch.keys) > _MANY:
-            scoring = self._loop.run_in_executor(self._threads, _on_a_thread, group, batch)
+            scoring = threads.run(self._loop, self._threads, _on_a_thread, group, batch)
             scoring.add_done_callback(partial(self._later, group, batch))
             return
         try:
@@ -87,6 +88,7 @@ class Together:
                 return batch, error
 
         def then(scoring: "asyncio.Future[tuple[engine.Batch, engine.Outcome | Exception]]") -> None:
+            group.back()
             failed = scoring.exception()
             if isinstance(failed, Exception):
                 self._desk.failed(group, failed)
@@ -94,11 +96,11 @@ class Together:
             batch, outcome = scoring.result()
             if isinstance(outcome, Exception):
                 self._unscored(group, batch, outcome)
-                group.ended()
+                group.over()
             else:
                 self._desk.log(group, batch, outcome)
 
-        self._loop.run_in_executor(self._threads, score).add_done_callback(then)
+        threads.run(self._loop, self._threads, score).add_done_callback(then)
 
     def _admit(self, group: Group, batch: engine.Batch) -> engine.Batch:
         """Turn away those of the group whom its model would keep waiting for too long; the rows of the others."""
@@ -121,6 +123,7 @@ class Together:
         """Score a group on a thread, while nobody else is kept from coming in: one of its endpoint's where another
         process does the work."""
         if not group.requests:
+            group.over()
             return
         line = self._lines.of(group.endpoint)
         entered = time.perf_counter()
@@ -132,13 +135,14 @@ class Together:
             group.waited += now - entered
             self._later(group, batch, scoring)
 
-        threads = line.threads if group.deciding.blocking else self._threads
-        self._loop.run_in_executor(threads, waiting.queued(_on_a_thread), group, batch).add_done_callback(then)
+        executor = line.threads if group.deciding.blocking else self._threads
+        threads.run(self._loop, executor, waiting.queued(_on_a_thread), group, batch).add_done_callback(then)
 
     def _later(self, group: Group, batch: engine.Batch, scoring: "asyncio.Future[engine.Outcome]") -> None:
         error = scoring.exception()
         if isinstance(error, Exception):
             self._unscored(group, batch, error)
+            group.over()
         else:
             self._desk.log(group, batch, scoring.result())
 
@@ -187,6 +191,7 @@ class Together:
             try:
                 group.entries.append(self._strict(item, group))
             except Exception as error:  # noqa: BLE001 - one request's fault is not another's
+                reading.leaves(item, group)
                 self._desk.refuse(item, group.started, error)
 
     def _unscored(self, group: Group, batch: engine.Batch, error: Exception) -> None:

@@ -1,6 +1,6 @@
 """Where requests wait for models that take long, or answer from another process: each endpoint has a gate of its own.
 
-For the latter it has threads of its own, too.
+For the latter it has threads of its own, too. Large requests to all others have one gate together.
 
 A model that hangs holds the threads of its own endpoint until its time limit, and nobody else's; a slow one is no
 reason to turn anybody away who asks another.
@@ -12,18 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from podium.bundle.engines.worker import turn
-from podium.scoring import admission
+from podium.scoring import admission, turns
 
 _EACH = 8
+_LARGE = 2
 _Given = ParamSpec("_Given")
 _Said = TypeVar("_Said")
 
 
 class Line:
-    """An endpoint's. `common`: the gate through which its requests came, where they are set aside meanwhile."""
+    """Of requests that wait for the same. `common`: the gate through which they came, and are set aside meanwhile."""
 
-    def __init__(self, endpoint: str, common: admission.Gate) -> None:
-        self.threads = ThreadPoolExecutor(_EACH, thread_name_prefix=f"podium-{endpoint}")
+    def __init__(self, common: admission.Gate) -> None:
         self._common = common
         self._gate = admission.Gate()
 
@@ -49,18 +49,29 @@ class Line:
         self._common.back(len(bodies), size)
 
 
+class Ours(Line):
+    """That of an endpoint, with threads of its own for models that answer from another process."""
+
+    def __init__(self, endpoint: str, common: admission.Gate) -> None:
+        super().__init__(common)
+        self.threads = ThreadPoolExecutor(_EACH, thread_name_prefix=f"podium-{endpoint}")
+        self.large = turns.Turns(_LARGE)
+        """Of large requests to such a model, from reading to answering."""
+
+
 class Lines:
-    """The endpoints' lines, made when they are first needed."""
+    """The endpoints' lines, made when they are first needed, and that of the large requests to all others."""
 
     def __init__(self, common: admission.Gate) -> None:
         self._common = common
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, Ours] = {}
+        self.large = Line(common)
 
-    def of(self, endpoint: str) -> Line:
+    def of(self, endpoint: str) -> Ours:
         """That of an endpoint."""
         found = self._lines.get(endpoint)
         if found is None:
-            found = self._lines[endpoint] = Line(endpoint, self._common)
+            found = self._lines[endpoint] = Ours(endpoint, self._common)
         return found
 
 

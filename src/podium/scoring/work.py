@@ -58,7 +58,7 @@ class Group:
         self.level = 0
         """How many bytes were under way when they came in."""
         self.waited = 0.0
-        """Seconds that they waited for a model's own process."""
+        """Seconds that they waited for a model that takes long."""
         self.items: list[Item] = []
         self.rows: list[One] = []
         """One for each of the first items, until they are read."""
@@ -75,8 +75,16 @@ class Group:
         """Whether it is one large request."""
         self.begun = turns.nothing
         """To be called when scoring begins: then the next large body may be read."""
+        self.back = turns.nothing
+        """To be called when it waits no longer among the large ones."""
         self.ended = turns.nothing
         """To be called when all are answered: then the next large request may be scored."""
+
+    def over(self) -> None:
+        """It is answered, or will not be scored: what it keeps others from is theirs."""
+        self.begun()
+        self.back()
+        self.ended()
 
     @property
     def requests(self) -> int:

@@ -52,6 +52,8 @@ class Shared:
         self.refused = 0
         self.arriving = 0
         """Bytes that connections hold of requests that are not whole."""
+        self.held = 0
+        """Bytes of answers that wait behind those to earlier requests of their connections."""
         self.packed = packed.Packed(limits.body)
         self.renew()
 
@@ -104,6 +106,7 @@ class Connection(asyncio.Protocol):
         "_going",
         "_head",
         "_held",
+        "_held_bytes",
         "_known",
         "_lingering",
         "_next",
@@ -130,6 +133,7 @@ class Connection(asyncio.Protocol):
         self._taken = 0
         self._next = 0
         self._held: dict[int, bytes] = {}
+        self._held_bytes = 0
         self._closing = False
         self._deferred = False
         self._expecting = False
@@ -152,11 +156,16 @@ class Connection(asyncio.Protocol):
             self._refuse(answers.too_many_connections())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._closing = True
-        self._write = _forget  # answers under way: the loop would raise, and whoever was answered behind it would wait
-        self._held.clear()
+        self._forget()
         self._weigh(0)
         self._shared.connections.discard(self)
+
+    def _forget(self) -> None:
+        """The client gets no more answers: the loop would raise, and whoever was answered behind it would wait."""
+        self._closing = True
+        self._write = _forget
+        self._held.clear()
+        self._keep(-self._held_bytes)
 
     def eof_received(self) -> bool:
         """The client sends no more. What it has asked is answered still."""
@@ -346,7 +355,7 @@ class Connection(asyncio.Protocol):
     def send(self, number: int, data: bytes) -> None:
         """Send the bytes of an answer once those before it are sent."""
         if number != self._next:
-            self._held[number] = data
+            self._hold(number, data)
             return
         self._next = number + 1
         if self._unread is not None:
@@ -355,10 +364,26 @@ class Connection(asyncio.Protocol):
         if self._held or self._closing or self._paused or self._buffer:
             self._after()
 
+    def _hold(self, number: int, data: bytes) -> None:
+        """Keep an answer until those before it are sent; where too much is kept, its client gets none of them."""
+        if self._write is _forget:
+            return
+        self._held[number] = data
+        self._keep(len(data))
+        if self._held_bytes > _LIGHT and self._shared.held > self._shared.limits.held:
+            self._forget()
+            self.cut()
+
+    def _keep(self, size: int) -> None:
+        """So many bytes more are held, or fewer."""
+        self._held_bytes += size
+        self._shared.held += size
+
     def _after(self) -> None:
         """An answer left: those that waited for it follow; then read on, or end."""
         while self._next in self._held:
             data = self._held.pop(self._next)
+            self._keep(-len(data))
             if self._unread is not None:
                 self._unread.left += len(data)
             self._write(data)
@@ -411,7 +436,8 @@ class Connection(asyncio.Protocol):
             self._closing = True
             last = self._held.get(self._taken - 1)
             if last is not None:
-                self._held[self._taken - 1] = writing.closing(last)
+                self._keep(-len(last))
+                self._hold(self._taken - 1, writing.closing(last))
 
     def sweep(self) -> None:
         """A second has gone by."""

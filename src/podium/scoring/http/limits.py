@@ -18,6 +18,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Beyond these a new connection is told 503 and closed."""
     pipelined: int = 64
     """Requests of one connection that are being answered, and that are begun in one turn; more wait unread."""
+    held: int = 256 * 1024 * 1024
+    """Of answers that wait behind slower ones of their connections, all together; who has the one too many is cut."""
     head_seconds: float = 10.0
     """From a head's first byte to its last (408)."""
     body_seconds: float = 30.0

@@ -186,7 +186,7 @@ class Encoder:
             return self._make_form(sources, counts)
         kept = self._forms.get((id(sources[0]), counts[0]))
         if kept is None or kept[0] is not sources[0]:
-            if sum([rows for _, rows in self._forms]) + counts[0] > _ALL_KEPT:
+            if sum([rows for _, rows in list(self._forms)]) + counts[0] > _ALL_KEPT:
                 self._forms.clear()
             kept = self._forms[id(sources[0]), counts[0]] = sources[0], self._make_form(sources, counts)
         return kept[1]

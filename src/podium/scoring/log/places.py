@@ -23,6 +23,8 @@ MOST_WAITING = 200_000
 _MOST = 8192
 """Rows of a message."""
 _SYNCERS = 8
+_MOST_KNOWN = 512
+"""Signatures whose place is remembered, and some more for each segment that is open."""
 _LOOK_SECONDS = 1.0
 """So often an open segment's name is looked at, at most: somebody may have removed the file, or the whole folder."""
 
@@ -199,15 +201,22 @@ class Places:
             self._syncers.shutdown()
 
     def _of(self, source: rows.Source) -> Place:
-        """Where a route's rows go; remembered for each signature object, as there is one for each loaded bundle."""
+        """Where a route's rows go; remembered for some signature objects, as there is one for each loaded bundle."""
         known = self._known.get((source.endpoint, id(source.signature)))
         if known is None or known[0] is not source.signature:
             schema = rows.schema(source.endpoint, source.signature)
             with self._lock:
+                if len(self._known) >= _MOST_KNOWN + 4 * len(self._open):
+                    self._forget()
                 like = (place for _, place in self._known.values() if place.schema.equals(schema, check_metadata=True))
                 known = (source.signature, next(like, None) or Place(schema, several.logged(source.signature)))
                 self._known[source.endpoint, id(source.signature)] = known
         return known[1]
+
+    def _forget(self) -> None:
+        """Bundles come and go for as long as a scorer runs: keep of each open segment's place the newest signature."""
+        newest = {known[1]: (key, known) for key, known in self._known.items() if known[1] in self._open}
+        self._known = dict(newest.values())
 
 
 def _syncers() -> ThreadPoolExecutor | None:

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
 
 import httpx
 
@@ -84,7 +83,7 @@ class Spans:
     def _send_all(self) -> bool:
         """Whether nothing waits any more, or is to be tried again later."""
         while self._waiting:
-            batch = list(islice(self._waiting, _AT_ONCE))
+            batch = [self._waiting[at] for at in range(min(len(self._waiting), _AT_ONCE))]  # others append meanwhile
             if not self._send(batch):
                 return False
             for _ in batch:
@@ -97,6 +96,10 @@ class Spans:
         except httpx.HTTPError as problem:
             self._say(f"The receiver of traces does not answer: {type(problem).__name__}.")
             return False
+        except Exception:  # noqa: BLE001 - the thread's edge: these spans are lost, and none behind them
+            self._say("Spans cannot be sent; they are dropped.", fault=True)
+            self._dropped(len(batch))
+            return True
         if answer.status_code in _AGAIN:
             self._say(f"The receiver of traces answers {answer.status_code}.")
             return False
@@ -107,8 +110,8 @@ class Spans:
             self._away = False
         return True
 
-    def _say(self, problem: str) -> None:
-        """Once, until it is well again."""
+    def _say(self, problem: str, *, fault: bool = False) -> None:
+        """Once, until it is well again. `fault`: with where it happened."""
         if not self._away:
-            _LOG.warning(problem)
+            _LOG.warning(problem, exc_info=fault)
         self._away = True

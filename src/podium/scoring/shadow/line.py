@@ -4,7 +4,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from threading import Event
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from podium.scoring import engine, pipe
 from podium.scoring.shadow import frames
 from podium.scoring.shadow.process import Process
+from podium.scoring.shadow.waiting import Mark
 
 _ROLLOUTS = 2
 """Of an endpoint that rows may come for: that in force and the one before."""
@@ -27,7 +27,7 @@ class Given(NamedTuple):
 
     endpoint: str
     rows: int
-    mark: Event | None = None
+    mark: Mark | None = None
     loaded: engine.Loaded | None = None
     """The rollout whose shadows are asked; None of a mark."""
     piece: frames.Piece | None = None
@@ -90,12 +90,13 @@ class Line:
         document = loaded.document
         same = [known for known, endpoint in self._known.items() if endpoint == document.endpoint]
         forget = tuple(same[: len(same) - _ROLLOUTS + 1])
+        folders = {each.route.digest: str(self._folder_of(each.route.digest).absolute()) for each in loaded.shadows}
+        said = pipe.pack(frames.Load(loaded.id, document, folders, forget))  # whatever fails, it fails before this
         for known in forget:
             del self._known[known]
         self._known[loaded.id] = document.endpoint
         self._add(Given(document.endpoint, 0, loaded=loaded))
-        folders = {each.route.digest: str(self._folder_of(each.route.digest).absolute()) for each in loaded.shadows}
-        self._process.say(pipe.pack(frames.Load(loaded.id, document, folders, forget)))
+        self._process.say(said)
 
     def give(self, loaded: engine.Loaded, piece: frames.Piece) -> None:
         """Rows to score."""
@@ -103,7 +104,7 @@ class Line:
         self._add(Given(loaded.document.endpoint, piece.rows, loaded=loaded, piece=piece))
         self._process.say(piece.data)
 
-    def mark(self, reached: Event) -> None:
+    def mark(self, reached: Mark) -> None:
         """Tell when all before it is on disk."""
         self._add(Given("", 0, reached))
         self._process.say(pipe.pack(frames.Mark()))

@@ -1,6 +1,7 @@
 """The process that scores for shadows, as its scorer holds it: two pipes that nobody ever waits for."""
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -21,10 +22,10 @@ class Process:
 
     def __init__(self) -> None:
         command = [sys.executable, "-P", "-m", "podium.scoring.shadow.child"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, pipesize=_PIPE
-        )
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self._asks, self._tells = _unwaited(self._process.stdin), _unwaited(self._process.stdout)
+        _widen(self._asks)
+        _widen(self._tells)
         self._unsent: list[bytes | memoryview] = []
         self._size = 0
         self._unread = b""
@@ -83,3 +84,10 @@ def _unwaited(end: IO[bytes] | None) -> IO[bytes]:
         raise EOFError
     os.set_blocking(end.fileno(), False)
     return end
+
+
+def _widen(end: IO[bytes]) -> None:
+    """As far as the system lets us: a user's pipes may hold only so much together. A narrow one takes less at once."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(end.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)

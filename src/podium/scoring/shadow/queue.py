@@ -13,8 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from threading import Event
-from typing import NamedTuple
 
 import msgspec
 
@@ -22,8 +20,9 @@ from podium.core.errors import PodiumError
 from podium.scoring import cache, engine, metrics
 from podium.scoring.log import recover
 from podium.scoring.log.places import Limits
-from podium.scoring.shadow import blame, frames
+from podium.scoring.shadow import blame, frames, waiting
 from podium.scoring.shadow.line import Asked, Given, Line
+from podium.scoring.shadow.waiting import Mark, Rows
 
 _LOG = logging.getLogger("podium.scorer")
 MOST_ROWS = 50_000
@@ -36,7 +35,7 @@ _HURRY = 0.002
 _KEPT_SECONDS = 30.0
 """The process outlives the last shadow so long."""
 _AGAIN_SECONDS = 2.0
-"""Where a process died, and no shadow is to blame, so long none is started."""
+"""Where a process died, and no shadow is to blame, or could not be started, so long none is."""
 _LOGGED = 0.8
 """Seconds after which what the shadows said is written: others wait for the disk, too."""
 _SILENT_OUT = 5.0
@@ -44,16 +43,6 @@ _SILENT_OUT = 5.0
 _DIED = "has died"
 _NICE = 10
 _UNFIT = (PodiumError, ValueError, TypeError)
-
-
-class _Rows(NamedTuple):
-    """Rows that wait."""
-
-    loaded: engine.Loaded
-    rows: int
-    """Times the shadows that are to score them."""
-    pieces: Iterable[frames.Piece]
-    """Made already, or when they are asked for."""
 
 
 class Shadows:
@@ -75,8 +64,7 @@ class Shadows:
         self._begin = frames.Begin(str(kept.log.absolute()), msgspec.structs.replace(limits, queued=_LOGGED))
         self._counts = counts
         self._most = most_rows
-        self._queue: deque[_Rows | Event] = deque()
-        """An event is set when all before it is on disk."""
+        self._queue: waiting.Queue = deque()
         self._rows = 0
         self._bytes = 0
         """That have come since some were handed on."""
@@ -117,20 +105,23 @@ class Shadows:
             pieces, size = (piece,), len(piece.data)
         with self._changed:
             self._rows += rows
-            self._queue.append(_Rows(loaded, rows, pieces))
+            self._queue.append(Rows(loaded, rows, pieces))
             before, self._bytes = self._bytes, self._bytes + size
             if before < _ENOUGH <= self._bytes:
                 self._changed.notify_all()
 
     def drain(self, timeout: float = 60.0) -> bool:
-        """Wait until all that is queued now is scored and in sealed segments; whether that happened in time."""
-        reached = Event()
+        """Wait until all that is queued now is scored and in sealed segments; whether that happened in time.
+
+        False soon where something is queued, and the process that would score it cannot be started.
+        """
+        reached = Mark()
         with self._changed:
             self._hurried += 1
             self._queue.append(reached)
             self._changed.notify_all()
         try:
-            return reached.wait(timeout)
+            return reached.wait(timeout) and not reached.vain
         finally:
             with self._changed:
                 self._hurried -= 1
@@ -165,9 +156,7 @@ class Shadows:
         """Hear what was done, and hand on what goes."""
         line = self._look()
         if line is None:
-            while self._queue and isinstance(first := self._queue[0], Event):  # nothing is before it
-                self._queue.popleft()
-                first.set()
+            waiting.reach(self._queue)
             return
         for done, given in line.told():
             self._hear(done, given)
@@ -189,7 +178,7 @@ class Shadows:
         if serving or self._rows:
             self._needed = now
             if self._line is None and now >= self._again:
-                self._line = Line(self._begin, self._folder_of)
+                self._line = self._start(now)
         elif self._line is not None and now > self._needed + _KEPT_SECONDS:
             self._line.close()
             self._line = None
@@ -199,11 +188,22 @@ class Shadows:
                     self._line.expect(each)
         return self._line
 
-    def _give(self, line: Line, item: _Rows | Event) -> None:
-        if isinstance(item, Event):
+    def _start(self, now: float) -> Line | None:
+        """A process; None where it cannot be started now. Rows wait for it then, but who waits for them is told."""
+        try:
+            return Line(self._begin, self._folder_of)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it may be over the next time
+            self._again = now + _AGAIN_SECONDS
+            _LOG.warning("the shadows' process cannot be started: %s", problem)
+        with self._changed:
+            waiting.give_up(self._queue)
+        return None
+
+    def _give(self, line: Line, item: Rows | Mark) -> None:
+        if isinstance(item, Mark):
             line.mark(item)
             return
-        left = item.rows
+        left, endpoint = item.rows, item.loaded.document.endpoint
         try:
             for piece in item.pieces:
                 good = [at for at in piece.shadows if not self._blame.out(item.loaded, [at])]
@@ -211,11 +211,13 @@ class Shadows:
                 if some.rows:
                     line.give(item.loaded, some)
                 self._leave(piece.rows - some.rows)
-                self._drop(item.loaded.document.endpoint, piece.rows - some.rows)
+                self._drop(endpoint, piece.rows - some.rows)
                 left -= piece.rows
-        except _UNFIT:
+        except Exception as problem:  # noqa: BLE001 - these rows' edge: the process goes on with the others
+            if not isinstance(problem, _UNFIT):
+                _LOG.exception("endpoint %s: rows cannot be handed on to its shadows", endpoint)
             self._leave(left)
-            self._drop(item.loaded.document.endpoint, left)
+            self._drop(endpoint, left)
 
     def _hear(self, done: frames.Done, given: Sequence[Given]) -> None:
         for endpoint, version, rows in done.scored:
@@ -241,12 +243,12 @@ class Shadows:
             _LOG.warning("the shadows' process %s", how)
         else:
             self._accuse(how, last, line.open.popleft())
-        left: list[_Rows | Event] = []
+        left: list[Rows | Mark] = []
         for each in line.open:
             if each.mark is not None:
                 left.append(each.mark)
             elif each.loaded is not None and each.piece is not None:
-                left.append(_Rows(each.loaded, each.rows, (each.piece,)))
+                left.append(Rows(each.loaded, each.rows, (each.piece,)))
         with self._changed:
             self._queue.extendleft(reversed(left))
 

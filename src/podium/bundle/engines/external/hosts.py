@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from podium.core.errors import Invalid, Refused, Unavailable
+from podium.bundle.engines.external.line import Later
+from podium.core.errors import Invalid, Refused
 
 _OTHERS = 0o077
 
@@ -88,7 +89,8 @@ def target(url: str, known: dict[str, Known]) -> Target:
 
 
 def dial(to: Target, timeout: float) -> socket.socket:
-    """A connection to that target; `Refused` when a host that is not listed leads into a private network.
+    """A connection to that target; `Later` when there is none now, `Refused` when a host that is not listed leads into
+    a private network.
 
     The address that was checked is the one that is connected to, whatever the name leads to a moment later. The
     time limit is for all its addresses together; how long the name is looked up is for the system's resolver to say.
@@ -97,7 +99,7 @@ def dial(to: Target, timeout: float) -> socket.socket:
     try:
         found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
     except OSError:
-        raise Unavailable("The external model's host has no address.", field="engine.url") from None
+        raise Later("The external model's host has no address.") from None
     for family, kind, protocol, _, address in found:
         if not to.listed and not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_global:
             raise Refused(
@@ -117,4 +119,4 @@ def dial(to: Target, timeout: float) -> socket.socket:
             continue
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
-    raise Unavailable("The external model does not answer.", field="engine.url")
+    raise Later("The external model does not answer.")

@@ -10,7 +10,7 @@ from podium.core.errors import Unavailable
 
 
 class Later(Exception):
-    """No answer this time; asking again may help."""
+    """No answer this time; asking again may help. Its text says why where more is known than that."""
 
 
 def left(deadline: float) -> float:

@@ -14,7 +14,7 @@ from podium.bundle.engines import place
 from podium.bundle.engines.external import exchange, hosts, line
 from podium.bundle.engines.worker import turn
 from podium.core import bundle, engine
-from podium.core.errors import Invalid, Unavailable
+from podium.core.errors import Invalid, Refused, Unavailable
 from podium.core.signature import FieldType, Signature
 
 _DATATYPE = {
@@ -63,14 +63,20 @@ class Model:
         self._exchange = exchange.Exchange(to)
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
-        """Scores [n]; `Unavailable` when the service gives none in time."""
+        """Scores [n]; `Unavailable` when the service gives none in time.
+
+        Also when this machine may not ask it any more: that is the service's fault, and none of who sends rows.
+        """
         rows = columns.count(table)
         if rows == 0:
             return np.empty(0, dtype=np.float64)
         deadline = time.monotonic() + turn.left(self._spec.seconds)
         step = self._spec.rows_at_once or rows
-        parts = [self._ask(columns.take(table, slice(start, start + step)), deadline) for start in range(0, rows, step)]
-        return np.concatenate(parts)
+        shares = [columns.take(table, slice(start, start + step)) for start in range(0, rows, step)]
+        try:
+            return np.concatenate([self._ask(share, deadline) for share in shares])
+        except Refused as problem:
+            raise Unavailable(problem.message, field=problem.field, fix=problem.fix) from problem
 
     def close(self) -> None:
         """Close the connections."""
@@ -79,16 +85,18 @@ class Model:
     def _ask(self, table: columns.Columns, deadline: float) -> npt.NDArray[np.float64]:
         body, rows = self._question(table), columns.count(table)
         largest = min(_ANSWER + _ANSWER_A_ROW * rows, _LARGEST_ANSWER)
+        why = ""
         for attempt in range(self._spec.attempts):
             try:
                 return self._scores(self._exchange.post(body, deadline, largest), rows)
-            except line.Later:
+            except line.Later as problem:
+                why = str(problem)
                 pause = _PAUSE * 2.0**attempt * (0.5 + random.random() / 2)  # noqa: S311 - spreads callers, no secret
                 if time.monotonic() + pause >= deadline:
                     break
                 time.sleep(pause)
         raise Unavailable(
-            "The external model does not answer in time.", field="model", fix="Send the rows again later."
+            why or "The external model does not answer in time.", field="model", fix="Send the rows again later."
         )
 
     def _question(self, table: columns.Columns) -> bytes:

@@ -5,9 +5,10 @@ large a tensor gets follows from constants and from the sizes of others, never f
 `fixed` here when the rows' values have no say in it, and `uneven` when they have one in its size.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from podium.bundle import layout
 from podium.bundle.engines.onnx import file
 from podium.core import bundle
 from podium.core.errors import Refused
@@ -44,6 +45,8 @@ _UNEVEN_BY = {"If": (0,), "Reshape": (1,), "Slice": (1, 2, 3, 4), "Split": (1,),
 _BUILT_IN = {"", "ai.onnx", "com.microsoft"}
 _WITHOUT_GRAPHS = "ai.onnx.ml"
 """Its operators hold long lists, which need not be read."""
+_FED = {layout.NUMBERS, layout.TEXTS}
+"""A constant of such a name is one until rows are fed: they take its place."""
 
 
 class _Node(NamedTuple):
@@ -69,16 +72,19 @@ def check(model: bytes) -> None:
     try:
         fields = _messages(model)
         functions = dict(_function(each) for each in fields.get(25, []))
-        _Walk(functions).graph(b"".join(fields.get(7, [])), _Names(set(), set()))
+        _Walk(functions).graph(b"".join(fields.get(7, [])), _Names(set(), set()), _FED)
     except (ValueError, KeyError, IndexError, TypeError, OverflowError, RecursionError) as problem:
         raise Refused("The engine cannot load this model file.", field=bundle.MODEL) from problem
 
 
 def _messages(data: bytes) -> dict[int, list[bytes]]:
-    """Texts and messages by field; a message that comes in several parts is all of them together."""
+    """Texts and messages by field, as the runtime finds them: the same number on another wire type is no such field.
+
+    A message that comes in several parts is all of them together.
+    """
     found: dict[int, list[bytes]] = {}
-    for field, _, said in file.pieces(data):
-        if isinstance(said, bytes):
+    for field, kind, said in file.pieces(data):
+        if kind == file.BYTES and isinstance(said, bytes):
             found.setdefault(field, []).append(said)
     return found
 
@@ -93,6 +99,8 @@ def _last(fields: dict[int, list[bytes]], field: int) -> str:
 
 def _function(data: bytes) -> tuple[_Key, _Function]:
     fields = _messages(data)
+    if _graphs(fields.get(11, [])):
+        raise _given()
     key = (_last(fields, 10), _last(fields, 1), _last(fields, 13))
     return key, _Function(_texts(fields, 4), _texts(fields, 5), fields.get(7, []))
 
@@ -100,12 +108,17 @@ def _function(data: bytes) -> tuple[_Key, _Function]:
 def _node(data: bytes) -> _Node:
     fields = _messages(data)
     domain = _last(fields, 7)
+    graphs = _graphs(fields.get(5, [])) if domain != _WITHOUT_GRAPHS else []
+    return _Node(_last(fields, 4), domain, _last(fields, 8), _texts(fields, 1), _texts(fields, 2), graphs)
+
+
+def _graphs(attributes: Iterable[bytes]) -> list[bytes]:
     graphs: list[bytes] = []
-    for each in fields.get(5, []) if domain != _WITHOUT_GRAPHS else []:
+    for each in attributes:
         inside = _messages(each)
         graphs += [b"".join(inside[6])] if 6 in inside else []
         graphs += inside.get(11, [])
-    return _Node(_last(fields, 4), domain, _last(fields, 8), _texts(fields, 1), _texts(fields, 2), graphs)
+    return graphs
 
 
 class _Names(NamedTuple):
@@ -139,14 +152,20 @@ class _Walk:
         self._functions = functions
         self._known: dict[Any, list[_Said] | None] = {}
 
-    def graph(self, data: bytes, around: _Names) -> tuple[bool, bool]:
-        """Whether all outputs of a graph are fixed, and whether any of them is uneven; `around`: the names it sees."""
+    def graph(
+        self, data: bytes, around: _Names, fed: Collection[str] = (), *, uneven: bool = False
+    ) -> tuple[bool, bool]:
+        """Whether all outputs of a graph are fixed, and whether any of them is uneven.
+
+        `around`: the names it sees; `fed`: inputs that are fed though they have a value; `uneven`: what all are.
+        """
         fields = _messages(data)
         constants = {_last(_messages(each), 8) for each in fields.get(5, [])}
-        given = {_last(_messages(each), 1) for each in fields.get(11, [])} - constants
+        given = {_last(_messages(each), 1) for each in fields.get(11, [])}
         names = around.copy()
-        names.fixed.update(constants)
-        names.fixed.difference_update(given)
+        for name in constants | given:
+            made = name in constants and not (name in given and name in fed)
+            names.learn(name, _Said(fixed=made, uneven=uneven and not made))
         self._nodes(fields.get(1, []), names)
         outputs = [_last(_messages(each), 1) for each in fields.get(12, [])]
         return all(name in names.fixed for name in outputs), any(name in names.uneven for name in outputs)
@@ -163,10 +182,13 @@ class _Walk:
         """What is known of its outputs, the last of which speaks for all that follow."""
         called = self._functions.get((node.domain, node.operator, node.overload))
         if called is not None:
+            if node.graphs:
+                raise _given()
             return self._call((node.domain, node.operator, node.overload), called, node.inputs, names)
-        inside = [self.graph(each, names) for each in node.graphs]
         alone = [name in names.fixed for name in node.inputs if name]
-        uneven = any(name in names.uneven for name in node.inputs) or any(each for _, each in inside)
+        uneven = any(name in names.uneven for name in node.inputs)
+        inside = [self.graph(each, names, uneven=uneven) for each in node.graphs]
+        uneven = uneven or any(each for _, each in inside)
         if node.operator in _SIZES:
             return [_Said(not uneven)]
         fixed = all([*alone, *(each for each, _ in inside)]) and not node.operator.startswith("Random")
@@ -196,6 +218,10 @@ def _allow(node: _Node, fixed: set[str]) -> None:
     for at in _SIZED.get(node.operator, ()):
         if at < len(node.inputs) and node.inputs[at] and node.inputs[at] not in fixed:
             raise _refused(f"{node.operator} by what a row says, which could take all memory")
+
+
+def _given() -> Refused:
+    return _refused("a function that is given a graph, which a row could keep going for ever")
 
 
 def _refused(what: str) -> Refused:

@@ -9,16 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-_VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
+VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5
+"""Wire types. The runtime passes over a field of another one than it has."""
 _FLOAT, _INT, _TEXT, _TENSOR, _FLOATS, _INTS, _TEXTS = 1, 2, 3, 4, 6, 7, 8
 _STRING = 8
 _DTYPES: dict[int, npt.DTypeLike] = {1: np.float32, 2: np.uint8, 6: np.int32, 7: np.int64, 9: np.bool_, 11: np.float64}
-_PLAIN: dict[int, tuple[int, npt.DTypeLike]] = {1: (4, np.float32), 11: (10, np.float64)}
+_PLAIN: dict[int, tuple[int, int, npt.DTypeLike]] = {1: (4, FOUR, np.float32), 11: (10, EIGHT, np.float64)}
 _LONGEST = 10
 """Bytes of a varint."""
+_KEYS = 1 << 32
 Piece = tuple[int, int, int | bytes]
 """A field's number, its wire type, and what stands there."""
 Array = npt.NDArray[Any]
+_Said = tuple[int, int | bytes]
+"""A piece without its field's number."""
 
 
 class Unreadable(Exception):
@@ -48,19 +52,19 @@ def read(data: bytes) -> File:
     try:
         graph: list[bytes] = []
         metadata = {}
-        for field, _, said in pieces(data):
+        for field, kind, said in pieces(data):
             if field == 7:
-                graph.append(is_bytes(said))
+                graph.append(_whole(kind, said))
             elif field == 14:
-                entry = _fields(is_bytes(said))
+                entry = _fields(_whole(kind, said))
                 metadata[_text(entry, 1)] = _text(entry, 2)
         (only,) = graph
         nodes, constants = [], {}
-        for field, _, said in pieces(only):
+        for field, kind, said in pieces(only):
             if field == 1:
-                nodes.append(_node(is_bytes(said)))
+                nodes.append(_node(_whole(kind, said)))
             elif field == 5:
-                fields = _fields(is_bytes(said))
+                fields = _fields(_whole(kind, said))
                 constants[_text(fields, 8)] = _tensor(fields)
     except (ValueError, KeyError, IndexError, TypeError, OverflowError) as problem:
         raise Unreadable from problem
@@ -71,22 +75,30 @@ def pieces(data: bytes) -> Iterator[Piece]:
     """What stands in a message, in order; `ValueError` or `IndexError` where it is none."""
     at = 0
     while at < len(data):
-        key, at = _varint(data, at)
+        key, at = _key(data, at)
         kind = key & 7
-        if kind == _VARINT:
+        if kind == VARINT:
             said: int | bytes
             said, at = _varint(data, at)
         else:
-            size = 8 if kind == _EIGHT else 4
-            if kind == _BYTES:
+            size = 8 if kind == EIGHT else 4
+            if kind == BYTES:
                 size, at = _varint(data, at)
-            elif kind not in (_EIGHT, _FOUR):
+            elif kind not in (EIGHT, FOUR):
                 raise ValueError(kind)
             if at + size > len(data):
                 raise ValueError(size)
             said = data[at : at + size]
             at += size
         yield key >> 3, kind, said
+
+
+def _key(data: bytes, at: int) -> tuple[int, int]:
+    """A field's number and wire type, in as few bytes as they need: others the runtime reads as another field's."""
+    key, at = _varint(data, at)
+    if not 8 <= key < _KEYS or data[at - 1] == 0:
+        raise ValueError(key)
+    return key, at
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -101,23 +113,33 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise ValueError(shift)
 
 
-def _fields(data: bytes) -> dict[int, list[tuple[int, int | bytes]]]:
-    found: dict[int, list[tuple[int, int | bytes]]] = {}
+def _fields(data: bytes) -> dict[int, list[_Said]]:
+    found: dict[int, list[_Said]] = {}
     for field, kind, said in pieces(data):
         found.setdefault(field, []).append((kind, said))
     return found
 
 
-def is_bytes(said: int | bytes) -> bytes:
-    """What stands there, if it is a text or a message; else `TypeError`."""
-    if isinstance(said, int):
-        raise TypeError
+def _whole(kind: int, said: int | bytes) -> bytes:
+    """A text or a message; else `TypeError`."""
+    return _plain(kind, said, BYTES)
+
+
+def _plain(kind: int, said: int | bytes, *wanted: int) -> bytes:
+    if isinstance(said, int) or kind not in wanted:
+        raise TypeError(kind)
     return said
 
 
-def _text(fields: dict[int, list[tuple[int, int | bytes]]], field: int) -> str:
+def _number(kind: int, said: int | bytes) -> int:
+    if isinstance(said, bytes):
+        raise TypeError(kind)
+    return said
+
+
+def _text(fields: dict[int, list[_Said]], field: int) -> str:
     given = fields.get(field)
-    return is_bytes(given[-1][1]).decode() if given else ""
+    return _whole(*given[-1]).decode() if given else ""
 
 
 def _signed(number: int) -> int:
@@ -126,8 +148,8 @@ def _signed(number: int) -> int:
 
 def _node(data: bytes) -> Node:
     fields = _fields(data)
-    names = {field: tuple(is_bytes(said).decode() for _, said in fields.get(field, ())) for field in (1, 2)}
-    attributes = dict(_attribute(is_bytes(said)) for _, said in fields.get(5, ()))
+    names = {field: tuple(_whole(*said).decode() for said in fields.get(field, ())) for field in (1, 2)}
+    attributes = dict(_attribute(_whole(*said)) for said in fields.get(5, ()))
     return Node(_text(fields, 4), names[1], names[2], attributes)
 
 
@@ -135,21 +157,21 @@ def _attribute(data: bytes) -> tuple[str, Any]:
     """Its name and value. A long list of integers is read by arrays: ensembles have millions."""
     head, ints = _split(data)
     fields = _fields(head)
-    name, kind = _text(fields, 1), int(fields[20][-1][1])
+    name, kind = _text(fields, 1), _number(*fields[20][-1])
     if kind == _INT:
-        return name, _signed(int(fields[3][-1][1]))
+        return name, _signed(_number(*fields[3][-1]))
     if kind == _TEXT:
-        return name, is_bytes(fields[4][-1][1]).decode()
+        return name, _whole(*fields[4][-1]).decode()
     if kind == _TENSOR:
-        return name, _tensor(_fields(is_bytes(fields[5][-1][1])))
+        return name, _tensor(_fields(_whole(*fields[5][-1])))
     if kind == _INTS:
         return name, ints
     if kind == _TEXTS:
-        return name, [is_bytes(said).decode() for _, said in fields.get(9, ())]
+        return name, [_whole(*said).decode() for said in fields.get(9, ())]
     if kind == _FLOAT:
-        return name, float(np.frombuffer(is_bytes(fields[2][-1][1]), dtype="<f4")[0])
+        return name, float(np.frombuffer(_plain(*fields[2][-1], FOUR), dtype="<f4")[0])
     if kind == _FLOATS:
-        parts = b"".join(is_bytes(said) for _, said in fields.get(7, ()))
+        parts = b"".join(_plain(*said, BYTES, FOUR) for said in fields.get(7, ()))
         return name, np.frombuffer(parts, dtype="<f4")
     raise ValueError(kind)
 
@@ -160,12 +182,12 @@ def _split(data: bytes) -> tuple[bytes, npt.NDArray[np.int64]]:
     at, rest, ints = 0, bytearray(), []
     while at < len(data):
         begin = at
-        found, at = _varint(data, at)
+        found, at = _key(data, at)
         if found == key:
             end = _run(data, begin)
             ints.append(_varints(data[begin:end], every=2))
             at = end
-        elif found == key | _BYTES:
+        elif found == key | BYTES:
             size, at = _varint(data, at)
             ints.append(_varints(data[at : at + size], every=1))
             at += size
@@ -204,37 +226,37 @@ def _varints(data: bytes, every: int) -> npt.NDArray[np.int64]:
 
 
 def _after(data: bytes, at: int, kind: int) -> int:
-    if kind == _VARINT:
+    if kind == VARINT:
         return _varint(data, at)[1]
-    if kind == _BYTES:
+    if kind == BYTES:
         size, at = _varint(data, at)
         return at + size
-    return at + {_EIGHT: 8, _FOUR: 4}[kind]
+    return at + {EIGHT: 8, FOUR: 4}[kind]
 
 
-def _tensor(fields: dict[int, list[tuple[int, int | bytes]]]) -> Array:
+def _tensor(fields: dict[int, list[_Said]]) -> Array:
     """A constant, in its shape."""
     shape = _integers(fields.get(1, []))
-    kind = int(fields[2][-1][1])
+    kind = _number(*fields[2][-1])
     if kind == _STRING:
         texts = np.empty(len(fields.get(6, [])), dtype=object)
-        texts[:] = [is_bytes(said).decode() for _, said in fields.get(6, [])]
+        texts[:] = [_whole(*said).decode() for said in fields.get(6, [])]
         return texts.reshape(shape)
     dtype = np.dtype(_DTYPES[kind])
     if 9 in fields:
-        return np.frombuffer(is_bytes(fields[9][-1][1]), dtype=dtype.newbyteorder("<")).astype(dtype).reshape(shape)
+        return np.frombuffer(_whole(*fields[9][-1]), dtype=dtype.newbyteorder("<")).astype(dtype).reshape(shape)
     if kind in _PLAIN:
-        field, plain = _PLAIN[kind]
-        parts = b"".join(is_bytes(said) for _, said in fields.get(field, []))
+        field, alone, plain = _PLAIN[kind]
+        parts = b"".join(_plain(*said, BYTES, alone) for said in fields.get(field, []))
         return np.frombuffer(parts, dtype=plain).reshape(shape)
     return np.array(_integers(fields.get(7 if kind == 7 else 5, [])), dtype=np.int64).astype(dtype).reshape(shape)
 
 
-def _integers(given: list[tuple[int, int | bytes]]) -> list[int]:
+def _integers(given: list[_Said]) -> list[int]:
     found: list[int] = []
-    for _, said in given:
+    for kind, said in given:
         if isinstance(said, int):
             found.append(_signed(said))
         else:
-            found += _varints(said, every=1).tolist()
+            found += _varints(_whole(kind, said), every=1).tolist()
     return found

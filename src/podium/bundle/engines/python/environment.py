@@ -54,9 +54,10 @@ def ensure(folder: Path, python: str, lock: bytes) -> Path:
     if not place.is_dir():
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(place.with_suffix(".lock")):
+            with _alone(place.with_suffix(".lock")) as held:
                 if not place.is_dir():
-                    _make(folder, place, python, lock)
+                    _sweep(place)
+                    _make(folder, place, python, lock, held)
         except OSError as problem:
             raise Unavailable(
                 "There is no room for the model's environment.", field="engine", fix=f"Make {folder} writable."
@@ -81,15 +82,22 @@ def uv() -> Path:
     return Path(found)
 
 
-def _make(folder: Path, place: Path, python: str, lock: bytes) -> None:
+def _sweep(place: Path) -> None:
+    """Remove what was begun by who was killed; to be called by who holds the lock."""
+    for left in place.parent.glob(f"{place.name}.*.new"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _make(folder: Path, place: Path, python: str, lock: bytes, held: int) -> None:
     new = place.with_name(f"{place.name}.{secrets.token_hex(4)}.new")
     try:
         interpreter = sys.executable if python == ".".join(map(str, sys.version_info[:2])) else python
-        _uv(folder, "venv", "--quiet", "--python", interpreter, str(new))
+        _uv(folder, held, "venv", "--quiet", "--python", interpreter, str(new))
         locked = new / "requirements.txt"
         locked.write_bytes(lock)
         _uv(
             folder,
+            held,
             "pip",
             "sync",
             "--quiet",
@@ -105,10 +113,13 @@ def _make(folder: Path, place: Path, python: str, lock: bytes) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _uv(folder: Path, *arguments: str) -> None:
+def _uv(folder: Path, held: int, *arguments: str) -> None:
+    """Run it. It holds the lock too: where only its maker is killed it goes on writing."""
     command = [str(uv()), "--no-progress", "--cache-dir", str(folder / "uv"), *arguments]
     try:
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS)
+        subprocess.run(
+            command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, pass_fds=(held,)
+        )
     except subprocess.TimeoutExpired:
         raise Unavailable("Making the model's environment takes too long.", field="lock") from None
     except subprocess.CalledProcessError as problem:
@@ -121,9 +132,9 @@ def _uv(folder: Path, *arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time."""
+def _alone(path: Path) -> Iterator[int]:
+    """One process at a time; the descriptor that holds the lock."""
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.fileno()
         os.utime(path)

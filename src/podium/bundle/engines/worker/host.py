@@ -49,7 +49,11 @@ class Host:
         self._number = 0
         self._asked_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="podium-model", daemon=True)
-        self._thread.start()  # it starts every process itself: the kernel ends them with the thread that made them
+        try:
+            self._thread.start()  # it starts every process itself: the kernel ends them with the thread that made them
+        except RuntimeError:
+            self._scratch.close()
+            raise process.unavailable("cannot be started") from None
 
     @property
     def pid(self) -> int | None:
@@ -140,6 +144,9 @@ class Host:
     def _drop(self, running: process.Process, why: str) -> None:
         _LOG.warning("the process of model %s %s; its last words: %s", self._name, why, running.said() or "none")
         running.end()
+        self._gone(running)
+
+    def _gone(self, running: process.Process) -> None:
         with self._changed:
             if self._process is running:
                 self._process = None
@@ -149,15 +156,28 @@ class Host:
         """Start the process; when it is gone start another: at once the first time, then after growing pauses."""
         failures = 0
         while not self._closing:
-            running = self._begin()
-            begun = time.monotonic()
-            if running is not None:
-                self._watch(running)
-                running.end()
-                failures = 0 if time.monotonic() - begun > _STEADY_SECONDS else failures
-            failures += 1
-            if failures > 1 or running is None:
+            try:
+                lived = self._life()
+            except Exception:  # noqa: BLE001 - whatever it was: nobody else starts the process again
+                _LOG.exception("the process of model %s cannot be watched over", self._name)
+                self._fail(process.unavailable("cannot be started"))
+                lived = None
+            failures = 1 if lived is not None and lived > _STEADY_SECONDS else failures + 1
+            if failures > 1 or lived is None:
                 self._pause(min(_FIRST_PAUSE * 2.0 ** min(failures, 20), _LONGEST_PAUSE))
+
+    def _life(self) -> float | None:
+        """Start the process and watch it until it is gone: for how many seconds; None when it did not start."""
+        running = self._begin()
+        if running is None:
+            return None
+        begun = time.monotonic()
+        try:
+            self._watch(running)
+        finally:
+            running.end()
+            self._gone(running)
+        return time.monotonic() - begun
 
     def _begin(self) -> process.Process | None:
         try:
@@ -176,6 +196,9 @@ class Host:
             running.end()
             self._fail(problem)
             return None
+        except Exception:
+            running.end()
+            raise
         with self._changed:
             self._problem = None
             self._process = None if self._closing else running

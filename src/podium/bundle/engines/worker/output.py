@@ -20,7 +20,12 @@ class Output:
         self._thread = threading.Thread(
             target=_listen, args=(pipe, wake, self._kept), name="podium-model-output", daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # there is no room for one more
+            os.close(wake)
+            os.close(self._wake)
+            raise
         self._stopped = False
 
     def last(self) -> str:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -47,13 +48,27 @@ class Process:
     def __init__(self, start: Start) -> None:
         self.enforced: dict[str, Any] = {}
         """What the launcher says is enforced: `memory`, `network` (ways), `privileges`, `signals`."""
-        ask_read, self._ask = os.pipe()
-        self._answer, answer_write = os.pipe()
-        for descriptor in (self._ask, self._answer):
-            os.set_blocking(descriptor, False)
-            weakref.finalize(self, os.close, descriptor)  # not in `end`: a call may wait on it in another thread
-        try:
-            self._popen = subprocess.Popen(
+        with contextlib.ExitStack() as undone:
+            self._popen = self._begin(start, undone)
+            self.pid = self._popen.pid
+            self._ending = threading.Lock()
+            self._ended = False
+            undone.callback(self._kill)
+            said = cast("IO[bytes]", self._popen.stdout)
+            undone.callback(said.close)
+            self._output = output.Output(said)
+            undone.pop_all()
+
+    def _begin(self, start: Start, undone: contextlib.ExitStack) -> subprocess.Popen[bytes]:
+        """`undone` is told how what is kept here is closed, should the rest fail."""
+        with contextlib.ExitStack() as theirs:
+            ask_read, self._ask = os.pipe()
+            theirs.callback(os.close, ask_read)
+            undone.callback(self._keep(self._ask))
+            self._answer, answer_write = os.pipe()
+            theirs.callback(os.close, answer_write)
+            undone.callback(self._keep(self._answer))
+            return subprocess.Popen(
                 _argv(start, ask_read, answer_write),
                 cwd=start.folder,
                 env=_environment(start),
@@ -63,13 +78,6 @@ class Process:
                 pass_fds=(ask_read, answer_write),
                 start_new_session=True,
             )
-        finally:
-            os.close(ask_read)
-            os.close(answer_write)
-        self.pid = self._popen.pid
-        self._ending = threading.Lock()
-        self._ended = False
-        self._output = output.Output(cast("IO[bytes]", self._popen.stdout))
 
     def wait_ready(self, seconds: float) -> None:
         """Return once the model is loaded. `Refused` when it says that it cannot be; `Broken` otherwise."""
@@ -108,13 +116,20 @@ class Process:
 
     def end(self) -> None:
         """Kill the process and everything that it started; wait until it is gone."""
+        self._kill()
+        self._output.stop()
+
+    def _keep(self, descriptor: int) -> Callable[[], object]:
+        os.set_blocking(descriptor, False)
+        return weakref.finalize(self, os.close, descriptor)  # not in `end`: a call may wait on it in another thread
+
+    def _kill(self) -> None:
         with self._ending:
             if not self._ended:
                 self._ended = True
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
-        self._output.stop()
 
     def _send(self, data: bytes, deadline: float) -> None:
         view = memoryview(data)

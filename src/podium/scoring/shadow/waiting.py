@@ -1,0 +1,47 @@
+"""What waits for the shadows' process, in its order: rows, and the marks of those who wait until they are scored."""
+
+from collections import deque
+from collections.abc import Iterable
+from threading import Event
+from typing import NamedTuple, TypeAlias
+
+from podium.scoring import engine
+from podium.scoring.shadow import frames
+
+
+class Rows(NamedTuple):
+    """Rows that wait."""
+
+    loaded: engine.Loaded
+    rows: int
+    """Times the shadows that are to score them."""
+    pieces: Iterable[frames.Piece]
+    """Made already, or when they are asked for."""
+
+
+class Mark(Event):
+    """Set when all before it is on disk, or when nobody can say when it will be: then it is `vain`."""
+
+    vain = False
+
+
+Queue: TypeAlias = deque[Rows | Mark]
+
+
+def reach(queue: Queue) -> None:
+    """Set the marks that nothing is before."""
+    while queue and isinstance(first := queue[0], Mark):
+        queue.popleft()
+        first.set()
+
+
+def give_up(queue: Queue) -> None:
+    """Set all marks, in vain where rows are before them; the rows stay. Nobody else may change the queue meanwhile."""
+    reach(queue)
+    marks = [each for each in queue if isinstance(each, Mark)]
+    rows = [each for each in queue if not isinstance(each, Mark)]
+    queue.clear()
+    queue.extend(rows)
+    for each in marks:
+        each.vain = True
+        each.set()
