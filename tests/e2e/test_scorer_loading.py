@@ -110,6 +110,24 @@ def test_a_version_that_is_not_loaded_in_time_is_refused_and_taken_if_it_comes_a
         assert scorer.status()["refused"] == {}
 
 
+def test_what_hangs_is_no_refusal_once_what_serves_is_wanted_again(tmp_path: Path) -> None:
+    (quick,) = kit.prepare(tmp_path)
+    mark = tmp_path / "mark"
+    slow = sleeper(tmp_path, mark)
+    mark.touch()
+    with kit.Process(tmp_path, load_seconds=1.0) as scorer:
+        engine_kit.serve(tmp_path, "aa", quick)
+        until(lambda: scorer.status()["rollouts"].get("aa") == 1)
+        before = (tmp_path / "rollouts" / "aa.json").read_bytes()
+        engine_kit.serve(tmp_path, "aa", slow, 2)
+        until(lambda: scorer.status().get("loading") == {"aa": 2})
+        (tmp_path / "rollouts" / "aa.json").write_bytes(before)
+        time.sleep(3.0)
+        assert scorer.status()["rollouts"]["aa"] == 1
+        assert scorer.status()["refused"] == {}
+        mark.unlink()
+
+
 def test_a_new_rollout_of_the_same_version_goes_on_with_its_process(tmp_path: Path) -> None:
     kit.prepare(tmp_path)
     files = engine_kit.python_files()

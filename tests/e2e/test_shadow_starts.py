@@ -151,6 +151,21 @@ def test_rows_that_cannot_be_handed_on_are_dropped_and_cost_no_others(tmp_path: 
         shadows.close()
 
 
+def test_plain_rows_for_which_there_is_no_memory_are_no_fault_of_who_has_an_answer(
+    parts: Parts, shadows: Shadows
+) -> None:
+    class Scarce(list[str]):
+        def __getitem__(self, _: Any) -> Any:
+            raise MemoryError
+
+    good = batch(parts.loaded, 5)
+    assert frames.plain(parts.loaded, good)
+    shadows.submit(parts.loaded, good._replace(prediction_ids=Scarce(good.prediction_ids)))
+    shadows.submit(parts.loaded, good)
+    assert shadows.drain()
+    assert (shadows.waiting, parts.scored(), parts.dropped()) == (0, 5, 5)
+
+
 def _child() -> psutil.Process:
     """The process of the shadows."""
     (found,) = [each for each in psutil.Process().children() if "podium.scoring.shadow.child" in each.cmdline()]

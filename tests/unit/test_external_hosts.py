@@ -31,6 +31,8 @@ def test_a_token_goes_to_its_own_host_only() -> None:
         "https://models.example.org:99999/",
         "https://models.example.org/\r\nHost: other",
         "https://[::1",
+        f"https://{'a' * 64}.example.org/",
+        "https://models..example.org/",
         "",
     ],
 )

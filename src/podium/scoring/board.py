@@ -33,8 +33,9 @@ class Superseded(PodiumError):
 class _Loading:
     """A rollout that is being loaded. `since`: when it last proved itself elsewhere and went on to be loaded here."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, wanted: Callable[[], bool]) -> None:
         self.number = number
+        self.wanted = wanted
         self.since: float | None = None
 
     def proven(self) -> None:
@@ -80,7 +81,7 @@ class Board:
             if self._bodies.get(endpoint) == signed.body:
                 self.refused.pop(endpoint, None)
                 return False
-        mark = _Loading(_number(signed) or 0)
+        mark = _Loading(_number(signed) or 0, wanted)
         try:
             document = trust.check(signed, self.keys, self._environment, time.to_us(self._clock()))
             self._check_place(endpoint, signed, document)
@@ -140,7 +141,8 @@ class Board:
     def late(self) -> None:
         """Refuse what proved itself elsewhere, and does not come to be loaded here in the time it has for that."""
         for endpoint, mark in list(self._loading.items()):
-            if mark.since is not None and monotonic() - mark.since > self.limits.load_seconds:
+            late = mark.since is not None and monotonic() - mark.since > self.limits.load_seconds
+            if late and mark.wanted():
                 slow = f"The version is too slow: it is not loaded after {self.limits.load_seconds:g} s."
                 self.refuse(endpoint, Refused(slow, field="engine"), mark.number)
 

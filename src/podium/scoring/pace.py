@@ -4,6 +4,7 @@ A few golden rows at a time, each by both, in turns, between two reports to the 
 processor time every five seconds, and only where a challenger listens or decides a share.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -89,7 +90,8 @@ class Pace:
         timed until it is asked again."""
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._go_on, name="podium-pace", daemon=True)
-            self._thread.start()
+            with contextlib.suppress(RuntimeError):  # there is no room for a thread now: the next time, then
+                self._thread.start()
         return self._found
 
     def _go_on(self) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,13 @@ class Given(NamedTuple):
         if self.loaded is None:
             return ()
         return range(len(self.loaded.shadows)) if self.piece is None else self.piece.shadows
+
+
+def reached(given: Iterable[Given]) -> None:
+    """All that was given there is over: who waits for it is told."""
+    for each in given:
+        if each.mark is not None:
+            each.mark.set()
 
 
 class Asked(NamedTuple):

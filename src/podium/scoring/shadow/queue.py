@@ -21,7 +21,7 @@ from podium.scoring import cache, engine, metrics
 from podium.scoring.log import recover
 from podium.scoring.log.places import Limits
 from podium.scoring.shadow import blame, frames, waiting
-from podium.scoring.shadow.line import Asked, Given, Line
+from podium.scoring.shadow.line import Asked, Given, Line, reached
 from podium.scoring.shadow.waiting import Mark, Rows
 
 _LOG = logging.getLogger("podium.scorer")
@@ -99,8 +99,8 @@ class Shadows:
         if frames.plain(loaded, batch):
             try:
                 (piece,) = pieces
-            except _UNFIT:
-                self._drop(loaded.document.endpoint, rows)
+            except Exception as problem:  # noqa: BLE001 - the callers have their answers
+                self._lose(loaded.document.endpoint, rows, problem)
                 return
             pieces, size = (piece,), len(piece.data)
         with self._changed:
@@ -214,10 +214,8 @@ class Shadows:
                 self._drop(endpoint, piece.rows - some.rows)
                 left -= piece.rows
         except Exception as problem:  # noqa: BLE001 - these rows' edge: the process goes on with the others
-            if not isinstance(problem, _UNFIT):
-                _LOG.exception("endpoint %s: rows cannot be handed on to its shadows", endpoint)
             self._leave(left)
-            self._drop(endpoint, left)
+            self._lose(endpoint, left, problem)
 
     def _hear(self, done: frames.Done, given: Sequence[Given]) -> None:
         for endpoint, version, rows in done.scored:
@@ -230,7 +228,7 @@ class Shadows:
             self._counts.count("podium_log_dropped_total", done.unlogged)
         self.bytes_written += done.written
         self._leave(sum(each.rows for each in given))
-        _reached(given)
+        reached(given)
 
     def _end(self, line: Line, how: str) -> None:
         """The process is gone, and with it the rows that it was asked last; another is given those behind them."""
@@ -276,7 +274,7 @@ class Shadows:
         for each in line.open:
             self._leave(each.rows)
             self._drop(each.endpoint, each.rows)
-        _reached(line.open)
+        reached(line.open)
 
     def _close(self, line: Line) -> None:
         """End the process; what it has logged is sealed."""
@@ -289,12 +287,12 @@ class Shadows:
         with self._changed:
             self._rows -= rows
 
+    def _lose(self, endpoint: str, rows: int, problem: Exception) -> None:
+        """Rows that cannot be handed on; told, unless they only do not fit."""
+        if not isinstance(problem, _UNFIT):
+            _LOG.error("endpoint %s: rows cannot be handed on to its shadows", endpoint, exc_info=problem)
+        self._drop(endpoint, rows)
+
     def _drop(self, endpoint: str, rows: int) -> None:
         if rows:
             self._counts.count("podium_shadow_dropped_total", rows, endpoint=endpoint)
-
-
-def _reached(given: Iterable[Given]) -> None:
-    for each in given:
-        if each.mark is not None:
-            each.mark.set()

@@ -71,6 +71,7 @@ def target(url: str, known: dict[str, Known]) -> Target:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # a name that cannot be looked up: a UnicodeError, which is a ValueError
     except ValueError:
         host, port = None, None
     if not host or parts.scheme not in ("http", "https") or parts.username or parts.fragment or not url.isprintable():
@@ -100,7 +101,7 @@ def dial(to: Target, timeout: float) -> socket.socket:
         found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
     except OSError:
         raise Later("The external model's host has no address.") from None
-    for family, kind, protocol, _, address in found:
+    for at, (family, kind, protocol, _, address) in enumerate(found):
         if not to.listed and not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_global:
             raise Refused(
                 "The external model's host is in a private network.",
@@ -111,7 +112,7 @@ def dial(to: Target, timeout: float) -> socket.socket:
         if left <= 0:
             break
         connection = socket.socket(family, kind, protocol)
-        connection.settimeout(left)
+        connection.settimeout(left / (len(found) - at))  # so that one that is silent leaves some to the next ones
         try:
             connection.connect(address)
         except OSError:

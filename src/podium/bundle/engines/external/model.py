@@ -92,7 +92,7 @@ class Model:
             except line.Later as problem:
                 why = str(problem)
                 pause = _PAUSE * 2.0**attempt * (0.5 + random.random() / 2)  # noqa: S311 - spreads callers, no secret
-                if time.monotonic() + pause >= deadline:
+                if attempt + 1 == self._spec.attempts or time.monotonic() + pause >= deadline:
                     break
                 time.sleep(pause)
         raise Unavailable(
