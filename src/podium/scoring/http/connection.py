@@ -24,7 +24,7 @@ _LIGHT = 64 * 1024
 _PLAIN = Head("POST", "/", ())
 
 
-def _forget(_data: bytes) -> None:
+def _nowhere(_data: bytes) -> None:
     """Write to a client that has gone away."""
 
 
@@ -163,7 +163,7 @@ class Connection(asyncio.Protocol):
     def _forget(self) -> None:
         """The client gets no more answers: the loop would raise, and whoever was answered behind it would wait."""
         self._closing = True
-        self._write = _forget
+        self._write = _nowhere
         self._held.clear()
         self._keep(-self._held_bytes)
 
@@ -366,7 +366,7 @@ class Connection(asyncio.Protocol):
 
     def _hold(self, number: int, data: bytes) -> None:
         """Keep an answer until those before it are sent; where too much is kept, its client gets none of them."""
-        if self._write is _forget:
+        if self._write is _nowhere:
             return
         self._held[number] = data
         self._keep(len(data))
