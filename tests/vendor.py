@@ -23,6 +23,9 @@ class Vendor:
         self.takes = 0.0
         """Seconds that each answer takes."""
         self.calls: list[dict[str, str]] = []
+        self.most = 0
+        """Calls that it had at once."""
+        under_way: set[object] = set()
         vendor = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,7 +35,12 @@ class Vendor:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 vendor.calls.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
-                vendor.answer(self, json.loads(body))
+                under_way.add(self)
+                vendor.most = max(vendor.most, len(under_way))
+                try:
+                    vendor.answer(self, json.loads(body))
+                finally:
+                    under_way.discard(self)
 
             def log_message(self, *_: Any) -> None:
                 pass

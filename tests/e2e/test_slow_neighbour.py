@@ -155,24 +155,40 @@ def test_times_are_those_of_each_request_though_others_come_meanwhile(street: St
 
 def test_large_requests_wait_for_a_slow_model_as_bytes(street: Street) -> None:
     """Two are with it at a time; the others are read when it is their turn, and large ones to others go by."""
-    street.vendor.takes = 1.0
+    street.vendor.takes = 0.5
     large = json.dumps(engine_kit.tensors(engine_kit.rows(8000))).encode()
     assert len(large) > reader.LARGE
     quick = json.dumps(kit.tensors({"distance": [1.0] * 30_000, "hour": [2] * 30_000})).encode()
     assert len(quick) > reader.LARGE
-    street.vendor.calls.clear()
 
     async def main() -> None:
         async with httpx.AsyncClient(base_url=street.scorer.url, timeout=60) as client:
-            slow = [asyncio.create_task(client.post(SLOW, content=large)) for _ in range(7)]
-            await asyncio.sleep(0.7)
-            assert len(street.vendor.calls) == 2
+            slow = [asyncio.create_task(client.post(SLOW, content=large)) for _ in range(5)]
             assert (await client.post(QUICK, content=quick)).status_code == 200
-            assert not any(each.done() for each in slow)
-            assert {(await each).status_code for each in slow} == {200}
+            told = [(await each).status_code for each in slow]
+            assert set(told) <= {200, 503}
+            assert told.count(200) >= 2, "the others' time may be over on a busy machine"
 
+    street.vendor.most = 0
     asyncio.run(main())
-    assert len(street.vendor.calls) == 7
+    assert street.vendor.most == 2
+    assert street.metric("http_server_active_requests") == 0
+
+
+def test_large_requests_wait_no_longer_than_their_models_time_limit(street: Street) -> None:
+    """Two are with the vendor for their limit of 2 s; the others hear then that theirs is over, and are not asked."""
+    street.vendor.takes = 30.0
+    large = json.dumps(engine_kit.tensors(engine_kit.rows(8000))).encode()
+    street.vendor.calls.clear()
+
+    async def main() -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=street.scorer.url, timeout=60) as client:
+            return await asyncio.gather(*(client.post(SLOW, content=large) for _ in range(16)))
+
+    answers = asyncio.run(main())
+    assert {answer.status_code for answer in answers} == {503}
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 8.0
+    assert len(street.vendor.calls) < 8
     assert street.metric("http_server_active_requests") == 0
 
 

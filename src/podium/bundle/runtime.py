@@ -19,6 +19,7 @@ class Runtime:
         self.manifest = manifest
         self.model = registry.load(folder, manifest, where or place.Place())
         self.blocking = self.model.blocking
+        self.patience = self.model.patience
         self.row_seconds = 0.0
         """What each of the golden rows took when they were asked last."""
         self._folder = folder

@@ -85,6 +85,12 @@ class Deciding(NamedTuple):
         """Whether one of them waits for another process or machine."""
         return self.champion.runtime.blocking or (self.canary is not None and self.canary.runtime.blocking)
 
+    @property
+    def patience(self) -> float:
+        """Seconds that rows may wait for their turn with one of them."""
+        both = (self.champion, self.canary) if self.canary is not None else (self.champion,)
+        return min(each.runtime.patience for each in both)
+
 
 def as_they_are(_: Signature) -> Grid:
     """Of a batch whose request is gone."""

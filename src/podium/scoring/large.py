@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeAlias
 
+from podium.bundle.engines.worker import turn
 from podium.core.errors import PodiumError
 from podium.scoring import admission, memory, threads, turns, waiting
 from podium.scoring.work import Entry, Group
@@ -55,7 +56,7 @@ class Large:
 
         Meanwhile it waits among its like, so that its own time is not taken for that of a crowd. One for a model that
         answers from another process has its turn among that model's before it has one here, as it keeps it until it is
-        answered.
+        answered; where that model's time limit is over by then, it is not read.
         """
         own = self._lines.of(group.endpoint) if group.deciding.blocking else None
         line = own or self._lines.large
@@ -64,8 +65,12 @@ class Large:
             return
 
         def begin(done: turns.Done) -> None:
-            self._trim_later()
             group.begun = done
+            if time.perf_counter() - group.started > group.deciding.patience:
+                group.over()
+                then(turn.busy())
+                return
+            self._trim_later()
             threads.run(self._loop, self._threads, read).add_done_callback(entered)
 
         def entered(reading: "asyncio.Future[Entry]") -> None:

@@ -136,7 +136,8 @@ class Together:
             self._later(group, batch, scoring)
 
         executor = line.threads if group.deciding.blocking else self._threads
-        threads.run(self._loop, executor, waiting.queued(_on_a_thread), group, batch).add_done_callback(then)
+        waited = entered - group.started if group.large else 0.0  # since before they were read
+        threads.run(self._loop, executor, waiting.queued(_on_a_thread, waited), group, batch).add_done_callback(then)
 
     def _later(self, group: Group, batch: engine.Batch, scoring: "asyncio.Future[engine.Outcome]") -> None:
         error = scoring.exception()

@@ -75,9 +75,10 @@ class Lines:
         return found
 
 
-def queued(function: Callable[_Given, _Said]) -> Callable[_Given, _Said]:
-    """The same, for a queue that it enters now: what it asks of a model knows how long that was ago."""
-    entered = time.monotonic()
+def queued(function: Callable[_Given, _Said], waited: float) -> Callable[_Given, _Said]:
+    """The same, for a queue that it enters now, having waited for so many seconds: what it asks of a model knows how
+    long that was altogether."""
+    entered = time.monotonic() - waited
 
     def run(*given: _Given.args, **more: _Given.kwargs) -> _Said:
         before = turn.WAITED.set(time.monotonic() - entered)

@@ -30,6 +30,8 @@ class Model(Protocol):
 
     blocking: bool
     """Whether `predict` waits for another process or machine: call it off an event loop."""
+    patience: float
+    """Seconds that rows may wait for their turn with it; infinite where they need none."""
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
         """Scores [n] of canonical columns; NaN where the model has no answer. `Unavailable` when it cannot be asked

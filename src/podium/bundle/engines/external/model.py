@@ -60,6 +60,7 @@ class Model:
     def __init__(self, signature: Signature, spec: engine.External, to: hosts.Target) -> None:
         self._signature = signature
         self._spec = spec
+        self.patience = spec.seconds
         self._exchange = exchange.Exchange(to)
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:

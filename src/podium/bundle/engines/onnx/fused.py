@@ -4,6 +4,7 @@ What a call of ONNX Runtime costs beside the arithmetic (texts made anew, a tens
 one row costs, and half of what a hundred do.
 """
 
+import math
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ class Scorer:
     """A loaded model file: canonical columns in, float64 scores out. It holds the interpreter while that is short."""
 
     blocking = False
+    patience = math.inf
 
     def __init__(self, read: file.File) -> None:
         self.layout = described(read)

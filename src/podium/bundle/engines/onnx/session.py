@@ -1,5 +1,6 @@
 """ONNX Runtime: one thread, and a row's score never depends on the rows beside it."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -52,6 +53,7 @@ class Scorer:
     """A loaded model file: canonical columns in, float64 scores out."""
 
     blocking = False
+    patience = math.inf
 
     def __init__(self, model: bytes) -> None:
         self._session = session(model)

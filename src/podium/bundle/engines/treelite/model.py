@@ -3,6 +3,7 @@
 A row's score never depends on the rows beside it: each row walks each tree by itself, on one thread.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ class Model:
     """Loaded trees."""
 
     blocking = False
+    patience = math.inf
 
     def __init__(self, trees: treelite.Model, prepare: "Prepare | None", signature: Signature) -> None:
         self._trees = trees

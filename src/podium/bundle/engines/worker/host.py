@@ -38,6 +38,7 @@ class Host:
         self._signature = manifest.signature
         self._classes = len(manifest.signature.labels)
         self._limits = limits
+        self.patience = limits.seconds
         self._scratch = scratch.Scratch()
         self._start = prepare(self._scratch.path)
         self._name = f"{manifest.model} ({manifest.engine})"
@@ -257,6 +258,7 @@ class Model:
 
     def __init__(self, host: Host) -> None:
         self.host = host
+        self.patience = host.patience
         self._finish = weakref.finalize(self, host.close)
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
