@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from functools import partial
 
 import pytest
 
@@ -169,6 +170,39 @@ def test_the_last_answer_says_so_though_it_was_ready_before_the_end_began(loop: 
         assert b"connection: close" not in first
         assert last.count(b"connection: close\r\n") == 1
         assert last.endswith(b"\r\n\r\n{}\r\n\r\n")
+
+    served.run(test, loop)
+
+
+@both
+@pytest.mark.parametrize("before", [1, 63, 64, 65])
+def test_what_a_refused_client_still_sends_is_read_however_many_answers_it_waits_for(
+    loop: served.Loops, before: int
+) -> None:
+    async def test() -> None:
+        front = served.Front(None)
+        async with served.serving(front, limits.Limits()) as server:
+            client = await server.client(ASK * before + b"BAD\r\n\r\n")
+            await served.until(lambda: len(front.asked) == min(before, 64))
+            answered = 0
+
+            def there(at: int) -> bool:
+                return len(front.asked) > at
+
+            async def answer(count: int) -> None:
+                nonlocal answered
+                for _ in range(count):
+                    await served.until(partial(there, answered))
+                    exchange, number, head, _ = front.asked[answered]
+                    exchange.answer(number, Answer(200, b"{}"), head)
+                    answered += 1
+
+            await answer(max(0, before - 63))  # until it is looked at
+            await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(client, bytes(16_000_000)), 20)
+            await answer(before - answered)
+            said = await served.read(client, 10_000_000)
+        assert said.count(b"HTTP/1.1 200") == before
+        assert said.count(b"HTTP/1.1 400") == 1
 
     served.run(test, loop)
 

@@ -177,22 +177,57 @@ _FEW = [  # by operator that makes a tensor as long as some rows say: its nodes,
 ]
 
 
-@pytest.mark.parametrize("nodes", _FEW, ids=["NonZero", "Compress", "Slice", "TopK"])
-def test_a_size_that_rows_decide_by_way_of_another_size_is_refused(nodes: list[Any]) -> None:
+_BY_VALUE = ["NonZero", "Compress", "Slice", "TopK"]
+
+
+@pytest.mark.parametrize(("operator", "nodes"), [*zip(_BY_VALUE, _FEW, strict=True)], ids=_BY_VALUE)
+def test_a_tensor_as_long_as_a_row_says_is_refused(operator: str, nodes: list[Any]) -> None:
+    """A constant of a million may be in the place of the rows, and nothing of it be left of golden ones."""
     more = _MORE | {"flat": numpy.array([-1]), "million": numpy.array([1_000_000])}
-    bounded.check(odd.graph([*nodes, *odd.SCALED], more))
-    grown = [
-        helper.make_node("Mul", ["count", "million"], ["size"]),
-        helper.make_node("ConstantOfShape", ["size"], ["big"]),
-    ]
-    with pytest.raises(Refused, match="uses ConstantOfShape by what a row says"):
-        bounded.check(odd.graph([*nodes, *grown, *odd.SCALED], more))
+    with pytest.raises(Refused, match=f"uses {operator} by what a row says"):
+        bounded.check(odd.graph([*nodes, *odd.SCALED], more))
 
 
-def test_what_all_rows_have_alike_may_be_a_size_though_others_are_uneven() -> None:
-    nodes = [
-        *_FEW[0],
-        helper.make_node("Shape", [layout.NUMBERS], ["all"]),
-        helper.make_node("ConstantOfShape", ["all"], ["big"]),
+def test_what_is_done_by_what_a_row_says_is_refused() -> None:
+    branches = {
+        name: _branch(helper.make_node("ConstantOfShape", ["axis"], [name]), name) for name in ("some", "others")
+    }
+    choice = helper.make_node("If", ["often"], ["chosen"], then_branch=branches["some"], else_branch=branches["others"])
+    _checked([helper.make_node("Identity", ["yes"], ["often"]), choice])
+    with pytest.raises(Refused, match="uses If by what a row says"):
+        _checked([*_VALUE, helper.make_node("Greater", ["whole", "zero"], ["often"]), choice])
+
+
+@pytest.mark.parametrize("operator", ["ReduceSum", "ReduceMean", "Squeeze", "Unsqueeze"])
+def test_an_axis_that_a_row_says_is_refused(operator: str) -> None:
+    node = helper.make_node(operator, ["scale", "sizes"], ["made"])
+    with pytest.raises(Refused, match=f"{operator} by what a row says"):
+        _checked([*_VALUE, node])
+    _checked([helper.make_node("Identity", ["axis"], ["sizes"]), node])
+
+
+def test_a_text_that_is_joined_to_itself_is_refused() -> None:
+    _checked([helper.make_node("StringConcat", [layout.TEXTS, "one"], ["longer"])])
+    with pytest.raises(Refused, match="StringConcat of two tensors"):
+        _checked([helper.make_node("StringConcat", [layout.TEXTS, layout.TEXTS], ["longer"])])
+
+
+def test_words_are_told_apart_but_not_multiplied() -> None:
+    words = [
+        helper.make_node("StringNormalizer", [layout.TEXTS], ["few"], stopwords=["a"]),
+        helper.make_node("Cast", ["few"], ["numbers of them"], to=TensorProto.DOUBLE),
     ]
-    bounded.check(odd.graph([*nodes, *odd.SCALED], _MORE))
+    _checked([*words, helper.make_node("Neg", ["numbers of them"], ["made"])])
+    with pytest.raises(Refused, match="Mul of two tensors as long as a row says"):
+        _checked([*words, helper.make_node("Mul", ["numbers of them", "numbers of them"], ["made"])])
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["row"], ["done"])],
+        "row",
+        [helper.make_tensor_value_info("row", TensorProto.DOUBLE, None)],
+        [helper.make_tensor_value_info("done", TensorProto.DOUBLE, None)],
+    )
+    with pytest.raises(Refused, match="Scan by what a row says"):
+        _checked([*words, helper.make_node("Scan", ["numbers of them"], ["made"], body=body, num_scan_inputs=1)])
+    sized = [helper.make_node("Shape", ["few"], ["sizes"]), helper.make_node("ConstantOfShape", ["sizes"], ["made"])]
+    with pytest.raises(Refused, match="ConstantOfShape by what a row says"):
+        _checked([*words, *sized])

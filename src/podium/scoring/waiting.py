@@ -75,7 +75,7 @@ class Lines:
         return found
 
 
-def queued(function: Callable[_Given, _Said], waited: float) -> Callable[_Given, _Said]:
+def queued(function: Callable[_Given, _Said], waited: float = 0.0) -> Callable[_Given, _Said]:
     """The same, for a queue that it enters now, having waited for so many seconds: what it asks of a model knows how
     long that was altogether."""
     entered = time.monotonic() - waited

@@ -403,9 +403,10 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
+        """Read on, if there is room; of a refused client to forget it."""
         room = self._taken - self._next < self._shared.limits.pipelined
         held = self._unread is not None or self._deferred or self._expecting
-        if self._paused and room and not held and not self._transport.is_closing():
+        if self._paused and (self._lingering or (room and not held)) and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
 

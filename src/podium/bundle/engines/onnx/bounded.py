@@ -1,8 +1,9 @@
 """Whether what a row says could make a model file's run endless or huge: asked of its graph before it is loaded.
 
-A session runs inside the scorer, where nobody can end a call. So nothing in it may repeat itself by a value, and how
-large a tensor gets follows from constants and from the sizes of others, never from what stands in a row. A name is
-`fixed` here when the rows' values have no say in it, and `uneven` when they have one in its size.
+A session runs inside the scorer, where nobody can end a call. So nothing in it may repeat itself by a value, or do one
+thing or another by it, and how large a tensor gets follows from constants and from the sizes of others, never from what
+stands in a row: what the golden rows took tells what any take. A name is `fixed` here when the rows' values have no say
+in it, and `uneven` when the length of their texts has one in its size.
 """
 
 from collections.abc import Collection, Iterable
@@ -15,33 +16,61 @@ from podium.core.errors import Refused
 
 _ENDLESS = {"Loop", "BeamSearch", "GreedySearch", "Sampling", "WhisperBeamSearch"}
 """Not `Scan`: it goes as often as a tensor is long, and skl2onnx measures distances with it."""
+_REDUCED = (
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+)
 _SIZED = {
+    **dict.fromkeys(_REDUCED, (1,)),
     "AffineGrid": (1,),
     "BlackmanWindow": (0,),
     "CenterCropPad": (1,),
     "Col2Im": (1, 2),
+    "Compress": (1,),
     "CropAndResize": (3,),
     "ConstantOfShape": (0,),
     "DFT": (1,),
     "Expand": (1,),
     "HammingWindow": (0,),
     "HannWindow": (0,),
+    "If": (0,),
     "MaxUnpool": (2,),
     "MelWeightMatrix": (0, 1, 2, 3, 4),
+    "NonMaxSuppression": (0, 1, 2, 3, 4),
+    "NonZero": (0,),
     "OneHot": (1,),
     "Pad": (1,),
     "Range": (0, 1, 2),
+    "Reshape": (1,),
     "Resize": (1, 2, 3),
     "STFT": (1, 3),
+    "SequenceAt": (1,),
+    "SequenceErase": (1,),
+    "SequenceInsert": (2,),
+    "Slice": (1, 2, 3, 4),
+    "Split": (1,),
+    "SplitToSequence": (1,),
+    "Squeeze": (1,),
     "Tile": (1, 2),
+    "TopK": (1,),
+    "Unique": (0,),
+    "Unsqueeze": (1,),
     "Upsample": (1,),
 }
-"""By operator: which of its inputs say how large its output is."""
+"""By operator: which of its inputs say how large its output is, or what is done at all."""
 _SIZES = {"Shape", "Size"}
-_UNEVEN = {"Compress", "NonMaxSuppression", "NonZero", "StringSplit", "Unique"}
-"""Operators of which what stands in a row says how large their output is, up to the size of what they are given."""
-_UNEVEN_BY = {"If": (0,), "Reshape": (1,), "Slice": (1, 2, 3, 4), "Split": (1,), "TopK": (1,)}
-"""The same, where these of its inputs are not fixed."""
+_UNEVEN = {"StringNormalizer", "StringSplit", "Tokenizer"}
+"""Operators of which texts say how large their output is, up to the length of the texts."""
+_JOINED = "StringConcat"
+"""Makes texts longer: of two that rows say, again and again, as long as you like."""
 _BUILT_IN = {"", "ai.onnx", "com.microsoft"}
 _WITHOUT_GRAPHS = "ai.onnx.ml"
 """Its operators hold long lists, which need not be read."""
@@ -187,14 +216,13 @@ class _Walk:
             return self._call((node.domain, node.operator, node.overload), called, node.inputs, names)
         alone = [name in names.fixed for name in node.inputs if name]
         uneven = any(name in names.uneven for name in node.inputs)
+        _allow_uneven(node, names)
         inside = [self.graph(each, names, uneven=uneven) for each in node.graphs]
         uneven = uneven or any(each for _, each in inside)
         if node.operator in _SIZES:
             return [_Said(not uneven)]
         fixed = all([*alone, *(each for each, _ in inside)]) and not node.operator.startswith("Random")
-        by = range(len(node.inputs)) if node.operator in _UNEVEN else _UNEVEN_BY.get(node.operator, ())
-        own = any(at < len(node.inputs) and node.inputs[at] and node.inputs[at] not in names.fixed for at in by)
-        return [_Said(fixed, uneven=not fixed and (uneven or own))]
+        return [_Said(fixed, uneven=not fixed and (uneven or node.operator in _UNEVEN))]
 
     def _call(self, key: _Key, called: _Function, inputs: list[str], names: _Names) -> list[_Said]:
         """The same of a function's outputs. What it is called with says so; asked once for each such case."""
@@ -218,6 +246,16 @@ def _allow(node: _Node, fixed: set[str]) -> None:
     for at in _SIZED.get(node.operator, ()):
         if at < len(node.inputs) and node.inputs[at] and node.inputs[at] not in fixed:
             raise _refused(f"{node.operator} by what a row says, which could take all memory")
+
+
+def _allow_uneven(node: _Node, names: _Names) -> None:
+    """Of texts, and what is as long as they are, no product: not of their lengths, nor of themselves."""
+    given = [names.of(name) for name in node.inputs]
+    grow = [not said.fixed if node.operator == _JOINED else said.uneven for said in given]
+    if sum(grow) > 1:
+        raise _refused(f"{node.operator} of two tensors as long as a row says, which could take all memory")
+    if node.operator == "Scan" and any(said.uneven for said in given):
+        raise _refused("Scan by what a row says, which it could keep going for ever")
 
 
 def _given() -> Refused:
