@@ -20,12 +20,17 @@ SIGNATURE = Signature(
 GOLDEN = tuple(float(at) for at in range(8))
 SCALE = {"scale": numpy.array([[0.001]])}
 SCALED = [helper.make_node("Mul", [layout.NUMBERS, "scale"], [layout.SCORE])]
-WITHOUT_NULLS = [
-    helper.make_node("IsNaN", [layout.NUMBERS], ["null"]),
-    helper.make_node("Not", ["null"], ["known"]),
-    helper.make_node("Squeeze", ["known", "axis"], ["kept"]),
-    helper.make_node("Compress", [layout.NUMBERS, "kept"], ["rows"], axis=0),
+LEFT = [
+    helper.make_node("StringNormalizer", ["words"], ["left"], stopwords=["out", "NaN"], is_case_sensitive=1),
+    helper.make_node("Cast", ["left"], ["numbers left"], to=TensorProto.DOUBLE),
+    helper.make_node("Unsqueeze", ["numbers left", "axis"], ["rows"]),
     helper.make_node("Mul", ["rows", "scale"], [layout.SCORE]),
+]
+"""Of numbers as words those that are some; ONNX Runtime raises where none is left."""
+WITHOUT_NULLS = [
+    helper.make_node("Squeeze", [layout.NUMBERS, "axis"], ["flat"]),
+    helper.make_node("Cast", ["flat"], ["words"], to=TensorProto.STRING),
+    *LEFT,
 ]
 """Rows with a null are left out."""
 DROPPING = SCALE | {"axis": numpy.array([1])}

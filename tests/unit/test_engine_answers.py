@@ -43,22 +43,19 @@ def test_a_model_that_leaves_rows_out_answers_nobody(tmp_path: Path, rows_at_onc
 
 
 def test_what_one_part_of_the_rows_lacks_is_not_made_good_by_another(tmp_path: Path) -> None:
-    """Of the first row nothing, of the second two scores: as many as rows, and each at another's place."""
+    """Of the first two rows one, of the others three scores: as many as rows, and each at another's place."""
     nodes = [
-        helper.make_node("Cast", [layout.NUMBERS], ["whole"], to=TensorProto.INT64),
-        helper.make_node("Greater", ["whole", "limit"], ["big"]),
-        helper.make_node("Cast", ["big"], ["ones"], to=TensorProto.INT64),
-        helper.make_node("GatherND", ["picked", "ones"], ["count"]),
-        helper.make_node("Squeeze", ["count", "axis"], ["mask"]),
-        helper.make_node("Concat", [layout.NUMBERS, layout.NUMBERS], ["twice"], axis=0),
-        helper.make_node("Compress", ["twice", "mask"], ["rows"], axis=0),
-        helper.make_node("Mul", ["rows", "scale"], [layout.SCORE]),
+        helper.make_node("Squeeze", [layout.NUMBERS, "axis"], ["flat"]),
+        helper.make_node("Cast", ["flat"], ["once"], to=TensorProto.STRING),
+        helper.make_node("Greater", ["flat", "limit"], ["big"]),
+        helper.make_node("Where", ["big", "once", "out"], ["again"]),
+        helper.make_node("Concat", ["once", "again"], ["words"], axis=0),
+        *odd.LEFT,
     ]
-    picked = numpy.array([[True, False], [True, True]])
-    limit = {"limit": numpy.array([100]), "picked": picked, "axis": numpy.array([0])}
-    model = load(tmp_path, odd.graph(nodes, odd.SCALE | limit, rows_at_once=1))
-    assert model.predict(odd.table([5.0])).tolist() == [0.005]
-    fails(model, [5.0, 500.0])
+    more = {"limit": numpy.array([100.0]), "out": numpy.array(["out"], dtype=object)}
+    model = load(tmp_path, odd.graph(nodes, odd.DROPPING | more, rows_at_once=2))
+    assert model.predict(odd.table([5.0, 6.0])).tolist() == [0.005, 0.006]
+    fails(model, [5.0, None, 500.0, 6.0])
 
 
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64])
