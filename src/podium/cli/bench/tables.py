@@ -51,12 +51,13 @@ def of(report: Mapping[str, Any]) -> list[Table]:
 def machine(report: Mapping[str, Any]) -> str:
     """What the figures were measured on, and how."""
     found, run = report["machine"], report["run"]
+    each = f" of {run['seconds']:g} s" if "seconds" in run else ""
     packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
     return (
         f"{found['processor']}, {found['cores']} cores, {found['memory_gb']:g} GB, {found['system']}, "
         f"Python {found['python']}; {packages}; the parts in C, of scorer and client, are "
         f"{'' if found['compiled'] else 'not '}there. Servers on core {found['server_core']}, the load on core "
-        f"{found['load_core']}; {run['repeats']} runs of {run['seconds']:g} s, medians; load average of the machine "
+        f"{found['load_core']}; {run['repeats']} runs{each}, medians; load average of the machine "
         f"before the run: {found['busy_before']:g}."
     )
 
