@@ -81,7 +81,7 @@ class Large:
                 group.over()
             then(error)
 
-        group.large, group.back = True, _set_aside(line, group, size)
+        group.large, group.back = True, _set_aside(line, group.started, size)
         taken = self._very_large if very else self._large
         if own is None:
             taken.take(begin)
@@ -117,14 +117,14 @@ class Large:
         threads.run(self._loop, self._threads, memory.trim)
 
 
-def _set_aside(line: waiting.Line, group: Group, size: int) -> turns.Done:
-    """Have a request wait in that line; what takes it back from there, once."""
+def _set_aside(line: waiting.Line, started: float, size: int) -> turns.Done:
+    """Have a request wait in that line; what takes it back from there, once. It holds no group, or that held itself."""
     level = [line.enter([size])]
 
     def back() -> None:
         if level:
             now = time.perf_counter()
-            line.leave([size], level.pop(), now - group.started, now)
+            line.leave([size], level.pop(), now - started, now)
 
     return back
 
