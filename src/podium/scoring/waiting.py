@@ -49,7 +49,7 @@ class Line:
         self._common.back(len(bodies), size)
 
 
-class Ours(Line):
+class OwnLine(Line):
     """That of an endpoint, with threads of its own for models that answer from another process."""
 
     def __init__(self, endpoint: str, common: admission.Gate) -> None:
@@ -64,14 +64,14 @@ class Lines:
 
     def __init__(self, common: admission.Gate) -> None:
         self._common = common
-        self._lines: dict[str, Ours] = {}
+        self._lines: dict[str, OwnLine] = {}
         self.large = Line(common)
 
-    def of(self, endpoint: str) -> Ours:
+    def of(self, endpoint: str) -> OwnLine:
         """That of an endpoint."""
         found = self._lines.get(endpoint)
         if found is None:
-            found = self._lines[endpoint] = Ours(endpoint, self._common)
+            found = self._lines[endpoint] = OwnLine(endpoint, self._common)
         return found
 
 
