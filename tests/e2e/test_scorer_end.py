@@ -96,7 +96,7 @@ def test_http_and_grpc_have_the_same_seconds_to_finish(tmp_path: Path) -> None:
         assert call.exception(timeout=20) is not None
 
 
-def test_grpc_turns_away_at_once_while_http_drains(tmp_path: Path) -> None:
+def test_grpc_says_at_once_that_it_ends_and_answers_those_who_are_there(tmp_path: Path) -> None:
     kit.prepare(tmp_path)
     with (
         kit.Process(tmp_path, grpc_port=0, drain_seconds=60) as scorer,
@@ -111,11 +111,20 @@ def test_grpc_turns_away_at_once_while_http_drains(tmp_path: Path) -> None:
         scorer.process.send_signal(signal.SIGTERM)
         assert messages.HealthCheckResponse.FromString(next(watched)).status == messages.HealthCheckResponse.NOT_SERVING
         assert list(watched) == []
-        for data, ask in ((request(), channel.unary_unary(METHOD)), (b"", health)):
-            with contextlib.suppress(grpc.RpcError):
-                told = messages.HealthCheckResponse.FromString(ask(data, timeout=10))
-                assert told.status == messages.HealthCheckResponse.NOT_SERVING
+        assert messages.ModelInferResponse.FromString(channel.unary_unary(METHOD)(request(), timeout=10)).outputs
+        assert messages.HealthCheckResponse.FromString(health(b"", timeout=10)).status != serving
+        until(lambda: refuses(scorer.grpc), "others are let in still")
         assert scorer.process.poll() is None
+
+
+def refuses(address: str) -> bool:
+    """Whether a new client finds nobody there."""
+    with grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        try:
+            channel.unary_unary(CHECK)(b"", timeout=10)
+        except grpc.RpcError as error:
+            return error.code() is grpc.StatusCode.UNAVAILABLE
+    return False
 
 
 def test_a_slow_explanation_and_those_behind_it_do_not_hold_the_end(tmp_path: Path) -> None:

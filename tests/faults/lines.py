@@ -85,7 +85,7 @@ LINES: dict[str, Line] = {
     ),
     "rolling-restart": Line(
         fault="SIGTERM: rolling restart of two scorers on one port, under load",
-        must="no failed request",
+        must="no failed request, over HTTP or gRPC",
         short=3,
         full=50,
     ),

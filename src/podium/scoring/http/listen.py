@@ -25,7 +25,7 @@ _LOG = logging.getLogger("podium.scorer")
 _BACKLOG = 2048
 _SWEEP_SECONDS = 1.0
 _LOOK_SECONDS = 0.02
-_KNOCKED_SECONDS = 0.02
+KNOCKED_SECONDS = 0.02
 """Within that, who knocked before is let in."""
 Drain: TypeAlias = Callable[[float], Awaitable[None]]
 """Take no more requests, and return when those under way are answered, after so many seconds at the latest."""
@@ -127,7 +127,7 @@ async def _accept_the_rest(bound: socket.socket, shared: Shared) -> None:
     """
     loop = asyncio.get_running_loop()
     bound.listen(0)
-    await asyncio.sleep(_KNOCKED_SECONDS if knocking.ignore(bound) else 0)
+    await asyncio.sleep(KNOCKED_SECONDS if knocking.ignore(bound) else 0)
     while True:
         try:
             accepted, _ = bound.accept()

@@ -16,7 +16,7 @@ from podium.scoring import admission, codec, operate, request, routes
 from podium.scoring.http import listen
 from podium.scoring.protocols import oip, reader
 from podium.scoring.protocols.grpc import infer, messages, wire
-from podium.scoring.rpc import arriving, codes, health
+from podium.scoring.rpc import arriving, codes, door, health
 from podium.scoring.service import Service
 from podium.version import VERSION
 
@@ -27,7 +27,6 @@ except ModuleNotFoundError:
     raise errors.missing_extra("grpc", "grpcio") from None
 
 _LOG = logging.getLogger("podium.scorer")
-_LAST_LOOKS, _LOOK_SECONDS = 20, 0.1
 _CUT_SECONDS = 0.5
 _MOST_CALLS = 4096
 _MOST_OF_ONE = 1024
@@ -85,6 +84,7 @@ class Server:
         self._arriving = arriving.Arriving(message_seconds)
         self._sweeper: asyncio.Future[None] | None = None
         self._health = health.Health(self._is_ready)
+        self._port = 0
         self._stopping = False
         self._arrived = 0
         self._heads = infer.Heads()
@@ -94,6 +94,7 @@ class Server:
             ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
             ("grpc.max_concurrent_streams", _MOST_OF_ONE),
             ("grpc.so_reuseport", 1),
+            ("grpc.max_connection_age_ms", round(1000 * door.AGE_SECONDS)),
         )
         self._server = aio.server(options=options, maximum_concurrent_rpcs=_MOST_CALLS)
         self._server.add_generic_rpc_handlers((self._inference(), self._checks()))
@@ -106,22 +107,22 @@ class Server:
             raise Invalid("This port cannot be listened on.", field="grpc_port", fix="Choose a free one.") from None
         await self._server.start()
         self._sweeper = asyncio.ensure_future(self._arriving.watch())
-        return int(bound)
+        self._port = int(bound)
+        return self._port
 
     async def stop(self, seconds: float) -> None:
-        """Turn new calls away, in words that make a client try elsewhere; let those that run finish for so long in all.
+        """Let nobody else in, and answer what comes over the connections that are there, as long as they last; let what
+        runs then finish, within so many seconds in all.
 
         The library's own stop would cancel what has arrived and was not begun, so it comes when no more arrives. It
         waits without limit for what it has cancelled.
         """
         ends = time.monotonic() + seconds
-        self._stopping = True
-        self._health.end()
-        for _ in range(_LAST_LOOKS):
-            before = self._arrived
-            await asyncio.sleep(min(_LOOK_SECONDS, _left(ends)))
-            if self._arrived == before:
-                break
+        if not self._stopping:
+            self._stopping = True
+            self._health.end()
+            await door.shut(self._port)
+            await door.quiet(lambda: self._arrived, ends)
         self._arriving.end()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._server.stop(_left(ends)), _left(ends) + _CUT_SECONDS)
@@ -182,8 +183,6 @@ class Server:
 
     async def _infer(self, data: bytes, call: Call) -> Any:
         self._arrived += 1
-        if self._stopping:
-            raise errors.Unavailable("This scorer is about to end.", fix="Send it again, to another.")
         if not self._service.tick.gate.admit([len(data)], time.perf_counter()):
             self._count_one_more(data)
             raise admission.Crowded
