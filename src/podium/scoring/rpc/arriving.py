@@ -7,13 +7,7 @@ have several, which looks the same to clients, and the first one is read here.
 import asyncio
 from typing import Any
 
-from podium.core import errors
-
-try:
-    import grpc
-    from grpc import aio
-except ModuleNotFoundError:
-    raise errors.missing_extra("grpc", "grpcio") from None
+from podium.scoring.rpc.library import aio, grpc
 
 SECONDS = 30.0
 """As a body's over HTTP."""

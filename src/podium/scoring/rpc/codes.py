@@ -4,11 +4,7 @@ from podium.core import errors
 from podium.core.errors import PodiumError
 from podium.scoring import admission
 from podium.scoring.protocols import problem
-
-try:
-    import grpc
-except ModuleNotFoundError:
-    raise errors.missing_extra("grpc", "grpcio") from None
+from podium.scoring.rpc.library import grpc
 
 TRAILER = "podium-problem-bin"
 

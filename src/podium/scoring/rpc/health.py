@@ -8,11 +8,7 @@ from podium.core import errors
 from podium.core.errors import PodiumError
 from podium.scoring.protocols.grpc import infer, messages
 from podium.scoring.rpc import codes
-
-try:
-    import grpc
-except ModuleNotFoundError:
-    raise errors.missing_extra("grpc", "grpcio") from None
+from podium.scoring.rpc.library import grpc
 
 MOST_WATCHERS = 256
 """Those who watch hold places of calls; beyond that many they are turned away."""

@@ -17,14 +17,9 @@ from podium.scoring.http import listen
 from podium.scoring.protocols import oip, reader
 from podium.scoring.protocols.grpc import infer, messages, wire
 from podium.scoring.rpc import arriving, codes, door, health
+from podium.scoring.rpc.library import aio, grpc
 from podium.scoring.service import Service
 from podium.version import VERSION
-
-try:
-    import grpc
-    from grpc import aio
-except ModuleNotFoundError:
-    raise errors.missing_extra("grpc", "grpcio") from None
 
 _LOG = logging.getLogger("podium.scorer")
 _CUT_SECONDS = 0.5
