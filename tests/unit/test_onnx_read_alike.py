@@ -1,6 +1,7 @@
 """A model file says to the check what it says to ONNX Runtime: no other reading of its bytes lets anything through."""
 
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -22,6 +23,10 @@ WHOLE = [
 SIZED = [
     helper.make_node("Reshape", ["whole", "flat"], ["size"]),
     helper.make_node("ConstantOfShape", ["size"], ["big"]),
+]
+BIG = [
+    helper.make_node("Size", ["big"], ["length"]),
+    helper.make_node("Cast", ["length"], [layout.SCORE], to=TensorProto.DOUBLE),
 ]
 
 
@@ -157,3 +162,50 @@ def test_the_fused_form_is_made_of_no_other_file_than_the_runtime_reads() -> Non
     constant.ClearField("raw_data")
     alone = constant.SerializeToString() + b"\x51" + struct.pack("<d", 0.001)  # not packed, as the format allows
     assert file.read(with_more(odd.graph([], {}), 5, alone)).constants["scale"] == 0.001
+
+
+@pytest.mark.parametrize("domain", ["", "ai.onnx"])
+def test_a_function_named_as_an_operator_is_refused(domain: str) -> None:
+    """ONNX Runtime goes by its own operator of that name: what stands in the function says nothing of what is done."""
+    inside = [helper.make_node("Constant", [], ["y"], value=numpy_helper.from_array(numpy.array(1)))]
+    function = helper.make_function(domain, "Cast", ["x"], ["y"], inside, [helper.make_opsetid("", 17)])
+    model = odd.graph([*WHOLE, *SIZED, *BIG], MORE, functions=[function])
+    with pytest.raises(Refused, match="named as an operator of the runtime's, Cast"):
+        session.session(model)
+    assert scores(model, 7.0) == [7.0]
+
+
+def outside(place: str, where: str) -> bytes:
+    """A file whose score is the byte of another file that a row names, kept as a constant or in an attribute."""
+    secret = onnx.TensorProto(name="secret", data_type=TensorProto.UINT8, dims=[4], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", where), ("offset", "0"), ("length", "4")):
+        secret.external_data.add(key=key, value=value)
+    nodes = [
+        helper.make_node("Cast", [layout.NUMBERS], ["at"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["secret", "at"], ["byte"]),
+        helper.make_node("Cast", ["byte"], [layout.SCORE], to=TensorProto.DOUBLE),
+    ]
+    if place == "attribute":
+        nodes.insert(0, helper.make_node("Constant", [], ["secret"], value=secret))
+    model = onnx.ModelProto.FromString(odd.graph(nodes, MORE))
+    if place == "constant":
+        model.graph.initializer.append(secret)
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("place", ["constant", "attribute"])
+def test_a_tensor_in_another_file_is_refused(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime reads it, where it is below the working directory."""
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "secret").write_bytes(b"\x0b\x16\x21\x2c")
+    monkeypatch.chdir(tmp_path)
+    model = outside(place, "keys/secret")
+    with pytest.raises(Refused, match="keeps tensors in other files"):
+        session.session(model)
+    if place == "constant":
+        assert scores(model, 2.0) == [33.0]
+
+
+def test_a_place_named_location_is_no_other_file() -> None:
+    nodes = [helper.make_node("Identity", [layout.NUMBERS], ["location"]), *odd.SCALED]
+    assert session.session(odd.graph(nodes, MORE))

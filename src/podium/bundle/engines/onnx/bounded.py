@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from podium.bundle import layout
-from podium.bundle.engines.onnx import file
+from podium.bundle.engines.onnx import file, outside
 from podium.core import bundle
 from podium.core.errors import Refused
 
@@ -72,6 +72,8 @@ _UNEVEN = {"StringNormalizer", "StringSplit", "Tokenizer"}
 _JOINED = "StringConcat"
 """Makes texts longer: of two that rows say, again and again, as long as you like."""
 _BUILT_IN = {"", "ai.onnx", "com.microsoft"}
+_THEIRS = ("ai.onnx", "com.microsoft", "com.ms.internal", "org.pytorch")
+"""So domains begin in which the runtime has operators: of a function there it would run its own of that name."""
 _WITHOUT_GRAPHS = "ai.onnx.ml"
 """Its operators hold long lists, which need not be read."""
 _FED = {layout.NUMBERS, layout.TEXTS}
@@ -97,8 +99,10 @@ _Key = tuple[str, str, str]
 
 
 def check(model: bytes) -> None:
-    """`Refused` with the reason when a row's values could make it run on, or decide how large a tensor gets."""
+    """`Refused` with the reason when a row's values could make it run on, or decide how large a tensor gets; or when it
+    is not all in this file."""
     try:
+        outside.check(model)
         fields = _messages(model)
         functions = dict(_function(each) for each in fields.get(25, []))
         _Walk(functions).graph(b"".join(fields.get(7, [])), _Names(set(), set()), _FED)
@@ -131,6 +135,8 @@ def _function(data: bytes) -> tuple[_Key, _Function]:
     if _graphs(fields.get(11, [])):
         raise _given()
     key = (_last(fields, 10), _last(fields, 1), _last(fields, 13))
+    if key[0].startswith(_THEIRS) or not key[0]:
+        raise _refused(f"a function of its own named as an operator of the runtime's, {key[1]:.40}, which comes first")
     return key, _Function(_texts(fields, 4), _texts(fields, 5), fields.get(7, []))
 
 

@@ -16,28 +16,41 @@ from pathlib import Path
 
 from podium.core.errors import Invalid, Refused, Unavailable
 
-_PIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,\s-]*\])?\s*==\s*[A-Za-z0-9.!+_-]+(\s*;[^#]*)?$")
+_NAME, _EXTRAS = r"[A-Za-z0-9][A-Za-z0-9._-]*", r"(\[[A-Za-z0-9._,\s-]*\])?"
+_MARKER = r"""(\s*;(?!.*--)[A-Za-z0-9._+*~<>=!,()'"\s-]*)?"""
+_PIN = re.compile(rf"^{_NAME}{_EXTRAS}\s*==\s*[A-Za-z0-9.!+_-]+{_MARKER}$", re.ASCII)
+_HASH = re.compile(r"\s--hash=sha256:[0-9a-f]{64}(?!\S)", re.ASCII)
+_COMMENT = re.compile(r"(^|\s)#.*", re.ASCII)
 _VERSION = re.compile(r"^3\.\d{1,2}$")
 _LARGEST_LOCK = 1 << 20
 _SECONDS = 900
 
 
-def check_lock(data: bytes) -> None:
-    """Raise `Invalid` unless each package of the lock is pinned by `==` (with hashes, or without), and nothing else."""
+def pins(data: bytes) -> list[str]:
+    """The packages of a lock, each pinned by `==`, with hashes or without: a line for each, without the comments.
+
+    Raises `Invalid` when there is anything else in it.
+    """
     if len(data) > _LARGEST_LOCK:
         raise Invalid("The lock is larger than 1 MB.", field="lock")
     try:
         text = data.decode()
     except UnicodeDecodeError:
         raise Invalid("The lock is not text.", field="lock") from None
-    for number, line in enumerate(text.replace("\\\n", " ").splitlines(), start=1):
-        plain = re.sub(r"\s--hash=sha256:[0-9a-f]{64}", "", re.sub(r"(^|\s)#.*", "", line)).strip()
-        if plain and _PIN.fullmatch(plain) is None:
+    lines = [_COMMENT.sub("", line) for line in text.splitlines()]  # first: a comment ends with its line
+    found = []
+    for number, line in enumerate("\n".join(lines).replace("\\\n", " ").splitlines(), start=1):
+        pin = _HASH.sub("", line).strip()
+        if not pin:
+            continue
+        if _PIN.fullmatch(pin) is None:
             raise Invalid(
                 f"Entry {number} of the lock does not pin a package.",
                 field="lock",
                 fix="Make it with: uv pip compile --generate-hashes requirements.in -o requirements.txt",
             )
+        found.append(" ".join([pin, *(each.group().strip() for each in _HASH.finditer(line))]))
+    return found
 
 
 def ensure(folder: Path, python: str, lock: bytes) -> Path:
@@ -46,7 +59,7 @@ def ensure(folder: Path, python: str, lock: bytes) -> Path:
     Only wheels are installed, so that no package's code runs now. `Unavailable` when uv is missing or cannot get the
     packages, `Refused` when the lock cannot be installed.
     """
-    check_lock(lock)
+    locked = pins(lock)
     if _VERSION.fullmatch(python) is None:
         raise Invalid("This is not a version of Python, as 3.11.", field="engine.python")
     named = hashlib.sha256(b"\n".join([python.encode(), platform.machine().encode(), lock])).hexdigest()
@@ -57,7 +70,7 @@ def ensure(folder: Path, python: str, lock: bytes) -> Path:
             with _alone(place.with_suffix(".lock")) as held:
                 if not place.is_dir():
                     _sweep(place)
-                    _make(folder, place, python, lock, held)
+                    _make(folder, place, python, locked, held)
         except OSError as problem:
             raise Unavailable(
                 "There is no room for the model's environment.", field="engine", fix=f"Make {folder} writable."
@@ -88,13 +101,13 @@ def _sweep(place: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _make(folder: Path, place: Path, python: str, lock: bytes, held: int) -> None:
+def _make(folder: Path, place: Path, python: str, locked: list[str], held: int) -> None:
     new = place.with_name(f"{place.name}.{secrets.token_hex(4)}.new")
     try:
         interpreter = sys.executable if python == ".".join(map(str, sys.version_info[:2])) else python
         _uv(folder, held, "venv", "--quiet", "--python", interpreter, str(new))
-        locked = new / "requirements.txt"
-        locked.write_bytes(lock)
+        wanted = new / "requirements.txt"
+        wanted.write_text("\n".join(locked))  # as they were checked: uv would read the lock by rules of its own
         _uv(
             folder,
             held,
@@ -106,7 +119,7 @@ def _make(folder: Path, place: Path, python: str, lock: bytes, held: int) -> Non
             "--allow-empty-requirements",
             "--python",
             str(new / "bin" / "python"),
-            str(locked),
+            str(wanted),
         )
         new.rename(place)
     finally:
