@@ -5,7 +5,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeAlias
 
@@ -48,7 +47,7 @@ class Large:
         """Until they are scored: what is read takes many times its size. The very large ones need the lock in any case,
         so that they would keep others from being read."""
         self._trimming, self._last = False, 0.0
-        self._threads = ThreadPoolExecutor(_AT_ONCE + 1, thread_name_prefix="podium-large")
+        self._threads = threads.Pool(_AT_ONCE + 1, thread_name_prefix="podium-large")
 
     def read(self, read: Callable[[], Entry], group: Group, then: Entered, size: int, *, very: bool) -> None:
         """Read a body of that size into a group of its own, and `then` have it scored, which tells the group when that

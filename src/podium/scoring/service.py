@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from podium.core import errors
@@ -54,7 +53,7 @@ class Service:
             }
         )
         self._loop = loop
-        self._slow: dict[routes.Act, ThreadPoolExecutor] = {}
+        self._slow: dict[routes.Act, threads.Pool] = {}
         self._works: dict[tuple[Any, ...], Work] = {}
         """By what heads say of anything but how long the body is: most differ in that only. Emptied when full."""
 
@@ -133,10 +132,10 @@ class Service:
         else:
             finish(_safely(route, call, place))
 
-    def _threads_of(self, route: routes.Action) -> ThreadPoolExecutor:
+    def _threads_of(self, route: routes.Action) -> threads.Pool:
         found = self._slow.get(route.act)
         if found is None:
-            found = self._slow[route.act] = ThreadPoolExecutor(_SLOW, thread_name_prefix="podium-slow")
+            found = self._slow[route.act] = threads.Pool(_SLOW, thread_name_prefix="podium-slow")
         return found
 
     def _count(self, endpoint: str, status: int, started: float) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -44,7 +43,7 @@ class Together:
         self._lines = lines
         self._large = turns.Turns(1)
         """Until they are answered, so that their rows do not wait for the log together."""
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="podium-many")
+        self._threads = threads.Pool(os.cpu_count() or 1, thread_name_prefix="podium-many")
 
     def score(self, group: Group, *, admitted: bool = False) -> None:
         """Score a group's rows, on a thread when that takes long.

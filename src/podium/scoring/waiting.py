@@ -8,11 +8,10 @@ reason to turn anybody away who asks another.
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from podium.bundle.engines.worker import turn
-from podium.scoring import admission, turns
+from podium.scoring import admission, threads, turns
 
 _EACH = 8
 _LARGE = 2
@@ -54,7 +53,7 @@ class OwnLine(Line):
 
     def __init__(self, endpoint: str, common: admission.Gate) -> None:
         super().__init__(common)
-        self.threads = ThreadPoolExecutor(_EACH, thread_name_prefix=f"podium-{endpoint}")
+        self.threads = threads.Pool(_EACH, thread_name_prefix=f"podium-{endpoint}")
         self.large = turns.Turns(_LARGE)
         """Of large requests to such a model, from reading to answering."""
 
