@@ -18,10 +18,10 @@ from tests.faults.conftest import Record
 from tests.faults.lines import trials as forms
 
 
-def flip(path: Path, chance: random.Random) -> int:
-    """Change one bit of a file; which byte."""
+def flip(path: Path, chance: random.Random, within: int | None = None) -> int:
+    """Change one bit of a file, or of so many of its first bytes; which byte."""
     data = bytearray(path.read_bytes())
-    bit = chance.randrange(8 * len(data))
+    bit = chance.randrange(8 * (within or len(data)))
     data[bit // 8] ^= 1 << bit % 8
     path.write_bytes(data)
     return bit // 8
@@ -64,14 +64,14 @@ class Pristine:
                 self.rows[path.name] = {row["prediction_id"]: row["score"] for row in aftermath.read(data)}
 
     def without(self, name: str, at: int) -> dict[str, float]:
-        """All rows but those of the batch of a segment in which a byte is (all of its rows, for a byte of its head)."""
+        """All rows but those of the batch of a segment in which a byte is: none is in its head, nor behind the last."""
         kept: dict[str, float] = {}
         for other, rows in self.rows.items():
             if other != name:
                 kept |= rows
         data = (self.log / name).read_bytes()
         head = self.batches[name][0][0]
-        spans = [] if at < head else [span for span in self.batches[name] if not span[0] <= at < span[1]]
+        spans = [span for span in self.batches[name] if not span[0] <= at < span[1]]
         if spans:
             whole = data[:head] + b"".join(data[start:end] for start, end in spans)
             kept |= {row["prediction_id"]: row["score"] for row in aftermath.read(whole)}
@@ -86,21 +86,25 @@ def test_a_flip_in_the_log(trials: int, tmp_path: Path, record: Record) -> None:
     """Every file of two logs takes its turn: segments that are open or sealed, and the files with their digests."""
     chance = random.Random(11)
     logs = [Pristine(log) for log in written(tmp_path)]
-    seen = readable = 0
+    seen = readable = heads = 0
     for trial in range(trials):
         pristine = logs[trial % 2]
         work = tmp_path / "work"
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(pristine.log, work)
         name = chance.choice(pristine.files).name
-        at = flip(work / name, chance)
+        head = pristine.batches[name][0][0] if name in pristine.batches else None
+        at = flip(work / name, chance, head if trial % 4 > 1 else None)
+        heads += head is not None and at < head
         expected = pristine.without(name, at) if name in pristine.rows else pristine.everything()
         logged = aftermath.scores(aftermath.segments(work))
         seen += len(list(work.glob(f"*{segment.ASIDE}"))) == 1
         readable += logged == expected
     assert len(logs[0].everything()) > 30
+    assert heads > trials / 4
     measured = (
-        f"{seen} of {trials} detected, the harmed file kept aside; {readable} of {trials} with all else unchanged"
+        f"{seen} of {trials} detected, the harmed file kept aside; {readable} of {trials} with all else unchanged, "
+        f"{heads} of which were flips in a segment's head and cost no batch"
     )
     record("flips-log", trials, measured, held=seen == readable == trials)
 
