@@ -73,6 +73,7 @@ def test_queued_loses_the_last_second_at_most(trials: int, tmp_path: Path, libra
     load.judge(
         lambda told: record("power-cut-queued", trials, measured + told, held=oldest <= 1.0),
         others.processors() - 1,  # the scorers', which are gone
+        held=oldest <= 1.0,
     )
 
 
