@@ -19,6 +19,7 @@ from tools import markdown
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / ".podium" / "faults" / "results.json"
 KEPT = ROOT / "docs" / "reference" / "faults.json"
+_TOLD = ("held", "measured", "trials")
 _INTRODUCTION = """\
 # Faults
 
@@ -91,7 +92,7 @@ def merge(before: Mapping[str, Any], runs: Iterable[Mapping[str, Any]], here: st
     for run in runs:
         for name, found in run.items():
             if found["trials"] >= best.get(name, found)["trials"]:
-                best[name] = {**found, "machine": here}
+                best[name] = {**{key: found[key] for key in _TOLD}, "machine": here}
     return {"lines": best}
 
 

@@ -18,6 +18,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """How long the full form may take."""
 
 
+class Trials(int):
+    """How many, and of which line."""
+
+    line: str = ""
+
+
+DISKS = {"mounted": "on a small disk, mounted", "preloaded": "on a disk that a preloaded library answers for"}
 LINES: dict[str, Line] = {
     "killed": Line(
         fault="kill -9 under load",
@@ -103,4 +110,6 @@ def trials(name: str) -> list[Any]:
     """What a test of that line is parametrized with: the short form, and the full one, which is slow."""
     line = LINES[name]
     slow = [pytest.mark.slow, pytest.mark.timeout(line.seconds)]
-    return [pytest.param(line.short, id="short"), pytest.param(line.full, id="full", marks=slow)]
+    short, full = Trials(line.short), Trials(line.full)
+    short.line = full.line = name
+    return [pytest.param(short, id="short"), pytest.param(full, id="full", marks=slow)]

@@ -66,12 +66,19 @@ class Disk:
 
     def cut(self, chance: random.Random) -> None:
         """Leave in the folder what the disk would hold."""
-        notes = [line.split(" ") for line in self._journal.read_text().splitlines()] if self._journal.exists() else []
-        names = self._names(notes, chance)
+        notes = self._notes()
+        held = {name: self._bytes(inode, notes, chance) for name, inode in self._names(notes, chance).items()}
         for path in self._root.iterdir():
             path.unlink()
-        for name, inode in names.items():
-            (self._root / name).write_bytes(self._bytes(inode, notes, chance))
+        _lay(self._root, held)
+
+    def cut_soon(self, chance: random.Random, most: int, folder: Path) -> None:
+        """Put there what the disk would hold had the power gone early, after so many notes at most."""
+        notes = self._notes()[: chance.randint(0, most)]
+        _lay(folder, {name: self._bytes(inode, notes, chance) for name, inode in self._names(notes, chance).items()})
+
+    def _notes(self) -> list[list[str]]:
+        return [line.split(" ") for line in self._journal.read_text().splitlines()] if self._journal.exists() else []
 
     def _names(self, notes: list[list[str]], chance: random.Random) -> dict[str, int]:
         safe, begun = 0, 0
@@ -118,6 +125,11 @@ class Disk:
             made.extend(bytes(max(0, start - len(made))))
             made[start : start + len(piece)] = piece
         return bytes(made)
+
+
+def _lay(folder: Path, held: dict[str, bytes]) -> None:
+    for name, data in held.items():
+        (folder / name).write_bytes(data)
 
 
 def _torn(piece: bytes, chance: random.Random) -> bytes:

@@ -19,6 +19,7 @@ from tests import scoring_kit as kit
 from tests import small_disk
 from tests.faults import aftermath, load, power
 from tests.faults.conftest import Record
+from tests.faults.lines import DISKS
 from tests.faults.lines import trials as forms
 from tests.patience import until
 
@@ -68,7 +69,7 @@ class Disk:
         return told.unlink
 
 
-@pytest.fixture(params=["mounted", "preloaded"])
+@pytest.fixture(params=list(DISKS))
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
     log = tmp_path / "scorer" / "log"
     log.mkdir(parents=True)

@@ -76,4 +76,5 @@ def test_five_times_too_much(seconds: int, tmp_path: Path, record: Record) -> No
     soon = accepted <= 2 * usual and refused <= 2 * usual
     held = not over.unsent and recovered <= MOST_SECONDS and (soon or seconds < JUDGED_SECONDS)
     judged = 0.0 if not good else taken
-    load.judge(lambda told: record("overload", seconds, measured + told, held=good and held), judged)
+    held = good and held
+    load.judge(lambda told: record("overload", seconds, measured + told, held=held), judged, held=held)

@@ -61,6 +61,31 @@ def test_odd_files_hinder_no_other_and_are_told_once(tmp_path: Path, caplog: pyt
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("suffix", [segment.OPEN, segment.SEALED])
+def test_a_flipped_bit_in_a_head_costs_no_row_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    data = leftover(tmp_path)
+    whole = data.rstrip(b"\x00") + bytes(-len(data.rstrip(b"\x00")) % 8)
+    (folder := tmp_path / "log").mkdir()
+    path = folder / f"a{suffix}"
+    for bit in (0, 37, 300, 4001):
+        harmed = bytearray(data if suffix == segment.OPEN else whole)
+        harmed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(harmed)
+        with caplog.at_level(logging.ERROR, "podium.scorer"):
+            sealed = recover.harmed(path) if suffix == segment.SEALED else recover.folder(folder)[0]
+        assert sealed is not None
+        check(sealed)
+        aside = path.with_suffix(segment.ASIDE)
+        assert aside.read_bytes() == harmed
+        aside.unlink()
+        (record,) = caplog.records
+        assert "1 rows are whole" in record.getMessage()
+        assert "one bit of its head had changed" in record.getMessage()
+        caplog.clear()
+
+
 def test_a_leftover_on_a_full_disk_is_sealed_once_there_is_room(tmp_path: Path, small: Path) -> None:
     left = small / f"s0{segment.OPEN}"
     left.write_bytes(leftover(tmp_path))

@@ -2,20 +2,26 @@
 
 A segment is an Arrow IPC stream: a schema message, then one message a batch. In its metadata each batch carries the
 CRC-32 of its whole message (these eight digits as zeros), which goes on from the CRC-32 of the schema message:
-no bit of schema, metadata or values can change unseen.
+no bit of schema, metadata or values can change unseen. One that changed in the schema costs no batch: see `heads`.
 """
 
+import itertools
 import re
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pyarrow as pa
+
+from podium.scoring.log import heads
 
 CRC = b"crc32"
 UNSTATED = b"00000000"
 _STATED = re.compile(rb"\x08\x00\x00\x00([0-9a-f]{8})\x00")
 _MESSAGE = re.compile(rb"\xff\xff\xff\xff...\x00", re.DOTALL)
 _PREFIX, _ALIGN = 8, 8
+_TRIED = 3
+"""So many places where a harmed head may end, and so many batches that may tell what it was."""
 _BROKEN = (pa.ArrowException, OSError, EOFError)
 
 
@@ -25,6 +31,12 @@ class Found(NamedTuple):
     head: int
     spans: tuple[tuple[int, int], ...]
     rows: int
+    mended: bytes = b""
+    """The schema message as it was, where one bit of it had changed."""
+
+    def of(self, data: bytes) -> bytes:
+        """A segment with the unharmed batches only. `data`: where these were found."""
+        return (self.mended or data[: self.head]) + b"".join(data[start:end] for start, end in self.spans)
 
     @property
     def end(self) -> int:
@@ -46,14 +58,26 @@ def place(message: bytes) -> tuple[int, int]:
 
 
 def find(data: bytes) -> Found:
-    """All unharmed batches in those bytes, also those that stand after a harmed one."""
-    schema, head = _schema(data)
-    if schema is None:
+    """All unharmed batches in those bytes, also those that stand after a harmed one or a harmed schema message."""
+    _, head = _schema(data)
+    found = _after(data[:head], data)
+    if not found.spans:
+        for mended in _mended(data):
+            again = _after(mended, data)
+            if again.spans:
+                return again._replace(mended=mended)
+    return found
+
+
+def _after(head: bytes, data: bytes) -> Found:
+    """All unharmed batches in those bytes that were written after such a schema message."""
+    schema, size = _schema(head)
+    if schema is None or size != len(head):
         return Found(0, (), 0)
-    seed = zlib.crc32(data[:head])
+    seed = zlib.crc32(head)
     view = memoryview(data)
     spans: list[tuple[int, int]] = []
-    rows, at = 0, head
+    rows, at = 0, size
     while 0 <= at < len(data):
         after, count = _batch(view[at:], schema, seed)
         if after:
@@ -61,8 +85,27 @@ def find(data: bytes) -> Found:
             rows += count
             at += after
         else:
-            at = _next(data, at + _ALIGN, head)
-    return Found(head, tuple(spans), rows)
+            at = _next(data, at + _ALIGN, size)
+    return Found(size, tuple(spans), rows)
+
+
+def _mended(data: bytes) -> Iterator[bytes]:
+    """What the schema message may have been before a bit of it changed; it ended where another message begins."""
+    view = memoryview(data)
+    for end in itertools.islice(_messages(data), _TRIED):
+        told = (_stated(view[at:]) for at in _messages(data, end))
+        for blank, checksum in itertools.islice((each for each in told if each is not None), _TRIED):
+            mended = heads.mended(data[:end], blank, checksum)
+            if mended is not None:
+                yield mended
+
+
+def _messages(data: bytes, start: int = _ALIGN) -> Iterator[int]:
+    """Where messages may begin."""
+    at = _next(data, start, 0)
+    while at >= 0:
+        yield at
+        at = _next(data, at + _ALIGN, 0)
 
 
 def _schema(data: bytes) -> tuple[pa.Schema | None, int]:
@@ -75,17 +118,26 @@ def _schema(data: bytes) -> tuple[pa.Schema | None, int]:
 
 def _batch(view: memoryview, schema: pa.Schema, seed: int) -> tuple[int, int]:
     """The length of the message that begins here and its rows; (0, 0) when it is none, or not as it was written."""
-    source = pa.BufferReader(pa.py_buffer(view))
+    stated = _stated(view)
+    if stated is None or stated[1] != zlib.crc32(stated[0], seed):
+        return 0, 0
     try:
-        message = pa.ipc.read_message(source)
-        whole = bytes(view[: source.tell()])
-        start, end = place(whole)
-        blank = whole[:start] + UNSTATED + whole[end:]
-        if int(whole[start:end], 16) != zlib.crc32(blank, seed):
-            return 0, 0
-        return len(whole), pa.ipc.read_record_batch(message, schema).num_rows
+        message = pa.ipc.read_message(pa.BufferReader(pa.py_buffer(view)))
+        return len(stated[0]), pa.ipc.read_record_batch(message, schema).num_rows
     except (*_BROKEN, ValueError):
         return 0, 0
+
+
+def _stated(view: memoryview) -> tuple[bytes, int] | None:
+    """The message that begins here, without its checksum, and that; None when it is none."""
+    source = pa.BufferReader(pa.py_buffer(view))
+    try:
+        pa.ipc.read_message(source)
+        whole = bytes(view[: source.tell()])
+        start, end = place(whole)
+    except (*_BROKEN, ValueError):
+        return None
+    return whole[:start] + UNSTATED + whole[end:], int(whole[start:end], 16)
 
 
 def _next(data: bytes, start: int, head: int) -> int:

@@ -23,7 +23,7 @@ import pyarrow as pa
 from podium.bundle import grid as grids
 from podium.core import native, prediction
 from podium.core.signature import FieldType, Signature
-from podium.scoring.log import batches, rows, texts
+from podium.scoring.log import batches, heads, rows, texts
 from podium.scoring.log.rows import Rows, Source
 from podium.scoring.protocols import ipc_frames
 
@@ -46,7 +46,8 @@ class Encoder:
     """Writes the messages of one segment: of rows whose sources have that signature."""
 
     def __init__(self, schema: pa.Schema, signature: Signature, *, compiled: bool = COMPILED) -> None:
-        self.head = schema.serialize().to_pybytes()
+        schema = heads.unstated(schema)
+        self.head = heads.make(schema)
         """The stream's first bytes: its schema."""
         self._seed = zlib.crc32(self.head)
         message = _one_row(schema, len(self.head))

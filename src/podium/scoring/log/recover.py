@@ -83,7 +83,7 @@ def _same(path: Path, file: int) -> bool:
 def _seal(path: Path, file: int) -> Path | None:
     data = path.read_bytes()
     found = batches.find(data)
-    if not found.head or data.count(0, found.end) < len(data) - found.end:
+    if not found.head or found.mended or data.count(0, found.end) < len(data) - found.end:
         return _save(path, data)
     if not found.rows:
         path.unlink()
@@ -97,12 +97,13 @@ def _save(path: Path, data: bytes) -> Path | None:
     """Set the file aside and put its unharmed batches, if any, into its place."""
     found = batches.find(data)
     aside = path.with_suffix(segment.ASIDE)
-    kept = data[: found.head] + b"".join(data[start:end] for start, end in found.spans)
+    kept = found.of(data)
     _LOG.error(
-        "log segment %s: %d of its %d bytes are torn or harmed; %d rows are whole; the file is kept as %s",
+        "log segment %s: %d of its %d bytes are torn or harmed%s; %d rows are whole; the file is kept as %s",
         path.stem,
         len(data) - len(kept),
         len(data),
+        ", and one bit of its head had changed" if found.mended else "",
         found.rows,
         aside.name,
     )
