@@ -42,6 +42,16 @@ METRICS: dict[str, Metric] = {
     "model_infer_request_success_total": Metric(_COUNTER, "Requests to a model that were answered.", ("model",)),
     "model_infer_request_failure_total": Metric(_COUNTER, "Requests to a model that were not answered.", ("model",)),
     "podium_predictions_total": Metric(_COUNTER, "Scored rows.", ("endpoint", "version", "role")),
+    "podium_model_up": Metric(
+        _GAUGE,
+        "1 while the model of a version that decides can answer, else 0. Of several processes the least.",
+        ("endpoint", "version"),
+    ),
+    "podium_model_restarts_total": Metric(
+        _COUNTER,
+        "How often a model's process was to be started again, of models that have one.",
+        ("endpoint", "version"),
+    ),
     "podium_referred_total": Metric(_COUNTER, "Scored rows that a person decides.", ("endpoint",)),
     "podium_shadow_dropped_total": Metric(
         _COUNTER, "Rows that a shadow did not score: its queue was full, or they did not fit it.", ("endpoint",)

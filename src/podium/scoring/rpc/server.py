@@ -167,10 +167,8 @@ class Server:
 
     async def _model_ready(self, data: bytes, _call: Call) -> Any:
         asked = infer.parse(messages.ModelReadyRequest, data)
-        parts = self._service.parts
-        loaded = operate.loaded(parts.board, routes.Place(asked.name, asked.version))
         try:
-            loaded.deciding(parts.now())
+            operate.check_ready(self._service.parts, routes.Place(asked.name, asked.version))
         except errors.Unavailable:
             return messages.ModelReadyResponse(ready=False)
         return messages.ModelReadyResponse(ready=not self._stopping)
