@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from podium.scoring import siblings
-from podium.scoring.metrics import Metrics
+from podium.scoring.metrics import Asked, Metrics
 
 COUNTER = b"# HELP a_total Some.\n# TYPE a_total counter\na_total %d\n"
 GAUGE = b"# HELP b Some.\n# TYPE b gauge\nb %d\n"
@@ -110,7 +110,7 @@ def test_a_late_asker_takes_back_nothing() -> None:
 def test_labels_of_any_text_are_told_as_the_text_form_wants() -> None:
     """https://prometheus.io/docs/instrumenting/exposition_formats/#text-format-details."""
     counts = Metrics()
-    counts.count("podium_requests_total", 2, endpoint=_ODD, status="200")
+    counts.answered(Asked(_ODD, status="200"), 2)
     escaped = _ODD.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     assert f'\npodium_requests_total{{endpoint="{escaped}",status="200"}} 2\n' in counts.text().decode()
     both = siblings.merge([counts.text(), counts.text()]).decode()

@@ -2,6 +2,7 @@
 
 import contextlib
 import hmac
+import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -47,6 +48,12 @@ class Parts(NamedTuple):
 
     def now(self) -> int:
         return instants.to_us(self.clock())
+
+    def answered(self, asked: metrics.Asked, status: int, started: float, requests: int = 1) -> None:
+        """Count requests that are answered now. Only an endpoint that is served may become a metric's label."""
+        named = asked.endpoint if self.board.serves(asked.endpoint) else ""
+        asked = asked._replace(endpoint=named, status=str(status))
+        self.counts.answered(asked, requests, time.perf_counter() - started)
 
 
 class Operations:

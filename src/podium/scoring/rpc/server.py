@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from podium.core import errors, trace
 from podium.core.errors import Invalid, PodiumError
 from podium.core.trace import Trace
-from podium.scoring import admission, codec, operate, request, routes
+from podium.scoring import admission, codec, metrics, operate, request, routes
 from podium.scoring.http import listen
 from podium.scoring.protocols import oip, reader
 from podium.scoring.protocols.grpc import infer, messages, wire
@@ -27,6 +27,8 @@ except ModuleNotFoundError:
     raise errors.missing_extra("grpc", "grpcio") from None
 
 _LOG = logging.getLogger("podium.scorer")
+_INFER = f"/{messages.INFERENCE}/ModelInfer"
+"""The path of a call to score, as HTTP/2 has it."""
 _LAST_LOOKS, _LOOK_SECONDS = 20, 0.1
 _CUT_SECONDS = 0.5
 _MOST_CALLS = 4096
@@ -217,10 +219,10 @@ class Server:
         """What a message asks for; a large one is taken apart when it is read."""
         if len(data) > reader.LARGE:
             named = wire.named(data, wire.most_fields(self._widest()))
-            asked = _Sent(routes.Place(*named), partial(self._heads.read_large, data))
+            asked = _Sent(routes.Place(*named, route=_INFER), partial(self._heads.read_large, data))
         else:
             message = infer.parse(messages.ModelInferRequest, data)
-            place = routes.Place(message.model_name, message.model_version)
+            place = routes.Place(message.model_name, message.model_version, _INFER)
             asked = _Sent(place, partial(self._heads.read, message))
         if not asked.place.endpoint:
             raise Invalid(
@@ -241,7 +243,7 @@ class Server:
             with contextlib.suppress(PodiumError):
                 endpoint = infer.parse(messages.ModelInferRequest, data).model_name
         named = endpoint if parts.board.serves(endpoint) else ""
-        parts.counts.count("podium_requests_total", endpoint=named, status="429")
+        parts.counts.answered(metrics.Asked(named, _INFER, "POST", "429", infers=True))
 
     def _unary(self, name: str, handler: Handler) -> Any:
         watch = self._service.parts.watch
