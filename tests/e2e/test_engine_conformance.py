@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ class Plant:
         self.folder = folder
         self.vendor = Vendor()
         self.served: set[str] = set()
+        self.bundles: dict[str, Path] = {}
+        """Where each kind's lies."""
         self.vendor.list_in(home, "the token")
         (home / ".cache").symlink_to(Path.home() / ".cache")
         kit.prepare(folder)
@@ -53,7 +56,9 @@ class Plant:
         if kind in self.served:
             return
         made = engine_kit.kinds(self.vendor.url)[kind]()
-        engine_kit.serve(self.folder, kind, engine_kit.write_bundle(self.folder, made))
+        named = engine_kit.write_bundle(self.folder, made)
+        self.bundles[kind] = self.folder / "bundles" / named.removeprefix(digest.PREFIX)
+        engine_kit.serve(self.folder, kind, named)
         deadline = time.monotonic() + 240
         while self.ready(kind) != 200:
             refused = self.process.status().get("refused", {})
@@ -64,6 +69,13 @@ class Plant:
 
     def ready(self, kind: str) -> int:
         return self.process.http.get(f"/v2/models/{kind}/ready").status_code
+
+    def number(self, name: str, kind: str) -> int:
+        """What the metrics say of the one version of a kind."""
+        text = self.process.http.get("/metrics").text
+        found = re.search(rf'^{name}{{endpoint="{kind}",version="1"}} (\d+)$', text, re.MULTILINE)
+        assert found is not None
+        return int(found[1])
 
     def infer(self, kind: str, rows: list[engine_kit.Row], timeout: float = 60.0) -> httpx.Response:
         body = engine_kit.tensors(rows)
@@ -213,6 +225,57 @@ def test_a_killed_process_is_replaced(plant: Plant, kind: str) -> None:
     assert scores(plant.infer(kind, engine_kit.rows(20))) == before
     assert plant.process.process.pid == scorer
     assert plant.process.process.poll() is None
+
+
+@pytest.mark.parametrize("kind", OF_THEIR_OWN)
+def test_a_model_whose_process_cannot_start_again_is_not_ready_until_it_can(plant: Plant, kind: str) -> None:
+    plant.serve("onnx")
+    plant.serve(kind)
+    healed(plant, kind)
+    restarts = plant.number("podium_model_restarts_total", kind)
+    folder = plant.bundles[kind]
+    away = folder.with_name("away")
+    folder.rename(away)
+    try:
+        (worker,) = plant.workers(kind)
+        worker.kill()
+        until(lambda: plant.ready(kind) == 503)
+        until(lambda: plant.number("podium_model_restarts_total", kind) > restarts)
+        answer = plant.infer(kind, engine_kit.rows(2))
+        assert answer.status_code == 503, answer.text
+        assert plant.ready(kind) == plant.ready(f"{kind}/versions/1") == 503
+        assert plant.number("podium_model_up", kind) == 0
+        assert plant.ready("onnx") == 200
+        assert plant.number("podium_model_up", "onnx") == 1
+        assert plant.process.http.get("/v2/health/ready").status_code == 200
+    finally:
+        away.rename(folder)
+    until(lambda: plant.ready(kind) == 200)
+    assert plant.number("podium_model_up", kind) == 1
+    assert plant.infer(kind, engine_kit.rows(2)).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["oip", "mlflow"])
+def test_a_vendors_model_is_not_ready_after_a_failure_until_it_answers_or_time_has_passed(
+    plant: Plant, kind: str
+) -> None:
+    plant.serve(kind)
+    assert plant.infer(kind, engine_kit.rows(2)).status_code == 200
+    for _ in range(2):
+        assert plant.ready(kind) == 200
+        plant.vendor.mood = "forbidden"
+        assert plant.infer(kind, engine_kit.rows(2)).status_code == 503
+        assert plant.ready(kind) == 503
+        assert plant.number("podium_model_up", kind) == 0
+        plant.vendor.mood = "well"
+        assert plant.infer(kind, engine_kit.rows(2)).status_code == 200
+    plant.vendor.mood = "forbidden"
+    assert plant.infer(kind, engine_kit.rows(2)).status_code == 503
+    plant.vendor.mood = "well"
+    assert plant.ready(kind) == 503
+    asked = len(plant.vendor.calls)
+    until(lambda: plant.ready(kind) == 200)
+    assert len(plant.vendor.calls) == asked, "nobody's rows are made up to try a vendor"
 
 
 def test_an_idle_process_that_hangs_is_found_and_replaced(plant: Plant) -> None:

@@ -27,6 +27,10 @@ CALLERS = 80
 BUSY = ("The model has more to do than it can.", "The scorer has more to do than it can.")
 QUICK = f"/v2/models/{kit.ENDPOINT}/infer"
 SLOW = "/v2/models/slow/infer"
+TOOK = (
+    'http_server_request_duration_seconds_sum{endpoint="slow",http_request_method="POST",'
+    'http_response_status_code="200",http_route="/v2/models/{endpoint}/infer"}'
+)
 ASKED = engine_kit.tensors(engine_kit.rows(2)[1:])
 ROW = json.dumps(ASKED).encode()
 
@@ -136,7 +140,7 @@ def test_a_crowd_before_a_slow_model_is_told_at_once_what_is_too_much(street: St
 def test_times_are_those_of_each_request_though_others_come_meanwhile(street: Street) -> None:
     street.vendor.takes = 1.0
     body = engine_kit.tensors(engine_kit.rows(3)[1:])  # of two rows, which come another way than one
-    before = street.metric('http_server_request_duration_seconds_sum{endpoint="slow"}')
+    before = street.metric(TOOK)
 
     async def main() -> list[httpx.Response]:
         async with httpx.AsyncClient(base_url=street.scorer.url, timeout=30) as client:
@@ -149,7 +153,7 @@ def test_times_are_those_of_each_request_though_others_come_meanwhile(street: St
 
     answers = asyncio.run(main())
     assert [answer.status_code for answer in answers] == [200] * 5
-    took = street.metric('http_server_request_duration_seconds_sum{endpoint="slow"}') - before
+    took = street.metric(TOOK) - before
     assert 5.0 <= took <= sum(answer.elapsed.total_seconds() for answer in answers) + 0.01
 
 

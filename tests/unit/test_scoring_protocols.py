@@ -331,8 +331,10 @@ def test_each_kind_of_error_has_its_status() -> None:
 def test_metrics_are_prometheus_text() -> None:
     counts = metrics.Metrics()
     counts.count("podium_predictions_total", 3, endpoint="delay", version="1", role="champion")
-    counts.observe("delay", 0.0007)
+    counts.answered(metrics.Asked("delay", "/v2/models/{endpoint}/infer", "POST", "200", infers=True), 1, 0.0007)
     text = counts.text({"podium_rollout_number": {"delay": 2.0}}).decode()
     assert 'podium_predictions_total{endpoint="delay",role="champion",version="1"} 3\n' in text
-    assert 'http_server_request_duration_seconds_bucket{endpoint="delay",le="0.001"} 1\n' in text
+    said = 'endpoint="delay",http_request_method="POST",http_response_status_code="200",'
+    route = 'http_route="/v2/models/{endpoint}/infer"'
+    assert f'http_server_request_duration_seconds_bucket{{{said}{route},le="0.001"}} 1\n' in text
     assert 'podium_rollout_number{endpoint="delay"} 2\n' in text

@@ -5,9 +5,10 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from podium.scoring import siblings
-from podium.scoring.metrics import Metrics
+from podium.scoring.metrics import Asked, Metrics
 
 COUNTER = b"# HELP a_total Some.\n# TYPE a_total counter\na_total %d\n"
 GAUGE = b"# HELP b Some.\n# TYPE b gauge\nb %d\n"
@@ -109,8 +110,20 @@ def test_a_late_asker_takes_back_nothing() -> None:
 def test_labels_of_any_text_are_told_as_the_text_form_wants() -> None:
     """https://prometheus.io/docs/instrumenting/exposition_formats/#text-format-details."""
     counts = Metrics()
-    counts.count("podium_requests_total", 2, endpoint=_ODD, status="200")
+    counts.answered(Asked(_ODD, status="200"), 2)
     escaped = _ODD.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     assert f'\npodium_requests_total{{endpoint="{escaped}",status="200"}} 2\n' in counts.text().decode()
     both = siblings.merge([counts.text(), counts.text()]).decode()
     assert f'\npodium_requests_total{{endpoint="{escaped}",status="200"}} 4\n' in both
+
+
+def test_a_model_that_one_process_lacks_is_not_hidden_by_the_others() -> None:
+    told = []
+    for up in (1.0, 0.0, 1.0):
+        counts = Metrics()
+        counts.watch("podium_model_up", partial(dict, {(("endpoint", "delay"), ("version", "1")): up}))
+        counts.watch("podium_log_failing", partial(float, 1.0 - up))
+        told.append(counts.text())
+    both = siblings.merge(told).decode()
+    assert '\npodium_model_up{endpoint="delay",version="1"} 0\n' in both
+    assert "\npodium_log_failing 1\n" in both

@@ -26,7 +26,18 @@ class Runtime:
         self._classes = len(manifest.signature.labels)
         self.order = grid.order(manifest.signature)
         model = self.model
+        self._restarting = model if isinstance(model, registry.Restarts) else None
         self._direct = model if isinstance(model, registry.TakesGrid) and _orderly(model, self.order) else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the model can answer now, as far as is known without asking it."""
+        return self.model.ready
+
+    @property
+    def restarts(self) -> int | None:
+        """How often the model's process was started again; None where it has none of its own."""
+        return None if self._restarting is None else self._restarting.restarts
 
     def predict_grid(self, rows: grid.Grid) -> npt.NDArray[np.float64]:
         """As `predict`, of rows in the signature's order."""

@@ -2,14 +2,16 @@
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 
-Names that others have are used as they have them: `http_server_…` from OpenTelemetry's conventions for HTTP,
+Names that others have mean what they mean there: `http_server_…` from OpenTelemetry's conventions for HTTP,
 `model_infer_…` from MLServer (Open Inference Protocol), `process_…` and `python_info` from Prometheus' own clients.
 What only Podium has begins with `podium_`. A number that is read when somebody asks costs nothing before.
 """
 
 import bisect
+import itertools
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -18,6 +20,10 @@ BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 """Upper edges in seconds: a row of a small model takes 100 µs, a slow vendor's model seconds."""
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 DURATION = "http_server_request_duration_seconds"
+_REQUESTS = "podium_requests_total"
+_SUCCESS, _FAILURE = "model_infer_request_success_total", "model_infer_request_failure_total"
+_OF_REQUESTS = (_REQUESTS, _SUCCESS, _FAILURE)
+"""Counters that `answered` adds to."""
 _COUNTER, _GAUGE, _HISTOGRAM = "counter", "gauge", "histogram"
 
 
@@ -30,18 +36,32 @@ class Metric(NamedTuple):
 
 
 METRICS: dict[str, Metric] = {
-    DURATION: Metric(_HISTOGRAM, "Time from a request's last byte to its answer.", ("endpoint",)),
+    DURATION: Metric(
+        _HISTOGRAM,
+        "Time from a request's last byte to its answer, of all routes.",
+        ("endpoint", "http_request_method", "http_response_status_code", "http_route"),
+    ),
     "http_server_active_requests": Metric(_GAUGE, "Requests under way."),
-    "podium_requests_total": Metric(
+    _REQUESTS: Metric(
         _COUNTER,
-        "Requests by endpoint and HTTP status; 499: the caller had gone. "
+        "Requests of all routes by endpoint and HTTP status; 499: the caller had gone. "
         "No endpoint: of none that is served, or refused before that was known.",
         ("endpoint", "status"),
     ),
     "podium_requests_rejected_total": Metric(_COUNTER, "Requests turned away with 429, as too many were under way."),
-    "model_infer_request_success_total": Metric(_COUNTER, "Requests to a model that were answered.", ("model",)),
-    "model_infer_request_failure_total": Metric(_COUNTER, "Requests to a model that were not answered.", ("model",)),
+    _SUCCESS: Metric(_COUNTER, "Requests to score that were answered.", ("model",)),
+    _FAILURE: Metric(_COUNTER, "Requests to score that were not answered.", ("model",)),
     "podium_predictions_total": Metric(_COUNTER, "Scored rows.", ("endpoint", "version", "role")),
+    "podium_model_up": Metric(
+        _GAUGE,
+        "1 while the model of a version that decides can answer, else 0. Of several processes the least.",
+        ("endpoint", "version"),
+    ),
+    "podium_model_restarts_total": Metric(
+        _COUNTER,
+        "How often a model's process was to be started again, of models that have one.",
+        ("endpoint", "version"),
+    ),
     "podium_referred_total": Metric(_COUNTER, "Scored rows that a person decides.", ("endpoint",)),
     "podium_shadow_dropped_total": Metric(
         _COUNTER, "Rows that a shadow did not score: its queue was full, or they did not fit it.", ("endpoint",)
@@ -77,16 +97,48 @@ _Labels = tuple[tuple[str, str], ...]
 Values = Mapping[_Labels, float]
 
 
+class Asked(NamedTuple):
+    """What requests are told apart by."""
+
+    endpoint: str = ""
+    """One that is served, or none."""
+    route: str = ""
+    """The pattern of the path, or a gRPC method; none where nothing is at the path."""
+    method: str = ""
+    status: str = ""
+    infers: bool = False
+    """Whether they came to have rows scored."""
+
+
+class _Timed:
+    """How many requests took how long. Their samples' names are joined once, as they are told each second."""
+
+    __slots__ = ("_buckets", "_count", "_sum", "counts", "seconds")
+
+    def __init__(self, asked: Asked) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.seconds = 0.0
+        own = _attributes(asked)
+        self._buckets = [f"{DURATION}_bucket{_shown((*own, ('le', edge)))}" for edge in (*map(str, BUCKETS), "+Inf")]
+        self._sum, self._count = f"{DURATION}_sum{_shown(own)}", f"{DURATION}_count{_shown(own)}"
+
+    def lines(self) -> list[str]:
+        """The samples."""
+        totals = [*itertools.accumulate(self.counts)]
+        told = [f"{name} {total}" for name, total in zip(self._buckets, totals, strict=True)]
+        return [*told, f"{self._sum} {self.seconds:.6f}", f"{self._count} {totals[-1]}"]
+
+
 class Metrics:
     """Counts of one scorer process; safe for several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[str, dict[_Labels, int]] = {
-            name: {} for name, metric in METRICS.items() if metric.kind == _COUNTER
+            name: {} for name, metric in METRICS.items() if metric.kind == _COUNTER and name not in _OF_REQUESTS
         }
-        self._latency: dict[str, list[int]] = {}
-        self._seconds: dict[str, float] = {}
+        self._timed: dict[Asked, _Timed] = {}
+        self._untimed: Counter[Asked] = Counter()
         self._readers: dict[str, Callable[[], Values | float]] = {}
         self._failed: set[str] = set()
 
@@ -97,12 +149,17 @@ class Metrics:
             series = self._counts[name]
             series[key] = series.get(key, 0) + by
 
-    def observe(self, endpoint: str, seconds: float, by: int = 1) -> None:
-        """Record how long a request took, or several that took the same."""
+    def answered(self, asked: Asked, by: int = 1, seconds: float | None = None) -> None:
+        """Count a request, or several that took the same. `seconds`: how long, where that is known."""
         with self._lock:
-            counts = self._latency.setdefault(endpoint, [0] * (len(BUCKETS) + 1))
-            counts[bisect.bisect_left(BUCKETS, seconds)] += by
-            self._seconds[endpoint] = self._seconds.get(endpoint, 0.0) + seconds * by
+            if seconds is None:
+                self._untimed[asked] += by
+                return
+            timed = self._timed.get(asked)
+            if timed is None:
+                timed = self._timed[asked] = _Timed(asked)
+            timed.counts[bisect.bisect_left(BUCKETS, seconds)] += by
+            timed.seconds += seconds * by
 
     def watch(self, name: str, read: Callable[[], Values | float]) -> None:
         """Have a number read when somebody asks: one, or one for each set of labels."""
@@ -113,7 +170,8 @@ class Metrics:
     def value(self, name: str, **labels: str) -> int:
         """A counter's value."""
         with self._lock:
-            return self._counts[name].get(tuple(sorted(labels.items())), 0)
+            counted: dict[str, Values] = {**self._counts, **self._requests()}
+        return int(counted[name].get(tuple(sorted(labels.items())), 0))
 
     def text(self, gauges: Mapping[str, Mapping[str, float]] | None = None) -> bytes:
         """All of it. `gauges`: more numbers by name, then by endpoint ("" for the process as a whole).
@@ -125,8 +183,9 @@ class Metrics:
             read[name] = {((("endpoint", endpoint),) if endpoint else ()): value for endpoint, value in values.items()}
         with self._lock:
             counted: dict[str, Values] = {name: dict(series) for name, series in self._counts.items() if series}
+            counted |= self._requests()
             timed = self._histogram()
-        found = {**counted, **_answered(counted.get("podium_requests_total", {})), **read}
+        found = {**counted, **read}
         lines = []
         for name, metric in METRICS.items():
             lines += [f"# HELP {name} {metric.help}", f"# TYPE {name} {metric.kind}"]
@@ -146,31 +205,31 @@ class Metrics:
                 _LOG.warning("%s cannot be read; this is not said again", name, exc_info=True)
             return {}
 
+    def _requests(self) -> dict[str, Values]:
+        """How many requests there were, as Podium names them and, of those to score, as MLServer does."""
+        total = self._untimed.copy()
+        for asked, timed in self._timed.items():
+            total[asked] += sum(timed.counts)
+        found: dict[str, Counter[_Labels]] = {name: Counter() for name in _OF_REQUESTS}
+        for asked, count in total.items():
+            found[_REQUESTS][("endpoint", asked.endpoint), ("status", asked.status)] += count
+            if asked.infers and asked.endpoint:
+                found[_SUCCESS if asked.status.startswith("2") else _FAILURE][(("model", asked.endpoint),)] += count
+        return dict(found)
+
     def _histogram(self) -> list[str]:
-        lines = []
-        for endpoint, counts in sorted(self._latency.items()):
-            total = 0
-            for edge, count in zip((*map(str, BUCKETS), "+Inf"), counts, strict=True):
-                total += count
-                lines.append(f"{DURATION}_bucket{_shown((('endpoint', endpoint), ('le', edge)))} {total}")
-            own = _shown((("endpoint", endpoint),))
-            lines += [f"{DURATION}_sum{own} {self._seconds[endpoint]:.6f}", f"{DURATION}_count{own} {total}"]
-        return lines
+        return [line for _, timed in sorted(self._timed.items()) for line in timed.lines()]
 
 
-def _answered(requests: Values) -> dict[str, Values]:
-    """Requests to models by whether they were answered, as MLServer names them."""
-    found: dict[str, dict[_Labels, float]] = {
-        "model_infer_request_success_total": {},
-        "model_infer_request_failure_total": {},
-    }
-    for labels, count in requests.items():
-        said = dict(labels)
-        if endpoint := said.get("endpoint"):
-            good = "success" if said.get("status", "").startswith("2") else "failure"
-            series, key = found[f"model_infer_request_{good}_total"], (("model", endpoint),)
-            series[key] = series.get(key, 0) + count
-    return {name: series for name, series in found.items() if series}
+def _attributes(asked: Asked) -> _Labels:
+    """As OpenTelemetry names them, and the endpoint."""
+    named = (
+        ("endpoint", asked.endpoint),
+        ("http_request_method", asked.method),
+        ("http_response_status_code", asked.status),
+        ("http_route", asked.route),
+    )
+    return tuple((name, value) for name, value in named if value)
 
 
 def _series(read: Values | float) -> Values:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hmac
+import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import msgspec
 from podium.core import errors, ids
 from podium.core import time as instants
 from podium.core.errors import Refused
-from podium.scoring import engine, metrics, process, routes
+from podium.scoring import engine, metrics, models, process, routes
 from podium.scoring.board import Board
 from podium.scoring.call import Answer, Call
 from podium.scoring.log.writer import Writer
@@ -48,6 +49,12 @@ class Parts(NamedTuple):
     def now(self) -> int:
         return instants.to_us(self.clock())
 
+    def answered(self, asked: metrics.Asked, status: int, started: float, requests: int = 1) -> None:
+        """Count requests that are answered now. Only an endpoint that is served may become a metric's label."""
+        named = asked.endpoint if self.board.serves(asked.endpoint) else ""
+        asked = asked._replace(endpoint=named, status=str(status))
+        self.counts.answered(asked, requests, time.perf_counter() - started)
+
 
 class Operations:
     """The routes beside scoring."""
@@ -56,6 +63,7 @@ class Operations:
         self._parts = parts
         log, board, counts = parts.log, parts.board, parts.counts
         process.watch(counts)
+        models.watch(counts, board)
         if parts.others is not None:
             parts.others.follow(self._seal)
         counts.watch(
@@ -92,7 +100,7 @@ class Operations:
         raise errors.Unavailable("No endpoint of this scorer can decide now.", fix="See /metrics and its log.")
 
     def _model_ready(self, _call: Call, place: Place) -> Answer:
-        loaded(self._parts.board, place).deciding(self._parts.now())
+        check_ready(self._parts, place)
         return Answer(200, msgspec.json.encode({"name": place.endpoint, "ready": True}))
 
     def _describe(self, _call: Call, place: Place) -> Answer:
@@ -159,12 +167,27 @@ def loaded(board: Board, place: Place) -> engine.Loaded:
 
 
 def ready(parts: Parts) -> bool:
-    """Whether some endpoint can decide."""
+    """Whether some endpoint can decide: its champion may, and answers."""
     for endpoint in parts.board.endpoints():
         with contextlib.suppress(errors.Unavailable):
-            parts.board.get(endpoint).deciding(parts.now())
-            return True
+            if parts.board.get(endpoint).deciding(parts.now()).champion.runtime.ready:
+                return True
     return False
+
+
+def check_ready(parts: Parts, place: Place) -> None:
+    """`Unavailable` where a version that decides there may not, or its model cannot answer now; of a version that the
+    path names, where that one's cannot."""
+    found = loaded(parts.board, place)
+    deciding = [each for each in found.deciding(parts.now()) if each is not None]
+    named = [each for each in found.live if str(each.route.version) == place.version]
+    silent = sorted({each.route.version for each in (named if place.version else deciding) if not each.runtime.ready})
+    if silent:
+        raise errors.Unavailable(
+            f"The model of version {' and '.join(map(str, silent))} cannot answer now.",
+            field="model",
+            fix="Ask again later; the scorer's log says why.",
+        )
 
 
 def described(board: Board, place: Place) -> dict[str, Any]:

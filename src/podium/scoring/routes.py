@@ -14,6 +14,8 @@ class Place(NamedTuple):
 
     endpoint: str = ""
     version: str = ""
+    route: str = ""
+    """The path's pattern, or the gRPC method that was called."""
 
 
 Act: TypeAlias = Callable[[Call, Place], Answer]
@@ -48,7 +50,7 @@ class Table:
     """The routes by pattern. A part in braces takes any one part that is not empty: `{endpoint}` or `{version}`."""
 
     def __init__(self, routes: dict[str, Route]) -> None:
-        self._routes: dict[int, list[tuple[list[str], Route]]] = {}
+        self._routes: dict[int, list[tuple[list[str], Route, str]]] = {}
         self._known: dict[str, Found] = {}
         for pattern, route in routes.items():
             self.add(pattern, route)
@@ -56,7 +58,7 @@ class Table:
     def add(self, pattern: str, route: Route) -> None:
         """Add a route; earlier ones win."""
         parts = _parts(pattern)
-        self._routes.setdefault(len(parts), []).append((parts, route))
+        self._routes.setdefault(len(parts), []).append((parts, route, pattern))
 
     def find(self, path: str) -> Found | None:
         """The route of a path (without its query), or None. Remembers the last paths that had one."""
@@ -71,10 +73,10 @@ class Table:
 
     def _search(self, path: str) -> Found | None:
         given = _parts(path)
-        for pattern, route in self._routes.get(len(given), ()):
-            named = _match(pattern, given)
+        for parts, route, pattern in self._routes.get(len(given), ()):
+            named = _match(parts, given)
             if named is not None:
-                return Found(route, Place(**named))
+                return Found(route, Place(**named, route=pattern))
         return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from podium.core import errors
 from podium.core.errors import PodiumError
 from podium.core.trace import Trace
-from podium.scoring import answers, codec, codecs, large, operate, request, routes, threads
+from podium.scoring import answers, codec, codecs, large, metrics, operate, request, routes, threads
 from podium.scoring.call import Answer, Call
 from podium.scoring.operate import Parts
 from podium.scoring.tick import Tick
@@ -19,18 +19,24 @@ _LOG = logging.getLogger("podium.scorer")
 _KEPT = 1024
 _SLOW = 8
 """Requests of one slow route that are acted on at once: one route's do not wait for another's."""
+_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+_OTHER_METHOD = "_OTHER"
+"""What OpenTelemetry calls a method that nobody knows."""
 _PATHS = "Post rows to /v2/models/<endpoint>/infer or to /endpoints/<endpoint>/invocations."
 
 
 class _Fixed:
     """What a head asks for when its body does not hold rows."""
 
-    __slots__ = ("answer", "place", "route", "watched")
+    __slots__ = ("answer", "asked", "place", "route", "watched")
 
-    def __init__(self, answer: Answer | None, route: routes.Action | None, place: routes.Place) -> None:
+    def __init__(
+        self, answer: Answer | None, route: routes.Action | None, place: routes.Place, asked: metrics.Asked
+    ) -> None:
         self.answer = answer
         self.route = route
         self.place = place
+        self.asked = asked
         self.watched = False
 
 
@@ -72,7 +78,7 @@ class Service:
 
     def refused(self, status: int) -> None:
         """Count a request that its transport refused: nobody knows which endpoint it was for."""
-        self.parts.counts.count("podium_requests_total", endpoint="", status=str(status))
+        self.parts.counts.answered(metrics.Asked(status=str(status)))
 
     def infer(
         self,
@@ -92,18 +98,21 @@ class Service:
 
     def _find(self, head: Any) -> "Work | _Fixed":
         found = self.routes.find(head.path)
+        said = head.method if head.method in _METHODS else _OTHER_METHOD
         if found is None:
             problem = errors.NotFound("There is nothing at this path.", field="path", fix=_PATHS)
-            return _Fixed(answers.of(problem), None, routes.Place())
+            return _Fixed(answers.of(problem), None, routes.Place(), metrics.Asked(method=said))
         route, place = found
+        asked = metrics.Asked(place.endpoint, place.route, said)
         method = "GET" if head.method == "HEAD" else head.method
         if method != route.method:
-            return _Fixed(answers.not_allowed(route.method), None, place)
+            return _Fixed(answers.not_allowed(route.method), None, place, asked)
         if isinstance(route, routes.Action):
-            return _Fixed(None, route, place)
+            return _Fixed(None, route, place, asked)
         chosen = codecs.choose(route.family, head.headers)
         if chosen is None:
-            return _Fixed(answers.wrong_media(codecs.taken(route.family)), None, place)
+            wrong = answers.wrong_media(codecs.taken(route.family))
+            return _Fixed(wrong, None, place, asked._replace(infers=True))
         if "authorization" in head.headers or self.parts.watch.follows(head.headers):
             return Work(route.family, place, chosen, head.headers)
         says = head.path, *((name, value) for name, value in head.headers.items() if name != "content-length")
@@ -118,7 +127,7 @@ class Service:
         started = time.perf_counter()
 
         def finish(answer: Answer) -> None:
-            self._count(fixed.place.endpoint, answer.status, started)
+            self.parts.answered(fixed.asked, answer.status, started)
             exchange.answer(number, answer, head)
 
         if fixed.route is None:
@@ -137,13 +146,6 @@ class Service:
         if found is None:
             found = self._slow[route.act] = threads.Pool(_SLOW, thread_name_prefix="podium-slow")
         return found
-
-    def _count(self, endpoint: str, status: int, started: float) -> None:
-        """Only an endpoint that this scorer serves may become a metric's label."""
-        named = endpoint if self.parts.board.serves(endpoint) else ""
-        self.parts.counts.count("podium_requests_total", endpoint=named, status=str(status))
-        if named:
-            self.parts.counts.observe(named, time.perf_counter() - started)
 
 
 def _answer(acted: "asyncio.Future[Answer]") -> Answer:

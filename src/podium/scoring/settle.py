@@ -97,9 +97,7 @@ class Desk:
             except Exception:  # noqa: BLE001 - whatever is wrong with a connection, the others have their answers
                 _LOG.exception("an answer could not be given")
         if singles:
-            counts = self._parts.counts
-            counts.count("podium_requests_total", singles, endpoint=group.endpoint, status="200")
-            counts.observe(group.endpoint, now - group.started, singles)
+            self._count_singles(group, now - group.started)
             self._gate.leave(singles, size)
         at = singles
         for entry in group.entries:
@@ -115,6 +113,15 @@ class Desk:
             entry.told(_scored(entry, batch, outcome, at))
         except Exception as error:  # noqa: BLE001 - one answer that cannot be written is no other's fault
             entry.told(error)
+
+    def _count_singles(self, group: Group, seconds: float) -> None:
+        lanes = group.lanes
+        if len(lanes) == 1:
+            (lane,) = lanes.values()
+            self._parts.counts.answered(lane.good, len(group.items), seconds)
+            return
+        for good, requests in Counter([lanes[item[2].work].good for item in group.items]).items():
+            self._parts.counts.answered(good, requests, seconds)
 
     def _count_rows(self, outcome: engine.Outcome) -> None:
         for part in outcome.parts:
@@ -133,7 +140,7 @@ class Desk:
             return
         exchange, number, head, body = item
         written = head.work.codec.write(scored, lane.asked)
-        self.count(lane.asked.endpoint, 200, started)
+        self._parts.answered(lane.good, 200, started)
         self._gate.leave(1, len(body))
         exchange.answer(number, Answer(200, written.body, written.media, written.headers), head)
 
@@ -144,21 +151,15 @@ class Desk:
             _LOG.error("a request failed", exc_info=error)
         answer = answers.of(error) if isinstance(error, PodiumError) else answers.broken()
         self._gate.leave(1, len(body))
-        self.count(head.work.endpoint, answer.status, started)
+        self._parts.answered(head.work.asked, answer.status, started)
         exchange.answer(number, answer, head)
 
     def turn_away(self, items: Sequence[Item], started: float) -> None:
         """Tell these that there are too many."""
         for exchange, number, head, _ in items:
             exchange.answer(number, answers.TOO_MANY, head)
-        for endpoint, requests in Counter([head.work.endpoint for _, _, head, _ in items]).items():
-            self.count(endpoint, answers.TOO_MANY.status, started, requests)
-
-    def count(self, endpoint: str, status: int, started: float, requests: int = 1) -> None:
-        named = endpoint if self._parts.board.serves(endpoint) else ""
-        self._parts.counts.count("podium_requests_total", requests, endpoint=named, status=str(status))
-        if named:
-            self._parts.counts.observe(named, time.perf_counter() - started, requests)
+        for work, requests in Counter([head.work for _, _, head, _ in items]).items():
+            self._parts.answered(work.asked, answers.TOO_MANY.status, started, requests)
 
 
 def _answers(group: Group, batch: engine.Batch, outcome: engine.Outcome) -> list[bytes]:

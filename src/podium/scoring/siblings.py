@@ -37,6 +37,8 @@ _SUMMED_GAUGES = frozenset(
     }
 )
 """Gauges that add up over processes; of the others the largest is told."""
+_LEAST_GAUGES = frozenset({"podium_model_up"})
+"""But of these the least: what one process lacks is not hidden by another."""
 
 
 class Told(NamedTuple):
@@ -213,7 +215,8 @@ def _add(text: bytes, heads: dict[str, list[str]], samples: dict[str, dict[str, 
             elif kind in _SUMMED or name in _SUMMED_GAUGES:
                 samples[name][sample] = known + float(value)
             else:
-                samples[name][sample] = max(known, float(value))
+                chosen = min if name in _LEAST_GAUGES else max
+                samples[name][sample] = chosen(known, float(value))
 
 
 def _number(value: float) -> str:

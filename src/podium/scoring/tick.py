@@ -17,7 +17,19 @@ from typing import Any
 
 from podium.core.errors import PodiumError, Unavailable
 from podium.core.trace import Trace
-from podium.scoring import admission, codec, joining, large, reading, request, routes, settle, together, waiting
+from podium.scoring import (
+    admission,
+    codec,
+    joining,
+    large,
+    metrics,
+    reading,
+    request,
+    routes,
+    settle,
+    together,
+    waiting,
+)
 from podium.scoring.operate import Parts
 from podium.scoring.protocols import problem, reader
 from podium.scoring.work import Entry, Exchange, Group, Item, Said, Told
@@ -100,7 +112,8 @@ class Tick:
             place = self._reading.named(place)
             loaded, deciding = self._reading.deciding(place)
         except PodiumError as error:
-            self._desk.count(place.endpoint, problem.status_of(error), started)
+            called = metrics.Asked(place.endpoint, place.route, "POST", infers=True)
+            self._parts.answered(called, problem.status_of(error), started)
             told(error)
             return
         asked = self._reading.asked(place, deciding, {})
@@ -109,7 +122,8 @@ class Tick:
         if group is None:
             group = Group(place.endpoint, loaded, deciding, started)
             group.level = self.gate.bytes
-        counted = partial(self._counted, group.endpoint, group.started, told)
+        called = metrics.Asked(group.endpoint, place.route, "POST", infers=True)
+        counted = partial(self._counted, called, group.started, told)
 
         def enter() -> Entry:
             made = reading.entry(read(asked), asked.signature, counted, size)
@@ -138,11 +152,11 @@ class Tick:
             return
         self._together.score(group)
 
-    def _counted(self, endpoint: str, started: float, told: Said, scored: request.Scored | Exception) -> None:
+    def _counted(self, called: metrics.Asked, started: float, told: Said, scored: request.Scored | Exception) -> None:
         error = scored if isinstance(scored, PodiumError) else Unavailable("The scorer failed; its log says why.")
         good = isinstance(scored, request.Scored)
         status = _GONE if isinstance(error, large.Gone) else problem.status_of(error)
-        self._desk.count(endpoint, 200 if good else status, started)
+        self._parts.answered(called, 200 if good else status, started)
         told(scored if isinstance(scored, request.Scored) else error)
 
     def _run(self) -> None:

@@ -8,7 +8,7 @@ from podium.core.errors import PodiumError
 from podium.core.rollout import Durability
 from podium.core.signature import Signature
 from podium.core.trace import Trace
-from podium.scoring import codec, codecs, engine, request, routes, template, turns
+from podium.scoring import codec, codecs, engine, metrics, request, routes, template, turns
 from podium.scoring.call import Answer
 from podium.scoring.protocols.plan import One, Singles
 from podium.scoring.protocols.reader import Reader, Sheaf
@@ -113,13 +113,15 @@ class Group:
 class Lane:
     """What requests of one head need while a rollout is in force. It holds neither its models nor any request."""
 
-    __slots__ = ("asked", "durable", "plans", "read", "reader", "referring", "rollout")
+    __slots__ = ("asked", "durable", "good", "plans", "read", "reader", "referring", "rollout")
 
     def __init__(self, loaded: engine.Loaded, asked: codec.Asked, work: "Work") -> None:
         self.rollout = loaded.id
         self.referring = loaded.referring
         self.durable = loaded.document.durability is Durability.DURABLE
         self.asked = asked
+        self.good = work.asked._replace(endpoint=asked.endpoint, status="200")
+        """What their good answers are counted as."""
         reader = loaded.readers.get(work.family)
         if reader is None:
             reader = loaded.readers[work.family] = Reader(asked.signature, work.family)
@@ -161,3 +163,8 @@ class Work:
         """Which one it came to be, where the path names none."""
         lane = self.lane
         return self.place.endpoint if lane is None else lane.asked.endpoint
+
+    @property
+    def asked(self) -> metrics.Asked:
+        """What such requests are counted as, once their status is known."""
+        return metrics.Asked(self.endpoint, self.place.route, "POST", infers=True)

@@ -33,6 +33,10 @@ class Model(Protocol):
     patience: float
     """Seconds that rows may wait for their turn with it; infinite where they need none."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether it can answer now, as far as is known without asking it: told at once."""
+
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
         """Scores [n] of canonical columns; NaN where the model has no answer. `Unavailable` when it cannot be asked
         now (the worker died or is late, the vendor does not answer): trying again later helps."""
@@ -49,6 +53,14 @@ class TakesGrid(Protocol):
 
     def predict_grid(self, rows: grid.Grid) -> npt.NDArray[np.float64]:
         """As `predict`, of rows in the order of `layout`."""
+
+
+@runtime_checkable
+class Restarts(Protocol):
+    """A model in a process that is started again when it has ended."""
+
+    restarts: int
+    """How often that was tried."""
 
 
 @runtime_checkable

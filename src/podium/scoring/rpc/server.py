@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from podium.core import errors, trace
 from podium.core.errors import Invalid, PodiumError
 from podium.core.trace import Trace
-from podium.scoring import admission, codec, operate, request, routes
+from podium.scoring import admission, codec, metrics, operate, request, routes
 from podium.scoring.http import listen
 from podium.scoring.protocols import oip, reader
 from podium.scoring.protocols.grpc import infer, messages, wire
@@ -22,6 +22,8 @@ from podium.scoring.service import Service
 from podium.version import VERSION
 
 _LOG = logging.getLogger("podium.scorer")
+_INFER = f"/{messages.INFERENCE}/ModelInfer"
+"""The path of a call to score, as HTTP/2 has it."""
 _CUT_SECONDS = 0.5
 _MOST_CALLS = 4096
 _MOST_OF_ONE = 1024
@@ -163,10 +165,8 @@ class Server:
 
     async def _model_ready(self, data: bytes, _call: Call) -> Any:
         asked = infer.parse(messages.ModelReadyRequest, data)
-        parts = self._service.parts
-        loaded = operate.loaded(parts.board, routes.Place(asked.name, asked.version))
         try:
-            loaded.deciding(parts.now())
+            operate.check_ready(self._service.parts, routes.Place(asked.name, asked.version))
         except errors.Unavailable:
             return messages.ModelReadyResponse(ready=False)
         return messages.ModelReadyResponse(ready=not self._stopping)
@@ -213,10 +213,10 @@ class Server:
         """What a message asks for; a large one is taken apart when it is read."""
         if len(data) > reader.LARGE:
             named = wire.named(data, wire.most_fields(self._widest()))
-            asked = _Sent(routes.Place(*named), partial(self._heads.read_large, data))
+            asked = _Sent(routes.Place(*named, route=_INFER), partial(self._heads.read_large, data))
         else:
             message = infer.parse(messages.ModelInferRequest, data)
-            place = routes.Place(message.model_name, message.model_version)
+            place = routes.Place(message.model_name, message.model_version, _INFER)
             asked = _Sent(place, partial(self._heads.read, message))
         if not asked.place.endpoint:
             raise Invalid(
@@ -237,7 +237,7 @@ class Server:
             with contextlib.suppress(PodiumError):
                 endpoint = infer.parse(messages.ModelInferRequest, data).model_name
         named = endpoint if parts.board.serves(endpoint) else ""
-        parts.counts.count("podium_requests_total", endpoint=named, status="429")
+        parts.counts.answered(metrics.Asked(named, _INFER, "POST", "429", infers=True))
 
     def _unary(self, name: str, handler: Handler) -> Any:
         watch = self._service.parts.watch

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from podium.bundle import columns
 from podium.bundle.engines import place
-from podium.bundle.engines.external import exchange, hosts, line
+from podium.bundle.engines.external import exchange, hosts, line, standing
 from podium.bundle.engines.worker import turn
 from podium.core import bundle, engine
 from podium.core.errors import Invalid, Refused, Unavailable
@@ -62,6 +62,12 @@ class Model:
         self._spec = spec
         self.patience = spec.seconds
         self._exchange = exchange.Exchange(to)
+        self._standing = standing.Standing()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answered the last rows, or did not long ago."""
+        return self._standing.good
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
         """Scores [n]; `Unavailable` when the service gives none in time.
@@ -75,9 +81,15 @@ class Model:
         step = self._spec.rows_at_once or rows
         shares = [columns.take(table, slice(start, start + step)) for start in range(0, rows, step)]
         try:
-            return np.concatenate([self._ask(share, deadline) for share in shares])
+            scores = np.concatenate([self._ask(share, deadline) for share in shares])
+        except Unavailable:
+            self._standing.failed()
+            raise
         except Refused as problem:
+            self._standing.failed()
             raise Unavailable(problem.message, field=problem.field, fix=problem.fix) from problem
+        self._standing.answered()
+        return scores
 
     def close(self) -> None:
         """Close the connections."""

@@ -24,6 +24,7 @@ class Scorer:
 
     blocking = False
     patience = math.inf
+    ready = True
 
     def __init__(self, read: file.File) -> None:
         self.layout = described(read)

@@ -54,6 +54,7 @@ class Scorer:
 
     blocking = False
     patience = math.inf
+    ready = True
 
     def __init__(self, model: bytes) -> None:
         self._session = session(model)

@@ -29,6 +29,7 @@ class Model:
 
     blocking = False
     patience = math.inf
+    ready = True
 
     def __init__(self, trees: treelite.Model, prepare: "Prepare | None", signature: Signature) -> None:
         self._trees = trees

@@ -47,6 +47,8 @@ class Host:
         self._process: process.Process | None = None
         self._problem: PodiumError | None = None
         self._closing = False
+        self.restarts = 0
+        """How often the process was to be started again."""
         self._number = 0
         self._asked_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="podium-model", daemon=True)
@@ -61,6 +63,12 @@ class Host:
         """The process that answers now, if one does."""
         running = self._process
         return None if running is None else running.pid
+
+    @property
+    def ready(self) -> bool:
+        """Whether a process that has loaded the model is alive."""
+        running = self._process
+        return running is not None and running.alive()
 
     @property
     def enforced(self) -> dict[str, object]:
@@ -166,6 +174,7 @@ class Host:
             failures = 1 if lived is not None and lived > _STEADY_SECONDS else failures + 1
             if failures > 1 or lived is None:
                 self._pause(min(_FIRST_PAUSE * 2.0 ** min(failures, 20), _LONGEST_PAUSE))
+            self.restarts += not self._closing
 
     def _life(self) -> float | None:
         """Start the process and watch it until it is gone: for how many seconds; None when it did not start."""
@@ -260,6 +269,16 @@ class Model:
         self.host = host
         self.patience = host.patience
         self._finish = weakref.finalize(self, host.close)
+
+    @property
+    def ready(self) -> bool:
+        """Whether its process can be asked."""
+        return self.host.ready
+
+    @property
+    def restarts(self) -> int:
+        """How often its process was to be started again."""
+        return self.host.restarts
 
     def predict(self, table: columns.Columns) -> npt.NDArray[np.float64]:
         """Scores [n] of canonical columns."""
