@@ -13,12 +13,14 @@ import httpx
 import msgspec
 import psutil
 import pytest
+import tritonclient.grpc as triton_grpc
+from tritonclient.utils import InferenceServerException
 
 from podium.bundle import columns, read, runtime
 from podium.bundle.engines import place
 from podium.core import bundle, digest
 from podium.core.errors import Invalid
-from tests import engine_kit
+from tests import engine_kit, ways_in
 from tests import scoring_kit as kit
 from tests.patience import ended, until
 from tests.vendor import Vendor
@@ -43,7 +45,7 @@ class Plant:
         before = os.environ["HOME"]
         os.environ["HOME"] = str(home)
         try:
-            self.process = kit.Process(folder)
+            self.process = kit.Process(folder, grpc_port=0)
         finally:
             os.environ["HOME"] = before
 
@@ -145,6 +147,24 @@ def test_metadata_and_readiness_are_those_of_any_model(plant: Plant, kind: str) 
         assert plain(mine) == plain(plant.process.http.get(f"/v2/models/onnx{path}"))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_metadata_and_readiness_over_grpc_are_those_over_http(plant: Plant, kind: str) -> None:
+    plant.serve(kind)
+    known = plant.process.http.get(f"/v2/models/{kind}").json()
+    with triton_grpc.InferenceServerClient(plant.process.grpc) as client:
+        assert client.is_model_ready(kind)
+        assert client.is_model_ready(kind, "1")
+        with pytest.raises(InferenceServerException, match="NOT_FOUND"):
+            client.is_model_ready("never served")
+        told = client.get_model_metadata(kind, as_json=True)
+    assert {name: told[name] for name in ("name", "versions", "platform")} == {
+        name: known[name] for name in ("name", "versions", "platform")
+    }
+    for tensors in ("inputs", "outputs"):
+        mine = [(each["name"], each["datatype"], list(map(int, each["shape"]))) for each in told[tensors]]
+        assert mine == [(each["name"], each["datatype"], each["shape"]) for each in known[tensors]]
+
+
 NULL = {"amount": None, "hour": 3, "kind": None, "holiday": None}
 BODIES = {
     "three rows": engine_kit.tensors(engine_kit.rows(3)),
@@ -184,6 +204,21 @@ def test_a_row_scores_the_same_alone_and_among_others(plant: Plant, kind: str) -
     for at in (0, 3, 499, 999):
         assert scores(plant.infer(kind, [given[at]])) == [whole[at]]
     assert scores(plant.infer(kind, given[100:107])) == whole[100:107]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_way_in_gives_the_scores_of_json_to_the_last_bit(plant: Plant, kind: str) -> None:
+    plant.serve(kind)
+    for given in (engine_kit.rows(1), engine_kit.rows(40), engine_kit.rows(1000)):
+        known = ways_in.json(plant.process, kind, ways_in.sayable(given))
+        assert known == pytest.approx([engine_kit.score(row) for row in ways_in.sayable(given)], abs=1e-12)
+        for way, ask in ways_in.OTHERS.items():
+            assert ask(plant.process, kind, ways_in.sayable(given)) == known, way
+    given = engine_kit.rows(40)
+    assert ways_in.arrow_stream(plant.process, kind, given) == ways_in.json(plant.process, kind, given)  # with nulls
+    for way, ask in ways_in.OTHERS.items():
+        none = ways_in.sayable([NULL | {"hour": 3}, NULL | {"amount": 2e9}])
+        assert ask(plant.process, kind, none) == ways_in.REFUSED[way], way
 
 
 @pytest.mark.parametrize("kind", KINDS)
