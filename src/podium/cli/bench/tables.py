@@ -45,7 +45,7 @@ def of(report: Mapping[str, Any]) -> list[Table]:
         found.append(_workers(report["workers"]))
     if "engines" in report:
         found.append(_engines(report["engines"]))
-    return [*found, _bars(report["bars"])]
+    return [*found, bars_of(report["bars"], report.get("ratios", {}))]
 
 
 def machine(report: Mapping[str, Any]) -> str:
@@ -149,7 +149,8 @@ def _engines(found: Mapping[str, Any]) -> Table:
     return Table("Kinds of model, log durable", ("", "64 connections, req/s", "p99 ms", "100 rows, rows/s", "MB"), rows)
 
 
-def _bars(judged: Sequence[Mapping[str, Any]]) -> Table:
+def bars_of(judged: Sequence[Mapping[str, Any]], ratios: Mapping[str, Any]) -> Table:
+    """The bars, and under them what some of them would hide."""
     rows = [
         [
             str(bar["name"]),
@@ -160,4 +161,6 @@ def _bars(judged: Sequence[Mapping[str, Any]]) -> Table:
         ]
         for bar in judged
     ]
-    return Table("Bars", ("", "wanted", "found", "times as good", "judged"), rows)
+    known = [f"{number(ratios[key])} times {whom}" for key, whom in bars.PLAIN.items() if ratios.get(key) is not None]
+    said = f"No bars, but to be known beside them: durable, Podium does {' and '.join(known)}." if known else ""
+    return Table("Bars", ("", "wanted", "found", "times as good", "judged"), rows, said)
