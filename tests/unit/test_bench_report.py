@@ -106,6 +106,12 @@ def test_a_cliff_is_named_and_a_slope_is_not() -> None:
     assert "from 10 to 100: 3.00 times" in growth.cliffs([(1, 10.0), (10, 4.0), (100, 12.0)], "row")
 
 
+def test_a_step_is_the_median_of_its_runs_and_tells_how_far_they_lay_apart() -> None:
+    given = [msgspec.structs.replace(_figures(rps), cpu_us=cpu) for rps, cpu in ((90.0, 30.0), (40.0, 10.0), (50, 20))]
+    step = growth.summed(given, 10)
+    assert (step.work, step.rows_per_s, step.cpu_us, step.each_us, step.spread) == (10, 50, 20.0, 2.0, 1.0)
+
+
 def test_a_spec_survives_the_way_to_the_client() -> None:
     spec = load.Spec(
         host="127.0.0.1",

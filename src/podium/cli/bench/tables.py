@@ -16,8 +16,13 @@ _COLUMNS = {
     "p50_ms": "p50 ms",
     "rows_per_s": "rows/s",
     "cpu_us": "CPU µs a request",
-    "cpu_us_together": "CPU µs, 4 connections",
+    "spread": "spread of CPU",
+    "cpu_us_c4": "CPU µs, 4 connections",
+    "cpu_us_c64": "CPU µs, 64 connections",
+    "rows_per_s_c4": "rows/s, 4 connections",
+    "rows_per_s_c64": "rows/s, 64 connections",
     "idle_MB": "idle MB",
+    "answered_MB": "MB, all have answered",
     "first_start_cpu_s": "CPU s, first start",
     "start_cpu_s": "CPU s, later starts",
 }
@@ -40,7 +45,7 @@ def of(report: Mapping[str, Any]) -> list[Table]:
     """All tables of a report, the bars last."""
     found = [_servers(report), _forms(report)]
     if "growth" in report:
-        found += _growth(report["growth"])
+        found += growing(report["growth"])
     if "workers" in report:
         found.append(_workers(report["workers"]))
     if "engines" in report:
@@ -106,9 +111,10 @@ def _forms(report: Mapping[str, Any]) -> Table:
     return Table(f"100 rows a request, {report['run']['many_connections']} connections", columns, rows)
 
 
-def _growth(growth: Mapping[str, Any]) -> Iterator[Table]:
+def growing(growth: Mapping[str, Any]) -> Iterator[Table]:
+    """A table for each series, and one of memory."""
     for section in growth.values():
-        if isinstance(section, Mapping):
+        if isinstance(section, Mapping) and "steps" in section:
             steps: list[Mapping[str, Any]] = section["steps"]
             titles = _COLUMNS | {"work": str(section["counted"]), "each_us": f"CPU µs a {section['unit']}"}
             columns = [titles[key] for key in (steps[0] if steps else ("work",))]
