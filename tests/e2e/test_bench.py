@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from podium.cli.bench import bars, growth, limit, load, measure, model, process, speed, tables, work
+from podium.cli.bench import bars, growth, limit, load, measure, model, process, speed, tables, work, workers
 from podium.cli.bench import page as pages
 from podium.core import native
 from podium.core.errors import Refused
@@ -71,6 +71,22 @@ def test_models_in_one_scorer_are_asked_by_one_and_by_many_and_weighed_when_all_
     assert "With 64 connections" in said
     (table, *_) = tables.growing({"models": found, "body": {}, "idle_mb": 1.0, "after_load_mb": 2.0})
     assert {"MB, all have answered", "rows/s, 64 connections", "CPU µs, 64 connections"} < set(table.columns)
+
+
+def test_two_processes_get_as_many_connections_each_as_one_has_alone(tmp_path: Path) -> None:
+    found = workers.run(model.make(), speed.Plan(0.3, 1, tmp_path, lambda _text: None))
+    one, two = found["1"], found["2"]
+    assert [each.get("reason") for each in (one, two)] == [None, None]
+    assert one["c64_runs"] == one["each64_runs"]
+    if two["each64_rps"] is None:  # by chance more than 64 of them are one process's, which is slow just now
+        assert "times status 429" in two["each64_reason"]
+        assert found["one_row"]["each"]["keeps"] is None
+    else:
+        assert two["each64_runs"] != two["c64_runs"]
+        assert two["each64_cores"] == pytest.approx(two["each64_rps"] * two["each64_cpu_us"] / 1e6, rel=0.01)
+        assert found["one_row"]["each"]["keeps"] > 0
+    assert found["one_row"]["in_all"]["keeps"] > 0
+    assert {len(row) for row in tables.processes(found).rows} == {len(tables.processes(found).columns)}
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def of(report: Mapping[str, Any]) -> list[Table]:
     if "growth" in report:
         found += growing(report["growth"])
     if "workers" in report:
-        found.append(_workers(report["workers"]))
+        found.append(processes(report["workers"]))
     if "engines" in report:
         found.append(_engines(report["engines"]))
     return [*found, bars_of(report["bars"], report.get("ratios", {}))]
@@ -129,21 +129,45 @@ def growing(growth: Mapping[str, Any]) -> Iterator[Table]:
     )
 
 
-def _workers(found: Mapping[str, Any]) -> Table:
-    keys = ("cores", "cpu_us_per_request", "c64_rps", "c64_cpu_us", "memory_mb")
+def processes(found: Mapping[str, Any]) -> Table:
+    """What one process and two do, and how they stand to each other."""
+    keys = ("cores", "cpu_us_per_request", "c64_rps", "c64_cpu_us")
     rows = [
-        [count, _found(one["rows_per_s"], one), *(number(one.get(key)) for key in keys)]
+        [
+            count,
+            _found(one["rows_per_s"], one),
+            *(number(one.get(key)) for key in keys),
+            _found(one.get("each64_rps"), {"reason": one.get("each64_reason", one.get("reason", ""))}),
+            *(number(one.get(key)) for key in ("each64_cores", "each64_cpu_us", "memory_mb")),
+        ]
         for count, one in ((count, found[count]) for count in ("1", "2"))
     ]
-    said = ""
-    if found["scales"]:
-        said = (
-            f"Two do {found['scales']:.2f} times as much as one: the load being on the same cores, they take "
-            f"{found['took']:.2f} times as much of them. With each core's worth they do {found['keeps']:.2f} times as "
-            "much as one does (1: linear)."
-        )
-    columns = ("", "100 rows, rows/s", "cores taken", "CPU µs a request", "64 connections, req/s", "CPU µs", "MB")
-    return Table("Processes on one port, free to use all cores", columns, rows, said)
+    ways = {
+        "100 rows a request": found,
+        "One row a request, 64 connections in all": found["one_row"]["in_all"],
+        "One row a request, 64 connections for each process": found["one_row"]["each"],
+    }
+    said = [
+        f"{way}: two do {one['scales']:.2f} times as much as one, take {one['took']:.2f} times as much of the cores, "
+        f"and do {one['keeps']:.2f} times as much with each core's worth (1: linear)."
+        for way, one in ways.items()
+        if one["scales"]
+    ]
+    columns = (
+        "",
+        "100 rows, rows/s",
+        "cores taken",
+        "CPU µs a request",
+        "64 connections in all, req/s",
+        "CPU µs",
+        "64 for each process, req/s",
+        "cores taken",
+        "CPU µs",
+        "MB",
+    )
+    if said:
+        said.append("The load is on the same cores: what it takes, they do not have.")
+    return Table("Processes on one port, free to use all cores", columns, rows, " ".join(said))
 
 
 def _engines(found: Mapping[str, Any]) -> Table:
