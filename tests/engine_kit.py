@@ -1,7 +1,7 @@
 """One model in every kind that a bundle may hold: the same signature, the same scores, its golden rows.
 
-`score` adds steps, so that trees say it too; from a milliard on it has no answer. In the kinds that are code, some
-values of `kind` make the model misbehave, where `BAD` is in the file's first line.
+`score` adds steps, so that trees say it too; from a milliard on it has no answer. In the kinds that are code, and in
+PMML, some values of `kind` make the model misbehave.
 """
 
 import ctypes
@@ -198,6 +198,30 @@ _STEPS = (
     ("kind", "equal", "string", "prop", "0.15"),
     ("holiday", "equal", "boolean", "true", "0.05"),
 )
+_DOUBLINGS = 26
+"""Of 64 letters: more than Java's heap holds."""
+_SEARCHED, _ENDLESS = "a" * 80, r"(a|aa)+\1?b"
+"""The group that is meant again keeps Java from remembering where it failed before."""
+
+
+def _harms() -> str:
+    """A field that is 0, but for two values of `kind`: "eat" makes a text of 4 GiB of it, "sleep" an endless search."""
+    when = (
+        '<Apply function="if"><Apply function="equal"><FieldRef field="kind"/>'
+        '<Constant dataType="string">{}</Constant></Apply>{}{}</Apply>'
+    )
+    text, zero = '<Constant dataType="string">{}</Constant>', '<Constant dataType="double">0</Constant>'
+    field = '<DerivedField name="{}" optype="{}" dataType="{}">{}</DerivedField>'
+    words = ("categorical", "string")
+    made = [field.format("text_0", *words, when.format("eat", text.format("x" * 64), text.format("")))]
+    for at in range(_DOUBLINGS):
+        twice = f'<Apply function="concat"><FieldRef field="text_{at}"/><FieldRef field="text_{at}"/></Apply>'
+        made.append(field.format(f"text_{at + 1}", *words, twice))
+    size = f'<Apply function="stringLength"><FieldRef field="text_{_DOUBLINGS}"/></Apply>'
+    looked = f'<Apply function="matches">{text.format(_SEARCHED)}{text.format(_ENDLESS)}</Apply>'
+    endless = f'<Apply function="if">{looked}{zero}{zero}</Apply>'
+    harmful = when.format("eat", size, when.format("sleep", endless, zero))
+    return "".join([*made, field.format("at_harm", "continuous", "double", harmful)])
 
 
 class Kind(NamedTuple):
@@ -388,12 +412,14 @@ def pmml_files() -> dict[str, bytes]:
     """A PMML document."""
     names = ("name", "test", "type", "edge", "weight")
     steps = "".join(_STEP.format(**dict(zip(names, step, strict=True))) for step in _STEPS)
-    terms = "".join(f'<NumericPredictor name="at_{step[0]}" coefficient="1"/>' for step in _STEPS)
-    spec = engine.Pmml(output="late", limits=engine.Limits(seconds=20, start_seconds=120, memory_mb=1024))
-    return {bundle.ENGINE: digest.canonical(spec), "model.pmml": (PMML % (steps, terms)).encode()}
+    added = (*(step[0] for step in _STEPS), "harm")
+    terms = "".join(f'<NumericPredictor name="at_{name}" coefficient="1"/>' for name in added)
+    spec = engine.Pmml(output="late", limits=JAVA_LIMITS)
+    return {bundle.ENGINE: digest.canonical(spec), "model.pmml": (PMML % (steps + _harms(), terms)).encode()}
 
 
 LIMITS = engine.Limits(seconds=2.0, memory_mb=400)
+JAVA_LIMITS = engine.Limits(seconds=5.0, start_seconds=120.0, memory_mb=1024)
 
 
 def _version() -> str:

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from podium.cli.bench import bars, limit, load, measure, process, tables, work
+from podium.cli.bench import bars, growth, limit, load, measure, model, process, speed, tables, work, workers
 from podium.cli.bench import page as pages
 from podium.core import native
 from podium.core.errors import Refused
@@ -55,6 +55,38 @@ def test_a_short_run_gives_a_whole_report(tmp_path: Path) -> None:
     assert all(table.title in written for table in tables.of(report))
     assert (tmp_path / "scorer.svg").read_text().startswith("<svg")
     assert (tmp_path / "scorer.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_models_in_one_scorer_are_asked_by_one_and_by_many_and_weighed_when_all_have_answered(tmp_path: Path) -> None:
+    plan = speed.Plan(0.4, 2, tmp_path, lambda _text: None)
+    found = growth.models_together(model.make(), plan, (1, 3))
+    assert [step["work"] for step in found["steps"]] == [1, 3]
+    for step in found["steps"]:
+        assert step["cpu_us_c4"] > step["cpu_us_c64"] > 0
+        assert step["rows_per_s_c64"] > step["rows_per_s_c4"] > 0
+        assert step["answered_MB"] > step["idle_MB"] > 0
+    assert set(found["mb_per_model"]) == {"idle_MB", "answered_MB"}
+    said = found["said"]
+    assert said.count("liff") == 3
+    assert "With 64 connections" in said
+    (table, *_) = tables.growing({"models": found, "body": {}, "idle_mb": 1.0, "after_load_mb": 2.0})
+    assert {"MB, all have answered", "rows/s, 64 connections", "CPU µs, 64 connections"} < set(table.columns)
+
+
+def test_two_processes_get_as_many_connections_each_as_one_has_alone(tmp_path: Path) -> None:
+    found = workers.run(model.make(), speed.Plan(0.3, 1, tmp_path, lambda _text: None))
+    one, two = found["1"], found["2"]
+    assert [each.get("reason") for each in (one, two)] == [None, None]
+    assert one["c64_runs"] == one["each64_runs"]
+    if two["each64_rps"] is None:  # by chance more than 64 of them are one process's, which is slow just now
+        assert "times status 429" in two["each64_reason"]
+        assert found["one_row"]["each"]["keeps"] is None
+    else:
+        assert two["each64_runs"] != two["c64_runs"]
+        assert two["each64_cores"] == pytest.approx(two["each64_rps"] * two["each64_cpu_us"] / 1e6, rel=0.01)
+        assert found["one_row"]["each"]["keeps"] > 0
+    assert found["one_row"]["in_all"]["keeps"] > 0
+    assert {len(row) for row in tables.processes(found).rows} == {len(tables.processes(found).columns)}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from podium.cli.bench import folder, measure, podium_scorer, process, speed, work
+from podium.cli.bench import folder, measure, podium_scorer, process, runs, speed, work
 from podium.cli.bench import model as models
 from podium.core.errors import PodiumError
 from podium.core.rollout import Durability
@@ -22,19 +23,27 @@ BODIES = (2_000, 50_000, 200_000, 300_000, 1_000_000, 4_000_000, 15_500_000)
 _LIMIT = 16 * 1024 * 1024
 STEPS = 3 * len(ROWS) + len(FEATURES) + len(MODELS) + len(BODIES)
 _CONNECTIONS = 4
+CROWDS = (4, 64)
+"""Connections with which many models are asked besides one."""
+SHARE = 0.5
+"""Of the seconds of other measurements: each run here, as there are many."""
 _CLIFF = 1.5
 """A step whose cost for each unit is this many times the step's before is a cliff."""
 _SETTLE_S = 2.0
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One measurement of a series: how much work, what came of it, and the server's processor time for each unit."""
+    """One measurement of a series: how much work, what came of it, and the server's processor time for each unit.
+
+    All are medians of the runs; `spread`: how far their processor times lay apart.
+    """
 
     work: float
     p50_ms: float
     rows_per_s: float
     cpu_us: float
     each_us: float
+    spread: float
 
 
 def run(model: models.Model, plan: speed.Plan) -> dict[str, Any]:
@@ -48,7 +57,7 @@ def run(model: models.Model, plan: speed.Plan) -> dict[str, Any]:
         found["body"] = _bodies(model, plan, server)
         found["after_load_mb"] = round(server.memory_mb(), 1)
     found["features"] = _features(plan)
-    found["models"] = _models(model, plan)
+    found["models"] = models_together(model, plan)
     return found
 
 
@@ -110,11 +119,11 @@ def _features(plan: speed.Plan) -> dict[str, Any]:
         return _series("Features of a row, one row, JSON, durable", ("features", "feature"), FEATURES, step)
 
 
-def _models(model: models.Model, plan: speed.Plan) -> dict[str, Any]:
+def models_together(model: models.Model, plan: speed.Plan, counts: Sequence[int] = MODELS) -> dict[str, Any]:
     """With one connection a batch is one row, however many models there are; with several, rows of one model meet in a
     batch and rows of many do not, so that those cost more although the models cost nothing: both are measured.
     """
-    started: dict[int, dict[str, float]] = {}
+    more: dict[int, dict[str, float]] = {}
 
     def step(count: int) -> Step:
         plan.say(f"{count} models in one scorer")
@@ -124,36 +133,46 @@ def _models(model: models.Model, plan: speed.Plan) -> dict[str, Any]:
         with podium_scorer.serving(place, [model] * count, Durability.DURABLE) as server:
             used = server.cpu_seconds()
             time.sleep(_SETTLE_S)
-            started[count] = {
-                "idle_MB": round(server.memory_mb(), 1),
-                "first_start_cpu_s": round(proven, 2),
-                "start_cpu_s": round(used, 2),
-            }
+            idle = server.memory_mb()
             each = [
                 work.make(model, podium_scorer.path(folder.name(at)), 1, work.oip_json, work.read_podium)
                 for at in range(count)
             ]
-            found = _step(plan, server, work.together(each), 1, connections=1)
-            started[count]["cpu_us_together"] = _step(plan, server, work.together(each), 1).cpu_us
+            together = work.together(each)
+            found = _step(plan, server, together, 1, connections=1)
+            crowds = {connections: _step(plan, server, together, 1, connections) for connections in CROWDS}
+            more[count] = {
+                "idle_MB": round(idle, 1),
+                "answered_MB": round(server.memory_mb(), 1),
+                "first_start_cpu_s": round(proven, 2),
+                "start_cpu_s": round(used, 2),
+                **{f"cpu_us_c{connections}": crowd.cpu_us for connections, crowd in crowds.items()},
+                **{f"rows_per_s_c{connections}": crowd.rows_per_s for connections, crowd in crowds.items()},
+            }
         shutil.rmtree(place)
         return msgspec.structs.replace(found, work=count)
 
     found = _series(
         "Models in one scorer, requests to all in turn, one row, JSON, durable, 1 connection",
         ("models", "request"),
-        MODELS,
+        counts,
         step,
     )
-    for line, count in zip(found["steps"], MODELS, strict=False):
-        line |= started[count]
-    met = [(count, started[count]["cpu_us_together"]) for count in started if "cpu_us_together" in started[count]]
-    found["said"] += (
-        f" With {_CONNECTIONS} connections, as requests to one model share a batch: {cliffs(met, 'request')}"
-    )
-    if MODELS[-1] in started:
-        apart = started[MODELS[-1]]["idle_MB"] - started[MODELS[0]]["idle_MB"]
-        found["mb_per_model"] = round(apart / (MODELS[-1] - MODELS[0]), 3)
-        found["said"] += f" Each further model takes {found['mb_per_model']:.2f} MB."
+    for line, count in zip(found["steps"], counts, strict=False):
+        del line["each_us"]  # a request is the unit
+        line |= more[count]
+    for connections in CROWDS:
+        costs = [(count, line[f"cpu_us_c{connections}"]) for count, line in more.items()]
+        meet = "requests to one model share a batch"
+        found["said"] += f" With {connections} connections, where {meet}: {cliffs(costs, 'request')}"
+    if counts[-1] in more:
+        first, last = more[counts[0]], more[counts[-1]]
+        grown = {key: (last[key] - first[key]) / (counts[-1] - counts[0]) for key in ("idle_MB", "answered_MB")}
+        found["mb_per_model"] = {key: round(mb, 3) for key, mb in grown.items()}
+        found["said"] += (
+            f" Each further model takes {grown['answered_MB']:.2f} MB once all have answered, and "
+            f"{grown['idle_MB']:.2f} MB before any was asked."
+        )
     return found
 
 
@@ -161,13 +180,20 @@ def _step(
     plan: speed.Plan, server: process.Process, made: work.Work, units: float, connections: int = _CONNECTIONS
 ) -> Step:
     needles = measure.prove(server, made)
-    found = measure.load(server, made, needles, connections, plan.seconds)
+    seconds = plan.seconds * SHARE
+    return summed([measure.load(server, made, needles, connections, seconds) for _ in range(plan.repeats)], units)
+
+
+def summed(found: Sequence[measure.Figures], units: float) -> Step:
+    """A step of its runs: their medians."""
+    cpu_us = statistics.median(run.cpu_us for run in found)
     return Step(
         work=units,
-        p50_ms=round(found.p50_us / 1000, 4),
-        rows_per_s=round(found.rows_per_s),
-        cpu_us=round(found.cpu_us, 1),
-        each_us=round(found.cpu_us / units, 5),
+        p50_ms=round(statistics.median(run.p50_us for run in found) / 1000, 4),
+        rows_per_s=round(statistics.median(run.rows_per_s for run in found)),
+        cpu_us=round(cpu_us, 1),
+        each_us=round(cpu_us / units, 5),
+        spread=round(runs.Series(runs=list(found)).spread("cpu_us") or 0.0, 3),
     )
 
 

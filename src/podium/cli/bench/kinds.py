@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from podium.bundle import columns, golden, layout
 from podium.bundle.export import frame, graph, preprocessing
@@ -56,6 +57,12 @@ def _bundle(model: Model, kind: bundle.Engine, spec: engine.Spec, files: dict[st
     return msgspec.structs.replace(
         model, engine=kind, files=kept | files | {bundle.ENGINE: digest.canonical(spec)}
     )  # fmt: skip
+
+
+def _not_fused(model: Model, _vendor: str) -> Model:
+    """The same graph without the word that its fused form was proven: so ONNX Runtime itself executes it."""
+    data = graph.finish(onnx.load_model_from_string(model.onnx), layout.of(model.signature))
+    return msgspec.structs.replace(model, onnx=data, files=model.files | {bundle.MODEL: data})
 
 
 def _python(model: Model, _vendor: str) -> Model:
@@ -155,7 +162,8 @@ def _external(model: Model, vendor: str) -> Model:
 
 
 ALL = (
-    Kind("onnx", "ONNX Runtime", _PIPELINE, lambda model, _: model),
+    Kind("fused", "ONNX, fused", _PIPELINE, lambda model, _: model),
+    Kind("onnx", "ONNX Runtime", _PIPELINE, _not_fused),
     Kind("treelite", "Treelite", _PIPELINE, _treelite),
     Kind("python", "Python in a process of its own", _PIPELINE, _python),
     Kind("external", "somebody else's server, here another scorer", _PIPELINE, _external),

@@ -16,8 +16,13 @@ _COLUMNS = {
     "p50_ms": "p50 ms",
     "rows_per_s": "rows/s",
     "cpu_us": "CPU µs a request",
-    "cpu_us_together": "CPU µs, 4 connections",
+    "spread": "spread of CPU",
+    "cpu_us_c4": "CPU µs, 4 connections",
+    "cpu_us_c64": "CPU µs, 64 connections",
+    "rows_per_s_c4": "rows/s, 4 connections",
+    "rows_per_s_c64": "rows/s, 64 connections",
     "idle_MB": "idle MB",
+    "answered_MB": "MB, all have answered",
     "first_start_cpu_s": "CPU s, first start",
     "start_cpu_s": "CPU s, later starts",
 }
@@ -40,12 +45,12 @@ def of(report: Mapping[str, Any]) -> list[Table]:
     """All tables of a report, the bars last."""
     found = [_servers(report), _forms(report)]
     if "growth" in report:
-        found += _growth(report["growth"])
+        found += growing(report["growth"])
     if "workers" in report:
-        found.append(_workers(report["workers"]))
+        found.append(processes(report["workers"]))
     if "engines" in report:
         found.append(_engines(report["engines"]))
-    return [*found, _bars(report["bars"])]
+    return [*found, bars_of(report["bars"], report.get("ratios", {}))]
 
 
 def machine(report: Mapping[str, Any]) -> str:
@@ -106,9 +111,10 @@ def _forms(report: Mapping[str, Any]) -> Table:
     return Table(f"100 rows a request, {report['run']['many_connections']} connections", columns, rows)
 
 
-def _growth(growth: Mapping[str, Any]) -> Iterator[Table]:
+def growing(growth: Mapping[str, Any]) -> Iterator[Table]:
+    """A table for each series, and one of memory."""
     for section in growth.values():
-        if isinstance(section, Mapping):
+        if isinstance(section, Mapping) and "steps" in section:
             steps: list[Mapping[str, Any]] = section["steps"]
             titles = _COLUMNS | {"work": str(section["counted"]), "each_us": f"CPU µs a {section['unit']}"}
             columns = [titles[key] for key in (steps[0] if steps else ("work",))]
@@ -123,21 +129,45 @@ def _growth(growth: Mapping[str, Any]) -> Iterator[Table]:
     )
 
 
-def _workers(found: Mapping[str, Any]) -> Table:
-    keys = ("cores", "cpu_us_per_request", "c64_rps", "c64_cpu_us", "memory_mb")
+def processes(found: Mapping[str, Any]) -> Table:
+    """What one process and two do, and how they stand to each other."""
+    keys = ("cores", "cpu_us_per_request", "c64_rps", "c64_cpu_us")
     rows = [
-        [count, _found(one["rows_per_s"], one), *(number(one.get(key)) for key in keys)]
+        [
+            count,
+            _found(one["rows_per_s"], one),
+            *(number(one.get(key)) for key in keys),
+            _found(one.get("each64_rps"), {"reason": one.get("each64_reason", one.get("reason", ""))}),
+            *(number(one.get(key)) for key in ("each64_cores", "each64_cpu_us", "memory_mb")),
+        ]
         for count, one in ((count, found[count]) for count in ("1", "2"))
     ]
-    said = ""
-    if found["scales"]:
-        said = (
-            f"Two do {found['scales']:.2f} times as much as one: the load being on the same cores, they take "
-            f"{found['took']:.2f} times as much of them. With each core's worth they do {found['keeps']:.2f} times as "
-            "much as one does (1: linear)."
-        )
-    columns = ("", "100 rows, rows/s", "cores taken", "CPU µs a request", "64 connections, req/s", "CPU µs", "MB")
-    return Table("Processes on one port, free to use all cores", columns, rows, said)
+    ways = {
+        "100 rows a request": found,
+        "One row a request, 64 connections in all": found["one_row"]["in_all"],
+        "One row a request, 64 connections for each process": found["one_row"]["each"],
+    }
+    said = [
+        f"{way}: two do {one['scales']:.2f} times as much as one, take {one['took']:.2f} times as much of the cores, "
+        f"and do {one['keeps']:.2f} times as much with each core's worth (1: linear)."
+        for way, one in ways.items()
+        if one["scales"]
+    ]
+    columns = (
+        "",
+        "100 rows, rows/s",
+        "cores taken",
+        "CPU µs a request",
+        "64 connections in all, req/s",
+        "CPU µs",
+        "64 for each process, req/s",
+        "cores taken",
+        "CPU µs",
+        "MB",
+    )
+    if said:
+        said.append("The load is on the same cores: what it takes, they do not have.")
+    return Table("Processes on one port, free to use all cores", columns, rows, " ".join(said))
 
 
 def _engines(found: Mapping[str, Any]) -> Table:
@@ -149,7 +179,8 @@ def _engines(found: Mapping[str, Any]) -> Table:
     return Table("Kinds of model, log durable", ("", "64 connections, req/s", "p99 ms", "100 rows, rows/s", "MB"), rows)
 
 
-def _bars(judged: Sequence[Mapping[str, Any]]) -> Table:
+def bars_of(judged: Sequence[Mapping[str, Any]], ratios: Mapping[str, Any]) -> Table:
+    """The bars, and under them what some of them would hide."""
     rows = [
         [
             str(bar["name"]),
@@ -160,4 +191,6 @@ def _bars(judged: Sequence[Mapping[str, Any]]) -> Table:
         ]
         for bar in judged
     ]
-    return Table("Bars", ("", "wanted", "found", "times as good", "judged"), rows)
+    known = [f"{number(ratios[key])} times {whom}" for key, whom in bars.PLAIN.items() if ratios.get(key) is not None]
+    said = f"No bars, but to be known beside them: durable, Podium does {' and '.join(known)}." if known else ""
+    return Table("Bars", ("", "wanted", "found", "times as good", "judged"), rows, said)

@@ -19,7 +19,12 @@ def open_model(path: str, said: dict[str, Any]) -> Any:
 
     def score(rows: list[dict[str, Any]]) -> list[float]:
         given = {"columns": names, "data": [[row[name] for row in rows] for name in names]}
-        found = jpmml.PythonEvaluatorUtil.evaluateAll(backend, evaluator.javaEvaluator, given, None, 1)
+        try:
+            found = jpmml.PythonEvaluatorUtil.evaluateAll(backend, evaluator.javaEvaluator, given, None, 1)
+        except jpmml.JavaError as problem:
+            if str(problem.className) == "java.lang.OutOfMemoryError":
+                raise MemoryError(str(problem)) from None  # as with any model: it answers again in a new process
+            raise
         values = found["data"][found["columns"].index(output)]
         return [float("nan") if value is None else float(value) for value in values]
 
