@@ -25,6 +25,8 @@ _LOG = logging.getLogger("podium.scorer")
 _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
 _SPARE_SECONDS = 0.5
+FLUSH_SECONDS = 30.0
+"""How long who wants all to be sealed waits for the disk."""
 _CHUNK = 512
 """So many queued rows are enough for a message."""
 _MANY = 4096
@@ -142,15 +144,18 @@ class Writer:
         """Rows not yet on disk."""
         return self._waiting
 
-    def flush(self, timeout: float = 30.0) -> None:
-        """Write what waits and seal all segments; `Unavailable` when the disk refuses."""
+    def flush(self, timeout: float = FLUSH_SECONDS) -> None:
+        """Write what waits and seal all segments; `Unavailable` when the disk refuses, or hangs for so long."""
         done: Future[None] = Future()
         with self._changed:
             if self._stopping:
                 return
             self._flushes.append(done)
             self._changed.notify()
-        done.result(timeout)
+        try:
+            done.result(timeout)
+        except TimeoutError:
+            raise _unavailable() from None
 
     def close(self, timeout: float = 30.0) -> None:
         """Write and seal what there is, then stop; for so long at most, should the disk refuse or hang."""

@@ -228,7 +228,7 @@ class Shadows:
             self._counts.count("podium_log_dropped_total", done.unlogged)
         self.bytes_written += done.written
         self._leave(sum(each.rows for each in given))
-        reached(given)
+        reached(given, vain=done.vain)
 
     def _end(self, line: Line, how: str) -> None:
         """The process is gone, and with it the rows that it was asked last; another is given those behind them."""
@@ -274,7 +274,7 @@ class Shadows:
         for each in line.open:
             self._leave(each.rows)
             self._drop(each.endpoint, each.rows)
-        reached(line.open)
+        reached(line.open, vain=True)
 
     def _close(self, line: Line) -> None:
         """End the process; what it has logged is sealed."""

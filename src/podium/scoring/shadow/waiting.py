@@ -24,6 +24,11 @@ class Mark(Event):
 
     vain = False
 
+    def reach(self, *, vain: bool) -> None:
+        """Tell who waits."""
+        self.vain = vain
+        self.set()
+
 
 Queue: TypeAlias = deque[Rows | Mark]
 
@@ -43,5 +48,4 @@ def give_up(queue: Queue) -> None:
     queue.clear()
     queue.extend(rows)
     for each in marks:
-        each.vain = True
-        each.set()
+        each.reach(vain=True)
