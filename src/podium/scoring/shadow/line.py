@@ -44,6 +44,11 @@ class Given(NamedTuple):
         return range(len(self.loaded.shadows)) if self.piece is None else self.piece.shadows
 
     @property
+    def size(self) -> int:
+        """Bytes of the rows."""
+        return 0 if self.piece is None else len(self.piece.data)
+
+    @property
     def patience(self) -> float:
         """For how many seconds a process may tell nothing of it."""
         if self.mark is not None:

@@ -134,7 +134,8 @@ class Listening:
                 self._trouble(shadow, problem)
                 return 0
             return sum(self._say(shadow, [each], each.grid) for each in batches)  # one does not fit: others may
-        self._log.append(parts, durable=False, then=lambda _: None)
+        size = sum(map(len, seen.texts.ravel().tolist()))
+        self._log.append(parts, durable=False, then=lambda _: None, size=size)
         return sum(map(len, parts))
 
     def _mark(self) -> None:
