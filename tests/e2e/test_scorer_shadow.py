@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import psutil
 import pyarrow as pa
+import pytest
 
 from podium.bundle import golden, write
 from podium.core import bundle, digest
@@ -83,6 +84,23 @@ def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(tmp_path: Path)
         assert metric(scorer, "podium_shadow_rows_waiting") == 0
     found = logged(tmp_path)
     assert (len(found["champion"]), len(found["shadow"])) == (54, 4)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_what_is_too_many_bytes_is_dropped_and_counted_too(tmp_path: Path, same: bool) -> None:
+    """Those of the rows, or of the requests that have to be read again for the shadow."""
+    first, second = kit.prepare(tmp_path, -1.0, -0.5)
+    other = second if same else other_signature(tmp_path, -0.5)
+    kit.put_rollout(
+        tmp_path, kit.sign(kit.document(2, kit.route("champion", 1, first), kit.route("shadow", 2, other, 0.0)))
+    )
+    with kit.Process(tmp_path, shadow_bytes=3_000) as scorer:
+        assert scorer.infer(kit.tensors(rows(400))).status_code == 200
+        assert metric(scorer, "podium_shadow_dropped_total") == 400
+        assert scorer.infer(kit.tensors(rows(1), id="x" * 30)).status_code == 200
+        scorer.drain()
+        assert metric(scorer, "podium_shadow_dropped_total") == 400
+    assert len(logged(tmp_path)["shadow"]) == 1
 
 
 def test_a_shadow_that_keeps_nothing_up_loses_rows_but_no_answer(tmp_path: Path) -> None:

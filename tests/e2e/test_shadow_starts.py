@@ -22,7 +22,7 @@ from podium.scoring.proof import Limits as ProofLimits
 from podium.scoring.shadow import frames
 from podium.scoring.shadow.line import Line
 from podium.scoring.shadow.queue import Shadows
-from podium.scoring.shadow.waiting import Mark
+from podium.scoring.shadow.waiting import Mark, Most
 from tests import scoring_kit as kit
 from tests.e2e.test_scorer_shadow import other_signature
 from tests.patience import until
@@ -125,6 +125,40 @@ def test_rows_wait_for_a_process_that_cannot_be_started_and_who_drains_does_not(
     monkeypatch.undo()
     until(shadows.drain)
     assert (parts.scored(), parts.dropped(), shadows.waiting) == (3, 0, 0)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_what_waits_for_a_process_is_bounded_in_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: bool
+) -> None:
+    """By what is to be handed on, or by the bodies that are to be read again for another signature."""
+    parts = adopt(tmp_path, kit.write_bundle if plain else other_signature)
+    executable = sys.executable
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    rows = batch(parts.loaded, 8)
+    rows = rows._replace(again=lambda _: rows.grid)
+    size = 100_000
+    if plain:
+        long = [f"{at}{'x' * size}" for at in range(8)]
+        rows = rows._replace(keys=long)
+        size = sum(map(len, long))
+    most = Most(bytes=5 * size + size // 2)
+    shadows = Shadows(parts.board.serving, parts.kept, LIMITS, parts.counts, most)
+    try:
+        for _ in range(20):
+            shadows.submit(parts.loaded, rows, 100 if plain else size)
+        assert (shadows.waiting, parts.dropped()) == (40, 120)
+        monkeypatch.setattr(sys, "executable", executable)
+        until(shadows.drain)
+        assert (parts.scored(), parts.dropped(), shadows.waiting) == (40, 120, 0)
+        assert shadows._room.bytes == 0
+        shadows.submit(parts.loaded, rows, 100 if plain else size)
+        _child().kill()
+        until(shadows.drain)
+        assert (parts.scored() + parts.dropped(), shadows.waiting) == (40 + 120 + 8, 0)
+        assert shadows._room.bytes == 0
+    finally:
+        shadows.close()
 
 
 @pytest.mark.parametrize("problem", [KeyError("odd"), MemoryError()])

@@ -271,6 +271,24 @@ def test_what_waits_for_a_disk_that_refuses_is_tried_until_the_end(
             folder.unlink()
 
 
+def test_a_disk_that_hangs_is_told_to_who_wants_all_sealed(log: Log) -> None:
+    busy, over = threading.Event(), threading.Event()
+
+    def hold(_: Unavailable | None) -> None:
+        busy.set()
+        over.wait(30)
+
+    log.writer.append([part("first")], durable=True, then=hold)  # told on the writer's thread
+    assert busy.wait(10)
+    try:
+        with pytest.raises(Unavailable, match="cannot be written"):
+            log.writer.flush(0.2)
+    finally:
+        over.set()
+    assert log.flush()
+    assert log.found() == {"first"}
+
+
 def test_many_rows_at_once_leave_room_for_a_few(tmp_path: Path) -> None:
     limits = Limits(seconds=3600.0, waiting=10_000)
     dropped: list[int] = []

@@ -26,6 +26,7 @@ def run(config: Config, *, project: str, folder: Path, name: str, workers: int =
         row_seconds=config.row_seconds,
         load_seconds=config.load_seconds,
         log_rows=config.log_rows,
+        log_bytes=config.log_bytes,
         access_log=config.access_log,
         otlp_url=config.otlp_url,
     )

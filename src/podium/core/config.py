@@ -38,6 +38,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """A training run that takes longer is ended and marked failed; 0: no limit."""
     log_rows: int = 200_000
     """Rows that may wait for a disk that refuses; beyond that `durable` answers 503, `queued` drops and counts."""
+    log_bytes: int = 256 * 1024**2
+    """The same in bytes: rows may have long texts."""
     supervisor: int = 0
     """The process that started this one; when it is gone, this one stops too. 0: nobody's."""
     workers: int = 1

@@ -23,11 +23,12 @@ from podium.scoring.explain.desk import Desk
 from podium.scoring.explain.route import Explaining
 from podium.scoring.http import connection, limits, listen, writing
 from podium.scoring.log import recover
-from podium.scoring.log.places import MOST_WAITING, Limits
+from podium.scoring.log.places import MOST_BYTES, MOST_WAITING, Limits
 from podium.scoring.log.writer import Writer
 from podium.scoring.otlp import spans
 from podium.scoring.poll import Poller
 from podium.scoring.shadow.queue import Shadows
+from podium.scoring.shadow.waiting import MOST, Most
 from podium.scoring.ship import Counted, Shipper
 from podium.scoring.source import ControlPlane, Folder
 from podium.scoring.watch import Watch
@@ -73,8 +74,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     segment_seconds: float = 10.0
     log_rows: int = MOST_WAITING
     """Rows that may wait for a disk that refuses; beyond that `durable` answers 503, `queued` drops and counts."""
+    log_bytes: int = MOST_BYTES
+    """The same in bytes: rows may have long texts."""
     poll_seconds: float = 0.5
-    shadow_rows: int = 50_000
+    shadow_rows: int = MOST.rows
+    """Rows that may wait for shadows, each as often as there are shadows; beyond that they are dropped and counted."""
+    shadow_bytes: int = MOST.bytes
+    """The same in bytes."""
     drain_seconds: int = 20
     """How long requests may take to finish after SIGTERM, over HTTP and gRPC."""
     bundle_limit: int = 4 * 1024**3
@@ -125,12 +131,17 @@ def run(
     poller.scorer = scorer
     shipper = Shipper(kept.log, None if plane is None else lambda *sealed: plane.ship(scorer, *sealed))
     new_id = _new_id(settings.clock)
-    sealing = Limits(bytes=settings.segment_bytes, seconds=settings.segment_seconds, waiting=settings.log_rows)
+    sealing = Limits(
+        bytes=settings.segment_bytes,
+        seconds=settings.segment_seconds,
+        waiting=settings.log_rows,
+        waiting_bytes=settings.log_bytes,
+    )
     segments = Counted(shipper)
     dropped = functools.partial(counts.count, "podium_log_dropped_total")
     dropped(0)
     log = Writer(kept.log, lambda: new_id("segment"), sealing, shipper.wake, dropped)
-    shadows = Shadows(board.serving, kept, sealing, counts, settings.shadow_rows)
+    shadows = Shadows(board.serving, kept, sealing, counts, Most(settings.shadow_rows, settings.shadow_bytes))
     paces = pace.Pace(board)
     poller.tell = lambda: {
         "segments_waiting": shipper.waiting(),

@@ -51,7 +51,7 @@ class Desk:
                 ready += _answers(group, batch, outcome)  # in time: what is on disk is settled in a later turn
             else:
                 ready += _answers(group, batch, outcome)
-                self._parts.log.append(outcome.parts, durable=False, then=settle)
+                self._parts.log.append(outcome.parts, durable=False, then=settle, size=group.size())
         except Exception as error:  # noqa: BLE001 - a fault of ours; its rows may be logged, its callers hear of it
             self.failed(group, error)
             group.items, group.entries = [], []
@@ -106,7 +106,7 @@ class Desk:
         self._count_rows(outcome)
         if outcome.referred is not None:
             self._parts.counts.count("podium_referred_total", sum(outcome.referred), endpoint=group.endpoint)
-        self._parts.shadows.submit(group.loaded, batch)
+        self._parts.shadows.submit(group.loaded, batch, size + sum([entry.size for entry in group.entries]))
 
     def _tell(self, entry: Entry, batch: engine.Batch, outcome: engine.Outcome, at: int) -> None:
         try:

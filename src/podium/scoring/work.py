@@ -95,6 +95,11 @@ class Group:
         """How many bytes each of their bodies has."""
         return [len(item[3]) for item in self.items] + [entry.size for entry in self.entries]
 
+    def size(self) -> int:
+        """How many bytes they have together."""
+        size = sum([len(item[3]) for item in self.items])
+        return size + sum([entry.size for entry in self.entries]) if self.entries else size
+
     def sheaf(self, reader: Reader) -> Sheaf:
         """Where the single rows of requests that this reader reads gather."""
         found = self.sheaves.get(reader)

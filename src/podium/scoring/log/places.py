@@ -20,6 +20,8 @@ from podium.scoring.log.segment import Segment, missing, sync_folder
 _LOG = logging.getLogger("podium.scorer")
 MOST_WAITING = 200_000
 """Rows that may wait for the disk; beyond that durable ones are refused, and queued ones are dropped and counted."""
+MOST_BYTES = 256 * 1024 * 1024
+"""The same of their bytes: rows may have long texts."""
 _MOST = 8192
 """Rows of a message."""
 _SYNCERS = 8
@@ -38,6 +40,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds after which queued rows are written."""
     waiting: int = MOST_WAITING
     """Rows that may wait for the disk."""
+    waiting_bytes: int = MOST_BYTES
+    """Their bytes. Those that come alone may be more."""
 
 
 class Place:
@@ -117,7 +121,7 @@ class Places:
         lost = [group for group, problem in zip(groups.values(), problems, strict=True) if problem]
         unwritten = [message for group in lost for message in group]
         self._unwritten = failed
-        self.bytes_written += _bytes(messages) - _bytes(unwritten)
+        self.bytes_written += count_bytes(messages) - count_bytes(unwritten)
         return unwritten, failed
 
     def failed(self, problem: Exception) -> None:
@@ -245,5 +249,6 @@ def count_rows(messages: Sequence[Message]) -> int:
     return sum(message.rows for message in messages)
 
 
-def _bytes(messages: Sequence[Message]) -> int:
-    return sum(len(message.data) for message in messages)
+def count_bytes(messages: Sequence[Message]) -> int:
+    """How many bytes messages are."""
+    return sum([len(message.data) for message in messages])

@@ -20,15 +20,16 @@ import pyarrow as pa
 from podium.core.errors import Unavailable
 from podium.scoring.log import places, rows
 from podium.scoring.log.places import Limits, Message, Places
+from podium.scoring.log.room import Room
 
 _LOG = logging.getLogger("podium.scorer")
 _RETRY_SECONDS = 0.2
 _TICK_SECONDS = 0.25
 _SPARE_SECONDS = 0.5
+FLUSH_SECONDS = 30.0
+"""How long who wants all to be sealed waits for the disk."""
 _CHUNK = 512
 """So many queued rows are enough for a message."""
-_MANY = 4096
-"""So many rows at once leave room to others."""
 Then: TypeAlias = Callable[[Unavailable | None], None]
 """Told once: None, or why rows are not on disk."""
 _UNFIT = (ValueError, TypeError, pa.ArrowException)
@@ -69,7 +70,7 @@ class Writer:
         """Whose durable rows are being written, until they are told: of the thread alone."""
         self._since: float | None = None
         """When the first of the rows that are not on disk came: also while the thread was busy with others."""
-        self._waiting = 0
+        self._room = Room(limits)
         self._flushes: list[Future[None]] = []
         self._stopping = False
         self._ends = 0.0
@@ -82,16 +83,17 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="podium-log", daemon=True)
         self._thread.start()
 
-    def append(self, parts: Sequence[rows.Rows], *, durable: bool, then: Then) -> None:
-        """Log rows. `then` is told when they are on disk (durable), or at once (queued: they will be within a second).
+    def append(self, parts: Sequence[rows.Rows], *, durable: bool, then: Then, size: int = 0) -> None:
+        """Log rows that came in about `size` bytes. `then` is told when they are on disk (durable), or at once (queued:
+        they will be within a second).
 
         It is told on the writer's thread of durable rows, here of all others; and here with `Unavailable` when too many
-        rows wait already. Queued rows wait for a disk that refuses; those for which there is no room are dropped, and
-        counted.
+        rows wait already, or too many bytes. Queued rows wait for a disk that refuses; those for which there is no room
+        are dropped, and counted.
         """
         count = places.count(parts)
         refused = None
-        if count and not self._take(parts, count, then if durable else None):
+        if count and not self._take(parts, count, size, then if durable else None):
             refused = _unavailable() if durable or self._stopping else None
             if refused is None:
                 self._on_dropped(count)
@@ -99,7 +101,7 @@ class Writer:
             return
         then(refused)
 
-    def _take(self, parts: Sequence[rows.Rows], count: int, then: Then | None) -> bool:
+    def _take(self, parts: Sequence[rows.Rows], count: int, size: int, then: Then | None) -> bool:
         """Whether there is room for the rows. `then`: who waits for them."""
         durable = then is not None
         messages: list[Message] = []
@@ -107,25 +109,19 @@ class Writer:
             made = self._made(parts)
             if made is None:
                 return False
-            messages = made
+            messages, size = made, places.count_bytes(made)
         with self._changed:
-            if self._stopping or self._waiting + count > self._room(count):
+            if self._stopping or not self._room.take(count, size):
                 return False
             first, few = self._since is None, self._gathered < _CHUNK
             if first:
                 self._since = time.monotonic()
             self._pending.append(_Entry(() if messages else parts, messages, then))
             self._gathered += 0 if messages else count
-            self._waiting += count
             self._urgent = self._urgent or durable
             if durable or first or (few and self._gathered >= _CHUNK):
                 self._changed.notify()
         return True
-
-    def _room(self, count: int) -> int:
-        """How many rows may wait when so many more have joined them: many leave some room to the few of others."""
-        left = min(count, self._limits.waiting // 4) if self._waiting and count >= _MANY else 0
-        return self._limits.waiting - left
 
     @property
     def problem(self) -> str | None:
@@ -140,17 +136,20 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Rows not yet on disk."""
-        return self._waiting
+        return self._room.rows
 
-    def flush(self, timeout: float = 30.0) -> None:
-        """Write what waits and seal all segments; `Unavailable` when the disk refuses."""
+    def flush(self, timeout: float = FLUSH_SECONDS) -> None:
+        """Write what waits and seal all segments; `Unavailable` when the disk refuses, or hangs for so long."""
         done: Future[None] = Future()
         with self._changed:
             if self._stopping:
                 return
             self._flushes.append(done)
             self._changed.notify()
-        done.result(timeout)
+        try:
+            done.result(timeout)
+        except TimeoutError:
+            raise _unavailable() from None
 
     def close(self, timeout: float = 30.0) -> None:
         """Write and seal what there is, then stop; for so long at most, should the disk refuse or hang."""
@@ -159,8 +158,8 @@ class Writer:
             self._stopping = True
             self._changed.notify()
         self._thread.join(timeout)
-        if self._thread.is_alive() or self._waiting:
-            _LOG.error("the disk does not take the last %d rows of the prediction log: they are lost", self._waiting)
+        if self._thread.is_alive() or self.waiting:
+            _LOG.error("the disk does not take the last %d rows of the prediction log: they are lost", self.waiting)
 
     def _run(self) -> None:
         while True:
@@ -195,6 +194,7 @@ class Writer:
         self.busy = False
         refused = {id(message) for entry in self._owed for message in entry.messages}
         self._ready = [message for message in self._ready if id(message) not in refused]
+        self._room.keep(places.count_bytes(self._ready))
         self._leave(sum(places.count_rows(entry.messages) for entry in self._owed))
         self._tell(lambda _: True)
 
@@ -216,6 +216,7 @@ class Writer:
                 if left is None and self._since is None:
                     break
             entries, self._pending, self._gathered = self._pending, [], 0
+            self._room.handed()
             flushes, self._flushes = self._flushes, []
             self.busy, self._urgent = self._urgent, False
             return entries, flushes, self._stopping
@@ -229,6 +230,7 @@ class Writer:
         for entry in entries:
             self._ready += entry.messages
         self._gather([part for entry in entries for part in entry.parts])
+        self._room.keep(places.count_bytes(self._ready))
         if not write:
             return None
         before = places.count_rows(self._ready)
@@ -237,6 +239,7 @@ class Writer:
         lost = {id(message) for message in unwritten}
         waited = {id(message) for entry in self._owed for message in entry.messages}
         self._ready = [message for message in unwritten if id(message) not in waited]
+        self._room.keep(places.count_bytes(self._ready))
         self._leave(before - places.count_rows(self._ready))
         self._tell(lambda entry: any(id(message) in lost for message in entry.messages))
         return failed
@@ -272,7 +275,7 @@ class Writer:
     def _leave(self, count: int) -> None:
         """So many rows wait no longer."""
         with self._changed:
-            self._waiting -= count
+            self._room.leave(count)
             if not self._ready:
                 self._since = time.monotonic() if self._pending else None
 

@@ -71,6 +71,8 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """What the scorer's own log should say."""
     shadow: int = -1
     """Which of a rollout's shadows is asked next, where several see the same rows."""
+    vain: bool = False
+    """The mark was reached, and the disk did not take all that was before it."""
 
 
 Asked: TypeAlias = Load | Rows | Mark

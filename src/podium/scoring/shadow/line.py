@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from podium.scoring import engine, pipe
+from podium.scoring.log import writer
 from podium.scoring.shadow import frames
 from podium.scoring.shadow.process import Process
 from podium.scoring.shadow.waiting import Mark
@@ -19,6 +20,8 @@ _SILENT_SECONDS, _ROW_SECONDS = 20.0, 1.0
 """A process that tells nothing of its rows for so long, and so much longer for each of them, does not answer."""
 _LOAD_SECONDS = 130.0
 """The same of a rollout that it loads. Both are what a version may take that proves itself, and a little more."""
+_MARK_SECONDS = writer.FLUSH_SECONDS + 10.0
+"""The same of a mark: it waits for the disk, and says so when that does not answer."""
 _TOLD = msgspec.msgpack.Decoder(frames.Done)
 
 
@@ -40,12 +43,24 @@ class Given(NamedTuple):
             return ()
         return range(len(self.loaded.shadows)) if self.piece is None else self.piece.shadows
 
+    @property
+    def size(self) -> int:
+        """Bytes of the rows."""
+        return 0 if self.piece is None else len(self.piece.data)
 
-def reached(given: Iterable[Given]) -> None:
-    """All that was given there is over: who waits for it is told."""
+    @property
+    def patience(self) -> float:
+        """For how many seconds a process may tell nothing of it."""
+        if self.mark is not None:
+            return _MARK_SECONDS
+        return _LOAD_SECONDS if self.piece is None else _SILENT_SECONDS + _ROW_SECONDS * self.rows
+
+
+def reached(given: Iterable[Given], *, vain: bool = False) -> None:
+    """All that was given there is over: who waits for it is told. `vain`: not all of it is on disk."""
     for each in given:
         if each.mark is not None:
-            each.mark.set()
+            each.mark.reach(vain=vain)
 
 
 class Asked(NamedTuple):
@@ -85,10 +100,7 @@ class Line:
         """Whether it has told nothing for too long of what it was given."""
         if not self.open:
             return False
-        asked = self.open[0]
-        loads = asked.loaded is not None and asked.piece is None
-        patience = _LOAD_SECONDS if loads else _SILENT_SECONDS + _ROW_SECONDS * asked.rows
-        return time.monotonic() - self._heard > patience
+        return time.monotonic() - self._heard > self.open[0].patience
 
     def expect(self, loaded: engine.Loaded) -> None:
         """Have a rollout's shadows loaded before rows come for them."""

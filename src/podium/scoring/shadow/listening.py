@@ -134,22 +134,30 @@ class Listening:
                 self._trouble(shadow, problem)
                 return 0
             return sum(self._say(shadow, [each], each.grid) for each in batches)  # one does not fit: others may
-        self._log.append(parts, durable=False, then=lambda _: None)
+        size = sum(map(len, seen.texts.ravel().tolist()))
+        self._log.append(parts, durable=False, then=lambda _: None, size=size)
         return sum(map(len, parts))
 
     def _mark(self) -> None:
+        vain = False
         try:
             self._log.flush()
         except PodiumError as problem:
+            vain = True
             self._tell(frames.Done(0, problem=f"what the shadows said is not on disk yet: {problem}"))
-        self._done(1)
+        self._done(1, vain=vain)
 
     def _done(
-        self, count: int, scored: Sequence[tuple[str, int, int]] = (), dropped: Sequence[tuple[str, int]] = ()
+        self,
+        count: int,
+        scored: Sequence[tuple[str, int, int]] = (),
+        dropped: Sequence[tuple[str, int]] = (),
+        *,
+        vain: bool = False,
     ) -> None:
         written, self._written = self._log.bytes_written - self._written, self._log.bytes_written
         unlogged = sum(self._unlogged.popleft() for _ in range(len(self._unlogged)))
-        self._tell(frames.Done(count, scored, dropped, unlogged, written))
+        self._tell(frames.Done(count, scored, dropped, unlogged, written, vain=vain))
 
     def _new_name(self) -> str:
         return ids.make("segment", time.from_us(self._now_us), os.urandom(8))

@@ -25,7 +25,6 @@ from podium.scoring.shadow.line import Asked, Given, Line, reached
 from podium.scoring.shadow.waiting import Mark, Rows
 
 _LOG = logging.getLogger("podium.scorer")
-MOST_ROWS = 50_000
 _PAUSE = 0.25
 """Rows are handed on so often,"""
 _ENOUGH = 512 * 1024
@@ -57,15 +56,14 @@ class Shadows:
         kept: cache.Cache,
         limits: Limits,
         counts: metrics.Metrics,
-        most_rows: int = MOST_ROWS,
+        most: waiting.Most = waiting.MOST,
     ) -> None:
         self._serving = serving
         self._folder_of = kept.bundle
         self._begin = frames.Begin(str(kept.log.absolute()), msgspec.structs.replace(limits, queued=_LOGGED))
         self._counts = counts
-        self._most = most_rows
         self._queue: waiting.Queue = deque()
-        self._rows = 0
+        self._room = waiting.Room(most)
         self._bytes = 0
         """That have come since some were handed on."""
         self._hurried = 0
@@ -84,29 +82,32 @@ class Shadows:
     @property
     def waiting(self) -> int:
         """Rows that wait for a shadow, each as often as there are shadows."""
-        return self._rows
+        return self._room.rows
 
-    def submit(self, loaded: engine.Loaded, batch: engine.Batch) -> None:
-        """Queue decided rows for the rollout's shadows."""
+    def submit(self, loaded: engine.Loaded, batch: engine.Batch, size: int = 0) -> None:
+        """Queue decided rows for the rollout's shadows. `size`: of the bodies in which they came."""
         if not loaded.shadows:
             return
         rows = len(batch.keys) * len(loaded.shadows)
-        if self._rows + rows > self._most or self._stopping or self._blame.all_out(loaded):
+        if not self._room.has(rows) or self._stopping or self._blame.all_out(loaded):
             self._drop(loaded.document.endpoint, rows)
             return
         pieces: Iterable[frames.Piece] = frames.pieces(loaded, batch)
-        size = 0
+        fresh = 0
         if frames.plain(loaded, batch):
             try:
                 (piece,) = pieces
             except Exception as problem:  # noqa: BLE001 - the callers have their answers
                 self._lose(loaded.document.endpoint, rows, problem)
                 return
-            pieces, size = (piece,), len(piece.data)
+            pieces, size = (piece,), (fresh := len(piece.data))
+        if not self._room.has(rows, size):
+            self._drop(loaded.document.endpoint, rows)
+            return
         with self._changed:
-            self._rows += rows
-            self._queue.append(Rows(loaded, rows, pieces))
-            before, self._bytes = self._bytes, self._bytes + size
+            self._room.add(rows, size)
+            self._queue.append(Rows(loaded, rows, size, pieces))
+            before, self._bytes = self._bytes, self._bytes + fresh
             if before < _ENOUGH <= self._bytes:
                 self._changed.notify_all()
 
@@ -175,7 +176,7 @@ class Shadows:
         """Have a process while there are shadows; it loads them before rows come."""
         now = time.monotonic()
         serving = [each for each in self._serving() if each.shadows]
-        if serving or self._rows:
+        if serving or self._room.rows:
             self._needed = now
             if self._line is None and now >= self._again:
                 self._line = self._start(now)
@@ -204,12 +205,14 @@ class Shadows:
             line.mark(item)
             return
         left, endpoint = item.rows, item.loaded.document.endpoint
+        self._leave(0, item.size)
         try:
             for piece in item.pieces:
                 good = [at for at in piece.shadows if not self._blame.out(item.loaded, [at])]
                 some = frames.some(piece, good)
                 if some.rows:
                     line.give(item.loaded, some)
+                    self._leave(0, -len(some.data))
                 self._leave(piece.rows - some.rows)
                 self._drop(endpoint, piece.rows - some.rows)
                 left -= piece.rows
@@ -227,8 +230,8 @@ class Shadows:
         if done.unlogged:
             self._counts.count("podium_log_dropped_total", done.unlogged)
         self.bytes_written += done.written
-        self._leave(sum(each.rows for each in given))
-        reached(given)
+        self._leave(sum([each.rows for each in given]), sum([each.size for each in given]))
+        reached(given, vain=done.vain)
 
     def _end(self, line: Line, how: str) -> None:
         """The process is gone, and with it the rows that it was asked last; another is given those behind them."""
@@ -246,23 +249,18 @@ class Shadows:
             if each.mark is not None:
                 left.append(each.mark)
             elif each.loaded is not None and each.piece is not None:
-                left.append(Rows(each.loaded, each.rows, (each.piece,)))
+                left.append(Rows(each.loaded, each.rows, each.size, (each.piece,)))
         with self._changed:
             self._queue.extendleft(reversed(left))
 
     def _accuse(self, how: str, last: Asked, given: Given) -> None:
         """Leave out the shadows at which the process was, for a while."""
-        versions = ", ".join(str(last.loaded.shadows[at].route.version) for at in last.shadows)
+        named = ", ".join(str(last.loaded.shadows[at].route.version) for at in last.shadows)
         seconds = self._blame.add(last.loaded, last.shadows, first=0.0 if how == _DIED else _SILENT_OUT)
-        about = f"the shadow of endpoint {given.endpoint}, version {versions}"
-        _LOG.warning(
-            "the shadows' process %s at %s, which is left out for %g s; %d rows are dropped",
-            how,
-            about,
-            seconds,
-            given.rows,
-        )
-        self._leave(given.rows)
+        about = f"{how} at the shadow of endpoint {given.endpoint}, version {named}"
+        left_out = f"which is left out for {seconds:g} s; {given.rows} rows are dropped"
+        _LOG.warning("the shadows' process %s, %s", about, left_out)
+        self._leave(given.rows, given.size)
         self._drop(given.endpoint, given.rows)
 
     def _give_up(self) -> None:
@@ -272,9 +270,9 @@ class Shadows:
             return
         self._close(line)
         for each in line.open:
-            self._leave(each.rows)
+            self._leave(each.rows, each.size)
             self._drop(each.endpoint, each.rows)
-        reached(line.open)
+        reached(line.open, vain=True)
 
     def _close(self, line: Line) -> None:
         """End the process; what it has logged is sealed."""
@@ -283,9 +281,9 @@ class Shadows:
         with contextlib.suppress(OSError):
             recover.folder(Path(self._begin.log))
 
-    def _leave(self, rows: int) -> None:
+    def _leave(self, rows: int, size: int = 0) -> None:
         with self._changed:
-            self._rows -= rows
+            self._room.add(-rows, -size)
 
     def _lose(self, endpoint: str, rows: int, problem: Exception) -> None:
         """Rows that cannot be handed on; told, unless they only do not fit."""

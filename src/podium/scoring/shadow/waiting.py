@@ -15,14 +15,49 @@ class Rows(NamedTuple):
     loaded: engine.Loaded
     rows: int
     """Times the shadows that are to score them."""
+    size: int
+    """Bytes that wait with them."""
     pieces: Iterable[frames.Piece]
     """Made already, or when they are asked for."""
+
+
+class Most(NamedTuple):
+    """What may wait for shadows, or be with them: so many rows, and so many bytes, as rows may have long texts."""
+
+    rows: int = 50_000
+    bytes: int = 256 * 1024 * 1024
+
+
+MOST = Most()
+
+
+class Room:
+    """What waits."""
+
+    def __init__(self, most: Most) -> None:
+        self._most = most
+        self.rows = 0
+        self.bytes = 0
+
+    def has(self, rows: int, size: int = 0) -> bool:
+        """Whether there is room for so many."""
+        return self.rows + rows <= self._most.rows and self.bytes + size <= self._most.bytes
+
+    def add(self, rows: int, size: int) -> None:
+        """So many more wait; fewer if that is negative."""
+        self.rows += rows
+        self.bytes += size
 
 
 class Mark(Event):
     """Set when all before it is on disk, or when nobody can say when it will be: then it is `vain`."""
 
     vain = False
+
+    def reach(self, *, vain: bool) -> None:
+        """Tell who waits."""
+        self.vain = vain
+        self.set()
 
 
 Queue: TypeAlias = deque[Rows | Mark]
@@ -43,5 +78,4 @@ def give_up(queue: Queue) -> None:
     queue.clear()
     queue.extend(rows)
     for each in marks:
-        each.vain = True
-        each.set()
+        each.reach(vain=True)
