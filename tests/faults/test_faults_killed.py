@@ -64,6 +64,7 @@ def test_kill_9_under_load(
     address = ["http://127.0.0.1:9"]
     random_ = random.Random(1)
     slowest = (0.0, 0.0)
+    forked: list[float] = []
     clients = load.Load(lambda: address[0], "kill", retry=True)
     try:
         for trial in range(trials):
@@ -78,6 +79,9 @@ def test_kill_9_under_load(
             else:
                 process = None
                 pid, address[0] = nursery.start()
+                if trial % REAL > 1:  # the others may be killed before they are ready
+                    load.ready(address[0])
+                    forked.append(time.monotonic() - begun - load.Waiting(pid).seconds())
             time.sleep(0.1 + random_.random() * 0.4)
             if process is None:
                 nursery.kill(pid)
@@ -113,8 +117,9 @@ def test_kill_9_under_load(
         trials,
         f"{len(lost)} of {len(answered):,} acknowledged lost, {len(twice)} doubled ({again} sent again by clients were "
         f"merged); ready after {slowest[0]:.1f} s at most in {-(-trials // REAL)} starts of a new process, beside "
-        f"{slowest[1]:.1f} s in which others had the processors",
-        held=not lost and not twice and slowest[0] <= MOST_SECONDS and not clients.failed,
+        f"{slowest[1]:.1f} s in which others had the processors; after {max(forked):.1f} s in {len(forked)} that were "
+        "forked",
+        held=not lost and not twice and max(slowest[0], *forked) <= MOST_SECONDS and not clients.failed,
     )
 
 
