@@ -54,8 +54,7 @@ def verify(folder: Path, expected: str) -> bundle.Manifest:
     """The manifest, after comparing every byte of every file; `Refused` on any difference, extra or missing file, and
     when the manifest contradicts itself."""
     data = _manifest_bytes(folder)
-    if digest.of_bytes(data) != digest.check(expected):
-        raise Refused("The bundle is not the one that was asked for: its manifest has another digest.", field="digest")
+    check_manifest(data, expected)
     manifest = parse_manifest(data)
     bundle.check(manifest)
     present = set()
@@ -69,6 +68,12 @@ def verify(folder: Path, expected: str) -> bundle.Manifest:
     for file in manifest.files:
         _verify_file(folder / file.path, file)
     return manifest
+
+
+def check_manifest(data: bytes, expected: str) -> None:
+    """`Refused` unless those bytes are the manifest that makes that digest."""
+    if digest.of_bytes(data) != digest.check(expected):
+        raise Refused("The bundle is not the one that was asked for: its manifest has another digest.", field="digest")
 
 
 def _verify_file(path: Path, file: bundle.File) -> None:

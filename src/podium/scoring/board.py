@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,6 +15,8 @@ from podium.core.time import Clock
 from podium.scoring import engine, loading, metrics, newest, proof, trust
 
 _LOG = logging.getLogger("podium.scorer")
+_MOST_NAMED = 1000
+"""Endpoints whose refusals are counted by their name; those of others without one."""
 _LET_GO_SECONDS = 30.0
 """A replaced model in a process of its own answers the requests and shadows that it was given so long."""
 
@@ -63,6 +65,7 @@ class Board:
         self._loading: dict[str, _Loading] = {}
         self._lock = threading.Lock()
         self.refused: dict[str, Refusal] = {}
+        self._named: set[str] = set()
 
     def adopt(
         self,
@@ -155,8 +158,20 @@ class Board:
         refusal = Refusal(number=number, reason=str(problem))
         if self.refused.get(endpoint) != refusal:
             _LOG.warning("endpoint %s: rollout %s refused: %s", endpoint, number, problem)
-            self._counts.count("podium_rollouts_refused_total", endpoint=endpoint)
+            self._counts.count("podium_rollouts_refused_total", endpoint=self._label(endpoint))
         self.refused[endpoint] = refusal
+
+    def _label(self, endpoint: str) -> str:
+        """What a refusal is counted as: whoever lists ever new endpoints does not make ever more metrics."""
+        if len(self._named) < _MOST_NAMED:
+            self._named.add(endpoint)
+        return endpoint if endpoint in self._named else ""
+
+    def keep(self, listed: Container[str]) -> None:
+        """Forget the refusals of endpoints that are not among these, and of which none is served."""
+        for endpoint in list(self.refused):
+            if endpoint not in listed and not self.serves(endpoint):
+                self.refused.pop(endpoint, None)
 
     def _check_place(self, endpoint: str, signed: rollout.Signed, document: rollout.Rollout) -> None:
         if document.endpoint != endpoint or (self._project and document.project != self._project):

@@ -5,7 +5,7 @@ They are begun one after the other. The next one waits for those that take a mom
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 _MOMENT_SECONDS = 2.0
 _MOST, _SHARING_SECONDS = 8, 8.0
@@ -45,6 +45,13 @@ class Loads:
     def forget(self, endpoint: str) -> None:
         """What is being taken of an endpoint is not wanted any more."""
         self._running.pop(endpoint, None)
+
+    def keep(self, listed: Container[str]) -> None:
+        """Forget what is done of endpoints that are not among these."""
+        with self._lock:
+            for endpoint in [each for each, load in self._running.items() if load.done.is_set()]:
+                if endpoint not in listed:
+                    del self._running[endpoint]
 
     def begin(self, endpoint: str, number: int, act: Callable[[Wanted], None], *, first: bool = False) -> bool:
         """Take a rollout in place of what is being taken of that endpoint; return when it is done, or takes long.

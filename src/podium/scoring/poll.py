@@ -2,12 +2,13 @@
 
 import contextlib
 import functools
+import itertools
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from podium.core import name, rollout
 from podium.core.errors import Invalid, PodiumError, Refused, Unavailable
@@ -15,13 +16,12 @@ from podium.scoring import newest
 from podium.scoring.board import Board, Superseded
 from podium.scoring.cache import Cache, read_signed
 from podium.scoring.loads import Loads, Wanted
+from podium.scoring.retries import Retries
 from podium.scoring.source import ControlPlane, Folder
 
 _LOG = logging.getLogger("podium.scorer")
-_RETRY_REFUSED_SECONDS = 5.0
-_RETRY_UNAVAILABLE_SECONDS = 0.5
-"""A rollout that is out of reach is asked for again after that time, then after twice as long, and so on."""
-_LONGEST_RETRY_SECONDS = 30.0
+_MOST_ENDPOINTS = 10_000
+"""Of a project that a scorer follows."""
 _END_SECONDS = 3.0
 _REPORT_SECONDS = 5.0
 _LONGEST_SECONDS = 5.0
@@ -51,8 +51,9 @@ class Poller:
         self._seconds = seconds
         self._seen: dict[str, int] = {}
         self._saved: dict[str, bytes] = {}
-        self._retry: dict[str, _Retry] = {}
+        self._retries = Retries()
         self._recalled: set[str] = set()
+        self._too_many = False
         self._loads = Loads()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="podium-poll", daemon=True)
@@ -144,8 +145,8 @@ class Poller:
         if not self._board.keys and isinstance(self._source, ControlPlane):
             self._board.keys = self._pinned(self._source.key())
         try:
-            for endpoint, number in self._source.numbers().items():
-                if self._wanted(endpoint) and self._due(endpoint, number):
+            for endpoint, number in self._listed().items():
+                if self._due(endpoint, number):
                     self._take(endpoint, number)
             if self._thread.ident is None:
                 self._wait()
@@ -153,6 +154,19 @@ class Poller:
             self._board.late()
             self._board.rest()
         self._report()
+
+    def _listed(self) -> dict[str, int]:
+        """The rollouts in force. What is remembered of endpoints that have none any more is let go."""
+        wanted = ((endpoint, number) for endpoint, number in self._source.numbers().items() if self._wanted(endpoint))
+        listed = dict(itertools.islice(wanted, _MOST_ENDPOINTS))
+        if next(wanted, None) is not None and not self._too_many:
+            _LOG.error("there are more than %d endpoints: the others are not served", _MOST_ENDPOINTS)
+            self._too_many = True
+        self._retries.keep(listed)
+        self._loads.keep(listed)
+        self._board.keep(listed)
+        self._recalled = {endpoint for endpoint in list(self._recalled) if endpoint in listed}
+        return listed
 
     def _pinned(self, key: rollout.Key) -> dict[str, bytes]:
         """The keys that are trusted from now on. One that cannot be kept is not: the next start would trust another."""
@@ -175,8 +189,7 @@ class Poller:
         if self._seen.get(endpoint) == number:
             self._loads.forget(endpoint)
             return False
-        retry = self._retry.get(endpoint)
-        if retry is not None and retry.number == number and time.monotonic() < retry.due:
+        if self._retries.waits(endpoint, number):
             return False
         return self._loads.room(endpoint, served=self._board.serves(endpoint))
 
@@ -184,10 +197,10 @@ class Poller:
         try:
             name.check(endpoint, "endpoint")
         except Invalid as problem:
-            self._again(endpoint, number, f"cannot be taken: {problem}")
+            self._retries.again(endpoint, number, f"cannot be taken: {problem}")
             return
         if not self._loads.begin(endpoint, number, functools.partial(self._load, endpoint, number)):
-            self._again(endpoint, number, "cannot be taken: no thread can be started", growing=True)
+            self._retries.again(endpoint, number, "cannot be taken: no thread can be started", growing=True)
 
     def _load(self, endpoint: str, number: int, wanted: Wanted) -> None:
         try:
@@ -199,21 +212,21 @@ class Poller:
         except Superseded as problem:
             _LOG.info("endpoint %s: rollout %d is let go: %s", endpoint, number, problem)
         except Unavailable as problem:
-            self._again(endpoint, number, f"is out of reach: {problem}", growing=True)
+            self._retries.again(endpoint, number, f"is out of reach: {problem}", growing=True)
         except PodiumError as problem:
             if isinstance(self._source, ControlPlane):
                 self._board.refuse(endpoint, problem, number)
             refusal = self._board.refused.get(endpoint)
             known = refusal is not None and refusal.reason == str(problem)
-            self._again(endpoint, number, "" if known else f"cannot be taken: {problem}")
+            self._retries.again(endpoint, number, "" if known else f"cannot be taken: {problem}")
         except OSError as problem:
-            self._again(endpoint, number, f"cannot be kept: {problem.strerror}")
+            self._retries.again(endpoint, number, f"cannot be kept: {problem.strerror}")
         except Exception:  # noqa: BLE001 - a version's edge: one that breaks in an unforeseen way must not stop the others
             _LOG.exception("endpoint %s: rollout %d cannot be loaded", endpoint, number)
             self._board.refuse(endpoint, Refused("The rollout's version breaks when it is loaded."), number)
-            self._again(endpoint, number, "")
+            self._retries.again(endpoint, number, "")
         else:
-            self._retry.pop(endpoint, None)
+            self._retries.taken(endpoint)
             self._seen[endpoint] = number
 
     def _recall(self, endpoint: str) -> None:
@@ -239,18 +252,6 @@ class Poller:
         if isinstance(self._source, ControlPlane) and self._saved.get(endpoint) != signed.body:
             self._cache.save_rollout(endpoint, signed)
             self._saved[endpoint] = signed.body
-
-    def _again(self, endpoint: str, number: int, why: str, *, growing: bool = False) -> None:
-        """Try that rollout later, and say once why."""
-        before = self._retry.get(endpoint)
-        wait = _RETRY_REFUSED_SECONDS
-        if before is None or before.number != number or before.why != why:
-            if why:
-                _LOG.warning("endpoint %.80a: the rollout %s", endpoint, why)
-            before = None
-        if growing:
-            wait = _RETRY_UNAVAILABLE_SECONDS if before is None else min(before.wait * 2, _LONGEST_RETRY_SECONDS)
-        self._retry[endpoint] = _Retry(number, time.monotonic() + wait, wait, why)
 
     def _report(self) -> None:
         """Say what is served: at once when it changed, else now and then."""
@@ -279,12 +280,3 @@ def _let_go(wanted: Wanted) -> Iterator[None]:
         if wanted():
             raise
         raise Superseded(str(problem)) from problem
-
-
-class _Retry(NamedTuple):
-    """A rollout to be tried again."""
-
-    number: int
-    due: float
-    wait: float
-    why: str

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import msgspec
@@ -25,12 +25,31 @@ _ANSWER_SECONDS = 30.0
 """A request may take so long as a whole, and longer by what it carries at the slowest pace."""
 _BYTES_A_SECOND = 50_000
 _PIECE = 256 * 1024
+_SHORT = 64 * 1024
+"""Bytes of a short answer, at most: a key, a receipt, or why something is refused."""
+_LONG = 16 * 1024 * 1024
+"""The same of a list, a document or a manifest."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
     """What the control plane says of a segment that it has stored."""
 
     digest: str
+
+
+class _Awaited(NamedTuple):
+    """What an answer may be like."""
+
+    largest: int = _SHORT
+    """Bytes, at most."""
+    expected: int = 0
+    """About how many, where it may take the longer for that."""
+    silent: float = 0.0
+    """Seconds without a byte, if more than usual."""
+
+
+_SHORTLY = _Awaited()
+_LIST = _Awaited(_LONG)
 
 
 class Folder:
@@ -54,7 +73,7 @@ class ControlPlane:
     """The control plane's API, as a scorer uses it. Safe for several threads."""
 
     def __init__(self, url: str, token: str, project: str, cache: Cache) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._http = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=_TIMEOUT)
         self._project = f"/api/v1/projects/{project}"
         self._cache = cache
@@ -64,11 +83,12 @@ class ControlPlane:
         self._http.close()
 
     def numbers(self) -> Mapping[str, int]:
-        found = self._decode(self._send("GET", f"{self._project}/rollouts"), list[rollout.InForce])
+        found = self._decode(self._send("GET", f"{self._project}/rollouts", _LIST), list[rollout.InForce])
         return {each.endpoint: each.number for each in found if each.number > 0}
 
     def document(self, endpoint: str) -> rollout.Signed:
-        return self._decode(self._send("GET", f"{self._project}/endpoints/{endpoint}/rollout"), rollout.Signed)
+        answer = self._send("GET", f"{self._project}/endpoints/{endpoint}/rollout", _LIST)
+        return self._decode(answer, rollout.Signed)
 
     def key(self) -> rollout.Key:
         """The key by which the control plane signs."""
@@ -89,18 +109,19 @@ class ControlPlane:
 
     def _files(self, digest: str) -> Iterator[tuple[str, bytes]]:
         base = f"{self._project}/bundles/{digest}/files"
-        manifest = self._send("GET", f"{base}/{bundle.MANIFEST}")
+        manifest = self._send("GET", f"{base}/{bundle.MANIFEST}", _LIST)
+        read.check_manifest(manifest, digest)
         yield bundle.MANIFEST, manifest
         described = read.parse_manifest(manifest)
         proof.check_size(described, self.limits)
         for file in described.files:
-            yield file.path, self._send("GET", f"{base}/{file.path}", expected=file.bytes)
+            yield file.path, self._send("GET", f"{base}/{file.path}", _Awaited(file.bytes, file.bytes))
 
     def ship(self, scorer: str, name: str, digest: str, data: bytes) -> None:
         """Hand over a sealed log segment; returns when its receipt says that it is stored durably there."""
         headers = {"Podium-Digest": digest, "Content-Type": "application/vnd.apache.arrow.stream"}
         path = f"{self._project}/segments/{scorer}/{name}"
-        answer = self._send("PUT", path, content=data, headers=headers, silent=_STORING_SECONDS)
+        answer = self._send("PUT", path, _Awaited(silent=_STORING_SECONDS), content=data, headers=headers)
         try:
             stored = msgspec.json.decode(answer, type=Receipt).digest
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -121,17 +142,16 @@ class ControlPlane:
         self,
         method: str,
         path: str,
+        awaited: _Awaited = _SHORTLY,
         *,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        expected: int = 0,
-        silent: float = 0.0,
     ) -> bytes:
-        """The answer's bytes. `expected`: about how many; `silent`: seconds without a byte, if more than usual."""
-        carried = expected + len(content or b"")
+        """The answer's bytes."""
+        carried = awaited.expected + len(content or b"")
         ends = time.monotonic() + _ANSWER_SECONDS + carried / _BYTES_A_SECOND
         length = {} if content is None else {"Content-Length": str(len(content))}
-        patience = httpx.Timeout(silent, connect=_TIMEOUT.connect) if silent else _TIMEOUT
+        patience = httpx.Timeout(awaited.silent, connect=_TIMEOUT.connect) if awaited.silent else _TIMEOUT
         try:
             with self._http.stream(
                 method,
@@ -140,7 +160,7 @@ class ControlPlane:
                 headers={**(headers or {}), **length},
                 timeout=patience,
             ) as answer:
-                body = b"".join(_timely(answer.iter_bytes(), ends))
+                body = _whole(answer, max(awaited.largest, _SHORT), ends)
         except (httpx.HTTPError, RuntimeError):  # of a client that was closed: a RuntimeError
             raise Unavailable("The control plane does not answer.") from None
         if answer.is_success:
@@ -158,7 +178,7 @@ class ControlPlane:
     def _decode(answer: bytes, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(answer, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Unavailable("The control plane's answer cannot be read.", fix="Upgrade the scorer.") from None
 
 
@@ -168,6 +188,22 @@ def _changed(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _whole(answer: httpx.Response, largest: int, ends: float) -> bytes:
+    """The answer's bytes as they were sent: packed, few of them might be very many."""
+    packed = answer.headers.get("Content-Encoding", "identity")
+    if packed.strip().lower() != "identity":
+        raise Unavailable(
+            f"The control plane's answer is packed ({packed:.40}), which was not asked for.",
+            fix="Have the proxy before it leave answers as they are.",
+        )
+    body = bytearray()
+    for piece in _timely(answer.iter_raw(), ends):
+        body += piece
+        if len(body) > largest:
+            raise Unavailable(f"The control plane's answer is too large: more than {largest:,} bytes.")
+    return bytes(body)
 
 
 def _pieces(data: bytes, ends: float) -> Iterator[bytes]:
