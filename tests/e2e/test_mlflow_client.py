@@ -76,8 +76,8 @@ for name, data in ways.items():
 
 for name, data, status, field in (
     ("NaN where none may be", table.assign(hour=[np.nan, *table["hour"][1:]]), 422, "hour"),
-    ("infinity", table.assign(amount=np.inf), 400, "body"),
-    ("records with NaN", '{"dataframe_records": [{"amount": NaN, "hour": 1}]}', 400, "body"),
+    ("infinity", table.assign(amount=np.inf), 400, "dataframe_split.data[0][0]"),
+    ("records with NaN", '{"dataframe_records": [{"amount": NaN, "hour": 1}]}', 400, "dataframe_records[0].amount"),
 ):
     try:
         client.invoke(data)

@@ -17,7 +17,7 @@ _UTF8 = ("", "utf-8", "utf8", "us-ascii")
 
 
 def _oip_read(body: bytes, asked: Asked) -> request.Rows:
-    return oip.read(json_body.parse(body), asked.new_id, asked.signature)
+    return oip.read(json_body.parse(body, asked.signature), asked.new_id, asked.signature)
 
 
 def _oip_write(scored: request.Scored, asked: Asked) -> Written:
@@ -33,7 +33,7 @@ def _oip_arrow(scored: request.Scored, asked: Asked) -> Written:
 
 
 def _mlflow_read(body: bytes, asked: Asked) -> request.Rows:
-    return mlflow.read(mlflow.parse(body), _request_id(asked), asked.signature)
+    return mlflow.read(mlflow.parse(body, asked.signature), _request_id(asked), asked.signature)
 
 
 def _mlflow_csv(body: bytes, asked: Asked) -> request.Rows:

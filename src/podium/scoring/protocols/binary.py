@@ -199,7 +199,7 @@ def _read(body: bytes, size: int, asked: codec.Asked, like: headers.Headers | No
     reading = _Reading(asked.signature, memoryview(body)[size:])
     plain = _plain(header)
     if plain is None:
-        given, wanted = _read_any(json_body.parse(header), reading)
+        given, wanted = _read_any(json_body.parse(header, asked.signature), reading)
     else:
         given, wanted = _read_plain(plain, reading)
     reading.finish()

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from podium.core.errors import Invalid
-from podium.scoring.protocols import survey
+from podium.core.signature import Signature
+from podium.scoring.protocols import survey, where
 
 DEPTH = 32
 MOST_PARTS = 1_000_000
@@ -29,24 +30,31 @@ class Malformed(Invalid):
     """The bytes are not the JSON that is asked for (the transport answers 400)."""
 
 
-def parse(body: bytes) -> dict[str, Any]:
-    """The object in those bytes, else `Malformed`."""
+def parse(body: bytes, signature: Signature | None = None) -> dict[str, Any]:
+    """The object in those bytes, else `Malformed`, which says where, by names of the signature's features too."""
     seen = bounded(body)
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         raise Malformed(
             "The body is not valid JSON (also refused: NaN, Infinity, numbers out of range, broken Unicode).",
-            field="body",
+            field=_where(body, signature),
             fix=_FIX,
         ) from None
     if not isinstance(value, dict):
         raise Malformed("The body is not a JSON object.", field="body", fix=_FIX)
     if _keys(value, seen.objects) != seen.colons:
-        raise Malformed("A key comes twice in one object.", field="body", fix="Send each key once.")
-    if seen.is_long:
-        _check_integers(value)
+        raise Malformed("A key comes twice in one object.", field=_where(body, signature), fix="Send each key once.")
+    if seen.is_long and not _integers_fit(value):
+        raise Malformed(
+            "An integer lies beyond 64 bits.", field=_where(body, signature), fix="Send a number within range."
+        )
     return value
+
+
+def _where(body: bytes, signature: Signature | None) -> str:
+    names = [] if signature is None else [signature.key, *(field.name for field in signature.features)]
+    return where.find(body, names) or "body"
 
 
 def bounded(body: bytes) -> survey.Survey:
@@ -102,7 +110,7 @@ def _count(value: Any, *, thorough: bool) -> tuple[int, int]:
 _CONTAINERS = frozenset({dict, list})
 
 
-def _check_integers(value: Any) -> None:
+def _integers_fit(value: Any) -> bool:
     waiting = [value]
     while waiting:
         item = waiting.pop()
@@ -111,4 +119,5 @@ def _check_integers(value: Any) -> None:
         elif type(item) is list:
             waiting.extend(item)
         elif type(item) is int and not _LEAST <= item <= _LARGEST:
-            raise Malformed("An integer lies beyond 64 bits.", field="body", fix="Send a number within range.")
+            return False
+    return True

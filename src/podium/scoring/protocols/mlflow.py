@@ -25,14 +25,14 @@ _MOST_LINES = 1_000_000
 _FIX = "Send one of dataframe_split, dataframe_records, instances, inputs."
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes, signature: Signature | None = None) -> dict[str, Any]:
     """The object in those bytes, else `Malformed`. Where MLflow's client itself writes NaN, that is null."""
     try:
-        return json_body.parse(body)
+        return json_body.parse(body, signature)
     except Malformed:
         if b"NaN" not in body:
             raise
-        found = json_body.parse(json_body.nan_as_null(body))
+        found = json_body.parse(json_body.nan_as_null(body), signature)
         if not any(form in found for form in WITH_NAN):
             raise
         return found
