@@ -15,6 +15,8 @@ from sklearn import ensemble, pipeline
 from podium.build.runs.training import evaluate, export, fallback, table
 from podium.bundle import columns, layout
 from podium.bundle.engines.treelite import model as treelite
+from podium.bundle.explain import explainer
+from podium.bundle.explain import table as explained
 from podium.bundle.export import ensembles, frame, locked
 from podium.core import bundle, engine
 from podium.core.errors import Refused
@@ -153,3 +155,24 @@ def test_export_in_onnx_still_comes_first(tmp_path: Path) -> None:
     )
     found: export.Exported = fallback.export_any(made, training_project.spec(bundle={"allow": ["treelite", "python"]}))
     assert found.engine is bundle.Engine.ONNX
+
+
+BOOSTED = {
+    "lightgbm": ("from lightgbm import LGBMClassifier as Careful", "n_estimators=20, verbose=-1"),
+    "forest": ("from sklearn.ensemble import RandomForestClassifier as Careful", "n_estimators=20"),
+}
+
+
+@pytest.mark.parametrize("kind", BOOSTED)
+def test_trees_tell_how_their_scores_come_about(tmp_path: Path, kind: str) -> None:
+    imported, options = BOOSTED[kind]
+    code = BAGGING.replace("class Careful(BaggingClassifier):\n    pass", imported).replace("n_estimators=4", options)
+    given = trained(tmp_path, code)
+    made = fallback._prove(given, bundle.Engine.TREELITE, fallback._treelite(given), ["onnx"])
+    names = tuple(field.name for field in made.signature.features)
+    native = explainer.Native(made.files[explained.ENCODER], made.files[explained.FILE], names)
+    found = native.explain(given.table.features)
+    scores = explainer.score_of(native.about.scale, found.base + found.values.sum(axis=1))
+    assert numpy.abs(scores - given.found.scores).max() <= 1e-6
+    assert numpy.ptp(found.values[:, names.index("hour")]) > 0
+    assert not found.values[:, names.index("distance")].any()  # the model does not see it

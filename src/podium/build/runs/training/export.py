@@ -50,7 +50,7 @@ def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Ex
     scorer = session.Scorer(made.model)
     signature = nullability(estimator, scorer.predict, table.signature, real, made.parity.tolerance)
     chosen = golden.choose(signature, real)
-    explained = _explanation(estimator, table, real, made)
+    explained = explanation_of(estimator, table, explanation.Rows(real, made.expected, made.parity.tolerance))
     matters = importance.of(scorer.predict, explained, real)
     files = {
         bundle.MODEL: made.model,
@@ -61,12 +61,11 @@ def export(estimator: Any, table: tables.Table, found: evaluate.Evaluated) -> Ex
     return Exported(signature, made.parity, latency(scorer.predict, real), files)
 
 
-def _explanation(estimator: Any, table: tables.Table, real: columns.Columns, made: onnx.Exported) -> dict[str, bytes]:
+def explanation_of(estimator: Any, table: tables.Table, proof: explanation.Rows) -> dict[str, bytes]:
     """How scores come about, where that can be told exactly; else nothing, and explanations are estimates."""
-    rows = explanation.Rows(real, made.expected, made.parity.tolerance)
     train = table.places(Part.TRAIN)
     some = columns.take(table.features, train[:: max(1, train.size // explanation.MEAN_ROWS)])
-    return explanation.write(estimator, table.signature, some, rows).files
+    return explanation.write(estimator, table.signature, some, proof).files
 
 
 def nullability(

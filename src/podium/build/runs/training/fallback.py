@@ -14,7 +14,7 @@ from podium.build.runs.training import table as tables
 from podium.bundle import columns, golden, layout
 from podium.bundle.engines import place, registry
 from podium.bundle.engines.python import model as python
-from podium.bundle.export import classes, locked, onnx
+from podium.bundle.export import classes, explanation, locked, onnx
 from podium.bundle.export.graph import Unsupported
 from podium.core import bundle, digest, engine, project
 from podium.core.dataset import Part
@@ -120,6 +120,7 @@ def _prove(trained: Trained, kind: bundle.Engine, files: _Files, tried: list[str
             proof = bundle.Parity(rows=len(error), max_abs_error=worst, tolerance=allowed, recipe=recipe)
             described = export.nullability(trained.estimator, model.predict, table.signature, real, allowed)
             latency = export.latency(model.predict, real)
+            files |= export.explanation_of(trained.estimator, table, explanation.Rows(real, expected, allowed))
             matters = importance.of(model.predict, files, real)
         finally:
             model.close()
