@@ -15,7 +15,8 @@ from tests.faults.lines import trials as forms
 @pytest.mark.alone
 @pytest.mark.parametrize("trials", forms("rolling-restart"))
 def test_rolling_restart_under_load(trials: int, tmp_path: Path, record: Record) -> None:
-    """Two scorers share a port and a folder; a third starts before one ends, as a rolling update does it."""
+    """Two scorers share a port and a folder; a third starts before one ends, as a rolling update does it. Every other one
+    has two processes."""
     kit.prepare(tmp_path)
     port, grpc_port = ports.free(2)
     settings = {"port": port, "shared": True, "grpc_port": grpc_port, "segment_seconds": 1.0}
@@ -33,8 +34,8 @@ def test_rolling_restart_under_load(trials: int, tmp_path: Path, record: Record)
     each_load = [each for some in loads.values() for each in some]
     slowest = 0.0
     try:
-        for _ in range(trials):
-            running.append(kit.Process(tmp_path, None, **settings))
+        for trial in range(trials):
+            running.append(kit.Process(tmp_path, None, **settings, workers=2 - trial % 2))
             oldest = running.pop(0)
             begun = time.monotonic()
             assert oldest.stop() == 0
