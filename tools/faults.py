@@ -25,7 +25,8 @@ _INTRODUCTION = """\
 
 What the scorer promises when something breaks, and what was measured. Each line is a test in `tests/faults`, with real
 processes, real clients and an exact account of what was answered; `make test` runs a short form, `make faults` the full
-one. A line holds when nothing in it failed.
+one. Bits are flipped in files that a scorer wrote or took, which its own code then reads, some of them by starting it.
+A line holds when nothing in it failed.
 """
 
 

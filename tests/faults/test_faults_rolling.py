@@ -15,8 +15,10 @@ from tests.faults.lines import trials as forms
 @pytest.mark.alone
 @pytest.mark.parametrize("trials", forms("rolling-restart"))
 def test_rolling_restart_under_load(trials: int, tmp_path: Path, record: Record) -> None:
-    """Two scorers share a port and a folder; a third starts before one ends, as a rolling update does it. Every other one
-    has two processes."""
+    """Two scorers share a port and a folder; a third starts before one ends, as a rolling update does it.
+
+    Every other one has two processes.
+    """
     kit.prepare(tmp_path)
     port, grpc_port = ports.free(2)
     settings = {"port": port, "shared": True, "grpc_port": grpc_port, "segment_seconds": 1.0}
