@@ -70,6 +70,8 @@ class Vendor:
             self.mood, status = "well", 503
         if mood == "busy":
             status = 503
+        if mood == "declines":
+            status = 422
         if mood == "forbidden":
             status = 403
         if mood == "moved":

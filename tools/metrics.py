@@ -16,8 +16,8 @@ asked tells the sums of all.
 Dashboards made for others work where they need no more than this:
 
 - `{duration}` has OpenTelemetry's method, status and route (the path's pattern, such as
-  `/v2/models/{{endpoint}}/infer`), and the endpoint beside them. All routes are in it, also those of probes: choose
-  by `http_route` what a dashboard of inferences shows. It has no `url_scheme`, which is always http here, and no
+  `/v2/models/{{endpoint}}/infer`), and beside them the endpoint, of requests to score. All routes are in it, also those
+  of probes, which have no endpoint. It has no `url_scheme`, which is always http here, and no
   times of requests that were refused before they were read. A call to score over gRPC has its path as the route, and
   the status that it would have had over HTTP; other calls are not counted.
 - `http_server_active_requests` has none of OpenTelemetry's labels.

@@ -117,6 +117,20 @@ def test_grpc_says_at_once_that_it_ends_and_answers_those_who_are_there(tmp_path
         assert scorer.process.poll() is None
 
 
+def test_a_call_whose_message_is_coming_is_waited_for(tmp_path: Path) -> None:
+    kit.prepare(tmp_path)
+    with kit.Process(tmp_path, grpc_port=0) as scorer, grpc.insecure_channel(scorer.grpc) as channel:
+
+        def slowly() -> Iterator[bytes]:
+            time.sleep(0.3)
+            scorer.process.send_signal(signal.SIGTERM)
+            time.sleep(1.5)
+            yield request()
+
+        assert messages.ModelInferResponse.FromString(channel.stream_unary(METHOD)(slowly(), timeout=20)).outputs
+        assert scorer.process.wait(IN_TIME) == 0
+
+
 def refuses(address: str) -> bool:
     """Whether a new client finds nobody there."""
     with grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as channel:

@@ -67,7 +67,8 @@ def test_five_times_too_much(seconds: int, tmp_path: Path, record: Record) -> No
     measured = (
         f"offered {offered:.1f} times {normal.rate:,.0f} requests/s of {pressure.ROWS} rows; accepted p99 "
         f"{accepted * 1e3:.0f} ms against {usual * 1e3:.0f} ms where each client waits for its answer; "
-        f"{over.statuses.get(429, 0):,} of {sum(over.statuses.values()):,} refused, p99 {refused * 1e3:.0f} ms; normal again after {recovered:.1f} s"
+        f"{over.statuses.get(429, 0):,} of {sum(over.statuses.values()):,} refused, p99 {refused * 1e3:.0f} ms; "
+        f"normal again after {recovered:.1f} s"
     )
     good = set(over.statuses) == {200, 429} and not over.broken and set(normal.statuses) == {200}
     assert offered > TIMES / 2, f"the load was not generated: {measured}"

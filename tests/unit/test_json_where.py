@@ -43,7 +43,7 @@ def test_what_is_wrong_as_a_whole_has_no_place(body: bytes) -> None:
 
 
 def test_it_is_not_looked_for_far() -> None:
-    assert where.find(b'{"inputs":[' + b"1," * 1000 + b"NaN]}") == "inputs[1000]"
+    assert where.find(b'{"inputs":[' + b"1," * 400 + b"NaN]}") == "inputs[400]"
     assert where.find(b'{"inputs":[' + b"1," * 3000 + b"NaN]}") == ""
     assert where.find(b'{"inputs":[NaN' + b" " * 300_000 + b"]}") == ""
 

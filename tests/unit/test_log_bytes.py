@@ -16,6 +16,7 @@ from podium.core.signature import Field, FieldType
 from podium.scoring.log import rows, segment
 from podium.scoring.log.places import Limits
 from podium.scoring.log.writer import Writer
+from podium.scoring.shadow import listening
 from tests.patience import until
 from tests.unit import log_kit
 
@@ -123,3 +124,8 @@ def held() -> tuple[Callable[[Unavailable | None], None], threading.Event]:
         over.wait(30)
 
     return hold, over
+
+
+def test_of_what_shadows_say_numbers_count_too() -> None:
+    wide = grid.Grid(np.zeros((100, 500)), np.full((100, 1), "four", dtype=object))
+    assert 100 * (500 * 8 + 4) <= listening._size(wide) <= 100 * (500 * 8 + 1000)

@@ -1,6 +1,7 @@
 """A model file says to the check what it says to ONNX Runtime: no other reading of its bytes lets anything through."""
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from podium.bundle import layout
 from podium.bundle.engines.onnx import file, session
+from podium.bundle.engines.onnx import outside as outside_check
 from podium.core.errors import Refused
 from tests import odd_models as odd
 
@@ -209,3 +211,20 @@ def test_a_tensor_in_another_file_is_refused(place: str, tmp_path: Path, monkeyp
 def test_a_place_named_location_is_no_other_file() -> None:
     nodes = [helper.make_node("Identity", [layout.NUMBERS], ["location"]), *odd.SCALED]
     assert session.session(odd.graph(nodes, MORE))
+
+
+def test_long_lists_are_not_read_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees have millions of numbers, one by one."""
+    seen = 0
+
+    def counted(data: bytes) -> Iterator[file.Piece]:
+        nonlocal seen
+        for each in pieces(data):
+            seen += 1
+            yield each
+
+    pieces = file.pieces
+    monkeypatch.setattr(file, "pieces", counted)
+    many = helper.make_node("Tree", [layout.NUMBERS], ["location"], domain="ai.onnx.ml", ids=list(range(100_000)))
+    outside_check.check(odd.graph([many, *odd.SCALED], MORE))
+    assert 10 < seen < 1000

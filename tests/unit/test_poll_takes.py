@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podium.scoring import cache, loads, metrics, poll
+from podium.scoring import cache, loads, metrics, newest, poll
 from podium.scoring.board import Board
 from podium.scoring.proof import Limits
 from podium.scoring.source import ControlPlane, Folder
@@ -115,3 +115,12 @@ def test_a_rollout_that_fails_after_a_newer_one_serves_is_no_refusal_of_what_ser
 
 def _loading() -> list[Any]:
     return [each for each in threading.enumerate() if each.name == "podium-load"]
+
+
+def test_what_was_taken_in_an_earlier_life_does_not_hide_what_is_newer(board: Board) -> None:
+    newer = newest.Newest(number=5, created_us=500, body="five")
+    older = newest.Newest(number=4, created_us=400, body="four")
+    board.remember(kit.ENDPOINT, newer)
+    board.remember(kit.ENDPOINT, older)
+    assert newest.older(older, board._newest[kit.ENDPOINT])
+    assert not newest.older(newer, board._newest[kit.ENDPOINT])

@@ -9,7 +9,7 @@ import pytest
 
 from podium.core.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from podium.scoring import metrics, request
-from podium.scoring.protocols import json_body, mlflow, oip, problem, reader, tensors
+from podium.scoring.protocols import json_body, mlflow, oip, problem, reader, tensors, where
 from tests import artifacts
 
 MALFORMED = [
@@ -338,3 +338,9 @@ def test_metrics_are_prometheus_text() -> None:
     route = 'http_route="/v2/models/{endpoint}/infer"'
     assert f'http_server_request_duration_seconds_bucket{{{said}{route},le="0.001"}} 1\n' in text
     assert 'podium_rollout_number{endpoint="delay"} 2\n' in text
+
+
+def test_a_table_with_nan_is_not_searched_for_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(where, "find", lambda *_: pytest.fail("it was searched"))
+    body = b'{"dataframe_split":{"columns":["a"],"data":[' + b"[1]," * 2000 + b"[NaN]]}}"
+    assert mlflow.parse(body)["dataframe_split"]["data"][-1] == [None]

@@ -62,7 +62,7 @@ def test_too_much_to_tell_leaves_what_was_told() -> None:
     memory = siblings.Memory(2)
     own, other = siblings.Siblings(memory, 0), siblings.Siblings(memory, 1)
     own.write(COUNTER % 3)
-    own.write(COUNTER % 4 + b"# " + bytes(9 * 1024 * 1024))
+    own.write(COUNTER % 4 + b"# " + bytes(33 * 1024 * 1024))
     assert b"a_total 4\n" in other.together(COUNTER % 1)
     own.write(COUNTER % 5)
     assert b"a_total 6\n" in other.together(COUNTER % 1)
@@ -127,3 +127,17 @@ def test_a_model_that_one_process_lacks_is_not_hidden_by_the_others() -> None:
     both = siblings.merge(told).decode()
     assert '\npodium_model_up{endpoint="delay",version="1"} 0\n' in both
     assert "\npodium_log_failing 1\n" in both
+
+
+def test_callers_cannot_make_ever_more_series_of_times() -> None:
+    """Requests that score nothing are timed by route alone, and counted by endpoint."""
+    counts = Metrics()
+    for endpoint in range(50):
+        for route in range(9):
+            for method in ("DELETE", "GET", "PUT", "_OTHER"):
+                counts.answered(Asked(f"e{endpoint}", f"/route/{route}", method, "405"), 2, 0.001)
+    text = counts.text().decode()
+    assert len(text) < 200_000
+    assert 'podium_requests_total{endpoint="e7",status="405"} 72\n' in text
+    assert 'http_request_method="PUT",http_response_status_code="405",http_route="/route/3"} 100\n' in text
+    assert counts.value("podium_requests_total", endpoint="e49", status="405") == 72

@@ -126,8 +126,10 @@ class Board:
             _let_go(before, loaded)
 
     def remember(self, endpoint: str, known: newest.Newest) -> None:
-        """A rollout that was taken in an earlier life: an older one is refused."""
-        self._newest[endpoint] = newest.both(known, self._newest.get(endpoint))
+        """A rollout that was taken in an earlier life: an older one is refused. What is known to be newer stays."""
+        before = self._newest.get(endpoint)
+        if before is None or not newest.older(known, before):
+            self._newest[endpoint] = newest.both(known, before)
 
     def loading(self, endpoint: str) -> int | None:
         """The number of the rollout that is being loaded."""

@@ -38,7 +38,7 @@ class Metric(NamedTuple):
 METRICS: dict[str, Metric] = {
     DURATION: Metric(
         _HISTOGRAM,
-        "Time from a request's last byte to its answer, of all routes.",
+        "Time from a request's last byte to its answer, of all routes; the endpoint where rows were to be scored.",
         ("endpoint", "http_request_method", "http_response_status_code", "http_route"),
     ),
     "http_server_active_requests": Metric(_GAUGE, "Requests under way."),
@@ -150,11 +150,17 @@ class Metrics:
             series[key] = series.get(key, 0) + by
 
     def answered(self, asked: Asked, by: int = 1, seconds: float | None = None) -> None:
-        """Count a request, or several that took the same. `seconds`: how long, where that is known."""
+        """Count a request, or several that took the same. `seconds`: how long, where that is known.
+
+        Times are told by endpoint for requests to score only: each further series of them has a line for each bucket.
+        """
         with self._lock:
-            if seconds is None:
+            if seconds is None or not asked.infers:
                 self._untimed[asked] += by
+            if seconds is None:
                 return
+            if not asked.infers:
+                asked = asked._replace(endpoint="")
             timed = self._timed.get(asked)
             if timed is None:
                 timed = self._timed[asked] = _Timed(asked)
@@ -209,7 +215,8 @@ class Metrics:
         """How many requests there were, as Podium names them and, of those to score, as MLServer does."""
         total = self._untimed.copy()
         for asked, timed in self._timed.items():
-            total[asked] += sum(timed.counts)
+            if asked.infers:
+                total[asked] += sum(timed.counts)
         found: dict[str, Counter[_Labels]] = {name: Counter() for name in _OF_REQUESTS}
         for asked, count in total.items():
             found[_REQUESTS][("endpoint", asked.endpoint), ("status", asked.status)] += count

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 _LOG = logging.getLogger("podium.scorer")
-_PLACE_BYTES = 8 * 1024 * 1024
+_PLACE_BYTES = 32 * 1024 * 1024
 """Address space for one telling: what is not written to takes no memory."""
 _HEAD = struct.Struct("<QII")
 """Which telling of its process this is, how many bytes follow, and the checksum of all that."""

@@ -3,6 +3,7 @@
 https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/
 """
 
+import contextlib
 import csv
 import io
 import itertools
@@ -27,15 +28,12 @@ _FIX = "Send one of dataframe_split, dataframe_records, instances, inputs."
 
 def parse(body: bytes, signature: Signature | None = None) -> dict[str, Any]:
     """The object in those bytes, else `Malformed`. Where MLflow's client itself writes NaN, that is null."""
-    try:
-        return json_body.parse(body, signature)
-    except Malformed:
-        if b"NaN" not in body:
-            raise
-        found = json_body.parse(json_body.nan_as_null(body), signature)
-        if not any(form in found for form in WITH_NAN):
-            raise
-        return found
+    if b"NaN" in body:
+        with contextlib.suppress(Malformed):
+            found = json_body.parse(json_body.nan_as_null(body), signature)
+            if any(form in found for form in WITH_NAN):
+                return found
+    return json_body.parse(body, signature)
 
 
 def read(body: Mapping[str, Any], request_id: str, signature: Signature) -> request.Rows:

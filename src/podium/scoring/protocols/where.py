@@ -11,7 +11,7 @@ from collections.abc import Container
 
 from podium.scoring.protocols import survey
 
-_MOST = 5000
+_MOST = 1000
 """So many values, keys and marks are looked at."""
 _LARGEST_BODY = 256 * 1024
 """Bytes; of larger ones nothing is looked at."""

@@ -25,6 +25,11 @@ class Arriving:
         self._look = 0
         self._ending = False
 
+    @property
+    def any(self) -> bool:
+        """Whether there is such a call."""
+        return bool(self._since)
+
     def end(self) -> None:
         """The process is about to end: who has not sent a message by now is not waited for."""
         self._ending = True

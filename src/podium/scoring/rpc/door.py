@@ -35,27 +35,31 @@ async def shut(port: int) -> None:
         each.close()
 
 
-async def quiet(arrived: Callable[[], int], ends: float) -> None:
-    """Return when no call has come for a moment, so many having `arrived`: soon after the door was shut, or then."""
+async def quiet(arrived: Callable[[], int], arriving: Callable[[], bool], ends: float) -> None:
+    """Return when no call has come for a moment, so many having `arrived`, and none is `arriving`.
+
+    That is soon after the door was shut, or `ends` it.
+    """
     ends = min(ends, time.monotonic() + _LAST_SECONDS)
     before, since = arrived(), time.monotonic()
     while (now := time.monotonic()) < min(ends, since + _QUIET_SECONDS):
         await asyncio.sleep(min(_LOOK_SECONDS, ends - now))
-        if arrived() != before:
+        if arriving() or arrived() != before:
             before, since = arrived(), time.monotonic()
 
 
 def _listening(port: int) -> list[socket.socket]:
     """The sockets of this process that listen on a port, by descriptors of their own."""
     found = []
-    for path in _FILES.iterdir() if _FILES.is_dir() else ():
-        with contextlib.suppress(OSError):  # closed meanwhile
-            if path.is_socket():
-                each = socket.socket(fileno=os.dup(int(path.name)))
-                if _listens(each, port):
-                    found.append(each)
-                else:
-                    each.close()
+    with contextlib.suppress(OSError):  # there is no such list, or no descriptor to read it
+        for path in _FILES.iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                if path.is_socket():
+                    each = socket.socket(fileno=os.dup(int(path.name)))
+                    if _listens(each, port):
+                        found.append(each)
+                    else:
+                        each.close()
     return found
 
 

@@ -119,7 +119,7 @@ class Server:
             self._stopping = True
             self._health.end()
             await door.shut(self._port)
-            await door.quiet(lambda: self._arrived, ends)
+            await door.quiet(lambda: self._arrived, lambda: self._arriving.any, ends)
         self._arriving.end()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._server.stop(_left(ends)), _left(ends) + _CUT_SECONDS)

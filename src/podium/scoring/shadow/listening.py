@@ -19,6 +19,8 @@ from podium.scoring.shadow import frames
 _AT_ONCE = 512
 """Rows that are scored in one call, about; fewer of a shadow that takes long, so that it is heard of in time."""
 _FIRST = 16
+_ROW_BYTES = 200
+"""Of ids, score and decision."""
 _MOST_SAID = 300
 _QUICK_SECONDS, _LONG_SECONDS = 0.2, 2.0
 
@@ -134,8 +136,7 @@ class Listening:
                 self._trouble(shadow, problem)
                 return 0
             return sum(self._say(shadow, [each], each.grid) for each in batches)  # one does not fit: others may
-        size = sum(map(len, seen.texts.ravel().tolist()))
-        self._log.append(parts, durable=False, then=lambda _: None, size=size)
+        self._log.append(parts, durable=False, then=lambda _: None, size=_size(seen))
         return sum(map(len, parts))
 
     def _mark(self) -> None:
@@ -183,3 +184,8 @@ def _alike(one: frames.Asked, other: frames.Asked) -> bool:
     if isinstance(one, frames.Rows) and isinstance(other, frames.Rows):
         return (one.load, one.shadows) == (other.load, other.shadows)
     return False
+
+
+def _size(seen: Grid) -> int:
+    """About how many bytes such rows take in the log."""
+    return seen.numbers.nbytes + sum(map(len, seen.texts.ravel().tolist())) + _ROW_BYTES * len(seen)

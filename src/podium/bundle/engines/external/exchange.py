@@ -6,10 +6,11 @@ import threading
 
 from podium.bundle.engines import caller
 from podium.bundle.engines.external import hosts
-from podium.bundle.engines.external.line import Connection, Later, left
+from podium.bundle.engines.external.line import Connection, Declined, Later, left
 from podium.core.errors import Refused, Unavailable
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_DECLINED = frozenset({400, 413, 422})
 _CHUNK = 1 << 16
 _LARGEST_HEAD = 64 << 10
 _IDLE = 4
@@ -41,7 +42,9 @@ class Exchange:
         if status in _AGAIN:
             raise Later
         if status != 200:
-            raise Unavailable(f"The external model answers with status {status}.", field="engine.url")
+            raise (Declined if status in _DECLINED else Unavailable)(
+                f"The external model answers with status {status}.", field="engine.url"
+            )
         return data
 
     def close(self) -> None:

@@ -13,6 +13,10 @@ class Later(Exception):
     """No answer this time; asking again may help. Its text says why where more is known than that."""
 
 
+class Declined(Unavailable):
+    """It has answered, and has no scores for these rows: others may have theirs."""
+
+
 def left(deadline: float) -> float:
     """Seconds until then; `Later` when there are none."""
     seconds = deadline - time.monotonic()

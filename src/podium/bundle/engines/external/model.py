@@ -24,6 +24,8 @@ _DATATYPE = {
     FieldType.TEXT: "BYTES",
 }
 _PAUSE = 0.05
+_FAIR = 0.5
+"""The share of its time limit that a question must have been given, for a failure to be the service's."""
 _ANSWER, _ANSWER_A_ROW, _LARGEST_ANSWER = 1 << 20, 1 << 10, 64 << 20
 """Bytes that an answer may have: so many, for each row more, and never more than that."""
 _OBJECTS, _OBJECTS_A_ROW = 1000, 16
@@ -81,12 +83,8 @@ class Model:
         step = self._spec.rows_at_once or rows
         shares = [columns.take(table, slice(start, start + step)) for start in range(0, rows, step)]
         try:
-            scores = np.concatenate([self._ask(share, deadline) for share in shares])
-        except Unavailable:
-            self._standing.failed()
-            raise
+            scores = np.concatenate([self._share(share, deadline) for share in shares])
         except Refused as problem:
-            self._standing.failed()
             raise Unavailable(problem.message, field=problem.field, fix=problem.fix) from problem
         self._standing.answered()
         return scores
@@ -94,6 +92,19 @@ class Model:
     def close(self) -> None:
         """Close the connections."""
         self._exchange.close()
+
+    def _share(self, table: columns.Columns, deadline: float) -> npt.NDArray[np.float64]:
+        """Scores of rows that are asked for at once. What it declines or has little time for is not held against it."""
+        in_time = deadline - time.monotonic() >= _FAIR * self._spec.seconds
+        try:
+            return self._ask(table, deadline)
+        except line.Declined:
+            self._standing.answered()
+            raise
+        except (Unavailable, Refused):
+            if in_time:
+                self._standing.failed()
+            raise
 
     def _ask(self, table: columns.Columns, deadline: float) -> npt.NDArray[np.float64]:
         body, rows = self._question(table), columns.count(table)

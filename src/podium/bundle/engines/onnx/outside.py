@@ -38,5 +38,5 @@ def _check(message: bytes, kind: str) -> None:
                 field=bundle.MODEL,
                 fix="Save it as one file: onnx.save_model(model, path, save_as_external_data=False).",
             )
-        if wire == file.BYTES and field in inside and isinstance(said, bytes):
+        if wire == file.BYTES and field in inside and isinstance(said, bytes) and _NEEDED in said:
             _check(said, inside[field])
