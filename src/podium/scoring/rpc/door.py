@@ -53,8 +53,9 @@ def _listening(port: int) -> list[socket.socket]:
     found = []
     with contextlib.suppress(OSError):  # there is no such list, or no descriptor to read it
         for path in _FILES.iterdir():
+            ours = {each.fileno() for each in found}  # one may have the number that the list itself had
             with contextlib.suppress(OSError):  # closed meanwhile
-                if path.is_socket():
+                if int(path.name) not in ours and path.is_socket():
                     each = socket.socket(fileno=os.dup(int(path.name)))
                     if _listens(each, port):
                         found.append(each)
