@@ -129,6 +129,7 @@ def test_a_call_whose_message_is_coming_is_waited_for(tmp_path: Path) -> None:
 
         assert messages.ModelInferResponse.FromString(channel.stream_unary(METHOD)(slowly(), timeout=20)).outputs
         assert scorer.process.wait(IN_TIME) == 0
+        scorer.kill()
 
 
 def refuses(address: str) -> bool:
