@@ -50,7 +50,7 @@ async def quiet(arrived: Callable[[], int], arriving: Callable[[], bool], ends: 
 
 def _listening(port: int) -> list[socket.socket]:
     """The sockets of this process that listen on a port, by descriptors of their own."""
-    found = []
+    found: list[socket.socket] = []
     with contextlib.suppress(OSError):  # there is no such list, or no descriptor to read it
         for path in _FILES.iterdir():
             ours = {each.fileno() for each in found}  # one may have the number that the list itself had
