@@ -239,7 +239,7 @@ def test_rows_that_cannot_be_logged_cost_no_others(tmp_path: Path) -> None:
     writer.append([far], durable=True, then=told.put)
     assert isinstance(told.get(timeout=10), Unavailable)
     writer.flush()
-    assert dropped == [1, 1]
+    assert sum(dropped) == 2
     assert writer.waiting == 0
     writer.close()
     (sealed,) = tmp_path.glob(f"*{segment.SEALED}")

@@ -174,7 +174,15 @@ class Tick:
             self._queue.appendleft((started, later))
         if self._queue:
             self._schedule()
-        for group in self._reading.gather(items, started):
+        groups = self._reading.gather(items, started)
+        if len(groups) > 1:
+            with self._parts.log.together():
+                self._score_all(groups)
+        else:
+            self._score_all(groups)
+
+    def _score_all(self, groups: list[Group]) -> None:
+        for group in groups:
             if group.requests:
                 self._together.score(group)
 

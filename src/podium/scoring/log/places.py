@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -58,6 +58,10 @@ class Message(NamedTuple):
     place: Place
     data: bytearray
     rows: int
+
+
+_Failed: TypeAlias = tuple[list[Message], Exception]
+"""Messages that could not be written, and why."""
 
 
 class Places:
@@ -113,16 +117,22 @@ class Places:
         groups: dict[Place, list[Message]] = {}
         for message in messages:
             groups.setdefault(message.place, []).append(message)
-        each: Callable[..., Iterable[Exception | None]] = map
+        shares = [list(groups.items())]
+        each: Callable[..., Iterable[list[_Failed]]] = map
         if self._syncers is not None and len(groups) > 1:
+            shares = [shares[0][at::_SYNCERS] for at in range(min(_SYNCERS, len(groups)))]
             each = self._syncers.map  # syncs side by side share one commit of the file system
-        problems = list(each(self._append, groups.keys(), groups.values()))
-        failed = next((problem for problem in problems if problem), None)
-        lost = [group for group, problem in zip(groups.values(), problems, strict=True) if problem]
-        unwritten = [message for group in lost for message in group]
+        problems = [found for share in each(self._append_all, shares) for found in share]
+        failed = problems[0][1] if problems else None
+        unwritten = [message for group, _ in problems for message in group]
         self._unwritten = failed
         self.bytes_written += count_bytes(messages) - count_bytes(unwritten)
         return unwritten, failed
+
+    def _append_all(self, share: Sequence[tuple[Place, list[Message]]]) -> list[_Failed]:
+        """Those of the share that could not be written."""
+        tried = [(messages, self._append(place, messages)) for place, messages in share]
+        return [(messages, problem) for messages, problem in tried if problem is not None]
 
     def failed(self, problem: Exception) -> None:
         """What else hinders the log's thread, until a write succeeds."""

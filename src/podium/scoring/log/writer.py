@@ -7,18 +7,17 @@ Rows become bytes soon after they were scored, while they are in the processor's
 and large parts where they are appended, small queued ones on the writer's thread, many at once.
 """
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-import pyarrow as pa
-
 from podium.core.errors import Unavailable
-from podium.scoring.log import places, rows
+from podium.scoring.log import making, places, rows
 from podium.scoring.log.places import Limits, Message, Places
 from podium.scoring.log.room import Room
 
@@ -28,11 +27,8 @@ _TICK_SECONDS = 0.25
 _SPARE_SECONDS = 0.5
 FLUSH_SECONDS = 30.0
 """How long who wants all to be sealed waits for the disk."""
-_CHUNK = 512
-"""So many queued rows are enough for a message."""
 Then: TypeAlias = Callable[[Unavailable | None], None]
 """Told once: None, or why rows are not on disk."""
-_UNFIT = (ValueError, TypeError, pa.ArrowException)
 
 
 class _Entry(NamedTuple):
@@ -59,6 +55,7 @@ class Writer:
         on_dropped: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._places = Places(folder, new_name, limits, on_sealed)
+        self._maker = making.Maker(self._places.encode)
         self._limits = limits
         self._on_dropped = on_dropped
         self._pending: list[_Entry] = []
@@ -75,6 +72,10 @@ class Writer:
         self._stopping = False
         self._ends = 0.0
         """When a disk that refuses is tried no more, once stopping."""
+        self._together = False
+        """More rows are about to come, and are to be written with those that are there."""
+        self._asleep = False
+        """The thread is to be woken once they have come."""
         self._urgent = False
         """Somebody waits for what is pending."""
         self.busy = False
@@ -101,26 +102,44 @@ class Writer:
             return
         then(refused)
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Rows that are appended meanwhile are written by one commit, once all are there."""
+        self._together = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._together = False
+                if self._asleep:
+                    self._wake()
+
+    def _wake(self) -> None:
+        """Have the thread write what there is; not before all is there."""
+        self._asleep = self._together
+        if not self._together:
+            self._changed.notify()
+
     def _take(self, parts: Sequence[rows.Rows], count: int, size: int, then: Then | None) -> bool:
         """Whether there is room for the rows. `then`: who waits for them."""
         durable = then is not None
         messages: list[Message] = []
-        if durable or count >= _CHUNK // 2:
-            made = self._made(parts)
+        if durable or count >= making.CHUNK // 2:
+            made = self._maker.made(parts)
             if made is None:
                 return False
             messages, size = made, places.count_bytes(made)
         with self._changed:
             if self._stopping or not self._room.take(count, size):
                 return False
-            first, few = self._since is None, self._gathered < _CHUNK
+            first, few = self._since is None, self._gathered < making.CHUNK
             if first:
                 self._since = time.monotonic()
             self._pending.append(_Entry(() if messages else parts, messages, then))
             self._gathered += 0 if messages else count
             self._urgent = self._urgent or durable
-            if durable or first or (few and self._gathered >= _CHUNK):
-                self._changed.notify()
+            if durable or first or (few and self._gathered >= making.CHUNK):
+                self._wake()
         return True
 
     @property
@@ -210,7 +229,7 @@ class Writer:
 
     def _next(self) -> tuple[list[_Entry], list[Future[None]], bool]:
         with self._changed:
-            while not (self._urgent or self._flushes or self._stopping or self._gathered >= _CHUNK or self._is_time()):
+            while not self._is_due():
                 left = None if self._since is None else self._since + self._limits.queued - time.monotonic()
                 self._changed.wait(_TICK_SECONDS if left is None else max(left, 0.0))
                 if left is None and self._since is None:
@@ -221,6 +240,11 @@ class Writer:
             self.busy, self._urgent = self._urgent, False
             return entries, flushes, self._stopping
 
+    def _is_due(self) -> bool:
+        """Whether the thread has something to do."""
+        urgent = self._urgent and not self._together
+        return urgent or bool(self._flushes) or self._stopping or self._gathered >= making.CHUNK or self._is_time()
+
     def _is_time(self) -> bool:
         """Whether queued rows have waited long enough to be written."""
         return self._since is not None and time.monotonic() >= self._since + self._limits.queued
@@ -229,7 +253,11 @@ class Writer:
         """Make messages of parts, and `write` all that there are; who waits is told how it went."""
         for entry in entries:
             self._ready += entry.messages
-        self._gather([part for entry in entries for part in entry.parts])
+        made, unfit = self._maker.gathered([part for entry in entries for part in entry.parts])
+        self._ready += made
+        if unfit:
+            self._on_dropped(unfit)
+            self._leave(unfit)
         self._room.keep(places.count_bytes(self._ready))
         if not write:
             return None
@@ -243,34 +271,6 @@ class Writer:
         self._leave(before - places.count_rows(self._ready))
         self._tell(lambda entry: any(id(message) in lost for message in entry.messages))
         return failed
-
-    def _gather(self, parts: list[rows.Rows]) -> None:
-        """Make messages of parts that came one by one. Those of which none can be made cost no other."""
-        chunk: list[rows.Rows] = []
-        count = 0
-        for part in parts:
-            chunk.append(part)
-            count += len(part)
-            if count >= _CHUNK or part is parts[-1]:
-                made = self._made(chunk)
-                if made is not None:
-                    self._ready += made
-                elif len(chunk) == 1:
-                    self._on_dropped(count)
-                    self._leave(count)
-                else:
-                    for one in chunk:
-                        self._gather([one])
-                chunk, count = [], 0
-
-    def _made(self, parts: Sequence[rows.Rows]) -> list[Message] | None:
-        """The rows as messages; None where no disk will ever take them."""
-        try:
-            return self._places.encode(parts)
-        except Exception as problem:  # noqa: BLE001 - nothing that is odd about rows ends the log
-            if not isinstance(problem, _UNFIT):
-                _LOG.exception("%d rows could not be made ready for the log", places.count(parts))
-            return None
 
     def _leave(self, count: int) -> None:
         """So many rows wait no longer."""
