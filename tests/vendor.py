@@ -12,7 +12,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from podium.bundle import columns
+from podium.bundle.engines.external import hosts, model
+from podium.core import engine
 from tests import engine_kit
+
+ROWS = columns.from_rows(engine_kit.SIGNATURE, engine_kit.rows(2))
+"""What a vendor may be asked."""
+
+
+def asking(url: str, attempts: int = 3) -> model.Model:
+    """A model that asks a vendor there."""
+    known = {"127.0.0.1": hosts.Known(http=True), "vendor.invalid": hosts.Known(http=True)}
+    spec = engine.External(url=url, attempts=attempts, seconds=10.0)
+    return model.Model(engine_kit.SIGNATURE, spec, hosts.target(url, {} if url.startswith("https") else known))
 
 
 class Vendor:

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,21 +14,8 @@ from podium.scoring.shadow import frames
 from podium.scoring.shadow.line import Line
 from podium.scoring.shadow.queue import Shadows
 from podium.scoring.shadow.waiting import Mark
-from tests import scoring_kit as kit
-from tests.e2e.test_shadow_starts import LIMITS, Parts, adopt, batch
 from tests.patience import until
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Parts:
-    return adopt(tmp_path, kit.write_bundle)
-
-
-@pytest.fixture
-def shadows(parts: Parts) -> Iterator[Shadows]:
-    made = Shadows(parts.board.serving, parts.kept, LIMITS, parts.counts)
-    yield made
-    made.close()
+from tests.shadow_kit import LIMITS, Parts, batch
 
 
 def sealed(folder: Path) -> list[str]:
@@ -38,22 +24,22 @@ def sealed(folder: Path) -> list[str]:
     return sorted(named for table in found for named in table["prediction_id"].to_pylist())
 
 
-def test_a_disk_that_refuses_is_no_drain(parts: Parts, shadows: Shadows) -> None:
-    log = parts.kept.log
+def test_a_disk_that_refuses_is_no_drain(shadowed: Parts, shadows: Shadows) -> None:
+    log = shadowed.kept.log
     assert shadows.drain()
     shutil.rmtree(log, ignore_errors=True)
     log.write_text("in the way")
-    shadows.submit(parts.loaded, batch(parts.loaded, 3))
+    shadows.submit(shadowed.loaded, batch(shadowed.loaded, 3))
     assert not shadows.drain()
-    assert parts.scored() == 3
+    assert shadowed.scored() == 3
     log.unlink()
     until(shadows.drain)
     assert sealed(log) == ["p0", "p1", "p2"]
-    assert (parts.scored(), parts.dropped()) == (3, 0)
+    assert (shadowed.scored(), shadowed.dropped()) == (3, 0)
 
 
-def test_a_mark_may_take_as_long_as_the_disk_is_waited_for(tmp_path: Path, parts: Parts) -> None:
-    line = Line(frames.Begin(str(tmp_path / "log"), LIMITS), parts.kept.bundle)
+def test_a_mark_may_take_as_long_as_the_disk_is_waited_for(tmp_path: Path, shadowed: Parts) -> None:
+    line = Line(frames.Begin(str(tmp_path / "log"), LIMITS), shadowed.kept.bundle)
     try:
         line.mark(Mark())
         line._heard -= FLUSH_SECONDS + 5.0
@@ -66,7 +52,7 @@ def test_a_mark_may_take_as_long_as_the_disk_is_waited_for(tmp_path: Path, parts
 
 @pytest.mark.slow
 def test_a_disk_that_hangs_costs_neither_the_process_nor_what_it_scored(
-    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    shadowed: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     if shutil.which("gcc") is None:
         pytest.skip("there is no C compiler")
@@ -78,8 +64,8 @@ def test_a_disk_that_hangs_costs_neither_the_process_nor_what_it_scored(
     shadows: Shadows = request.getfixturevalue("shadows")
     assert shadows.drain()
     hung.touch()
-    shadows.submit(parts.loaded, batch(parts.loaded, 3))
-    until(lambda: parts.scored() == 3)
+    shadows.submit(shadowed.loaded, batch(shadowed.loaded, 3))
+    until(lambda: shadowed.scored() == 3)
     told: list[bool] = []
     draining = threading.Thread(target=lambda: told.append(shadows.drain()))
     draining.start()
@@ -87,4 +73,4 @@ def test_a_disk_that_hangs_costs_neither_the_process_nor_what_it_scored(
     assert told == [False]
     hung.unlink()
     until(shadows.drain)
-    assert sealed(parts.kept.log) == ["p0", "p1", "p2"]
+    assert sealed(shadowed.kept.log) == ["p0", "p1", "p2"]

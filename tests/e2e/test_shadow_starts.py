@@ -4,21 +4,14 @@ import fcntl
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 
 from podium.bundle import grid
 from podium.core.signature import Signature
-from podium.scoring import cache, engine, metrics
-from podium.scoring.board import Board
-from podium.scoring.log.places import Limits
-from podium.scoring.proof import Limits as ProofLimits
 from podium.scoring.shadow import frames
 from podium.scoring.shadow.line import Line
 from podium.scoring.shadow.queue import Shadows
@@ -26,67 +19,11 @@ from podium.scoring.shadow.waiting import Mark, Most
 from tests import scoring_kit as kit
 from tests.e2e.test_scorer_shadow import other_signature
 from tests.patience import until
-
-LIMITS = Limits(seconds=60.0)
-
-
-class Parts(NamedTuple):
-    """What a scorer's shadows are made of."""
-
-    board: Board
-    kept: cache.Cache
-    counts: metrics.Metrics
-
-    @property
-    def loaded(self) -> engine.Loaded:
-        return self.board.get(kit.ENDPOINT)
-
-    def scored(self) -> int:
-        return self.counts.value("podium_predictions_total", endpoint=kit.ENDPOINT, version="2", role="shadow")
-
-    def dropped(self) -> int:
-        return self.counts.value("podium_shadow_dropped_total", endpoint=kit.ENDPOINT)
-
-
-def adopt(folder: Path, shadow: Callable[[Path, float], str]) -> Parts:
-    """A board whose endpoint has a shadow."""
-    (first,) = kit.prepare(folder)
-    routes = (kit.route("champion", 1, first), kit.route("shadow", 2, shadow(folder, -0.5), 0.0))
-    counts = metrics.Metrics()
-    board = Board(kit.PROJECT, "", lambda: datetime.fromtimestamp(kit.NOW / 1e6, UTC), counts)
-    board.keys = dict(kit.PUBLIC)
-    board.limits = ProofLimits(proven=folder / "proven")
-    kept = cache.Cache(folder)
-    board.adopt(kit.ENDPOINT, kit.sign(kit.document(2, *routes)), kept.bundle)
-    return Parts(board, kept, counts)
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Parts:
-    return adopt(tmp_path, kit.write_bundle)
-
-
-@pytest.fixture
-def shadows(parts: Parts) -> Iterator[Shadows]:
-    made = Shadows(parts.board.serving, parts.kept, LIMITS, parts.counts)
-    yield made
-    made.close()
-
-
-def batch(
-    loaded: engine.Loaded, count: int, again: Callable[[Signature], grid.Grid] = engine.as_they_are
-) -> engine.Batch:
-    """Golden rows of the champion."""
-    assert loaded.champion is not None
-    runtime = loaded.champion.runtime
-    rows = grid.of(runtime.order, runtime.golden_rows())
-    seen = grid.take(rows, np.arange(count) % len(rows))
-    named = [f"p{at}" for at in range(count)]
-    return engine.Batch(named, named, named, seen, again, kit.NOW)
+from tests.shadow_kit import LIMITS, Parts, adopt, batch
 
 
 def test_a_shadow_scores_though_the_system_gives_narrow_pipes(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    shadowed: Parts, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """And more rows than such a pipe holds."""
     real, refusals = fcntl.fcntl, []
@@ -100,31 +37,31 @@ def test_a_shadow_scores_though_the_system_gives_narrow_pipes(
     monkeypatch.setattr(fcntl, "fcntl", narrow)
     shadows: Shadows = request.getfixturevalue("shadows")
     for _ in range(20):
-        shadows.submit(parts.loaded, batch(parts.loaded, frames.PIECE))
+        shadows.submit(shadowed.loaded, batch(shadowed.loaded, frames.PIECE))
     assert shadows.drain()
     assert refusals
-    assert (parts.scored(), parts.dropped()) == (20 * frames.PIECE, 0)
+    assert (shadowed.scored(), shadowed.dropped()) == (20 * frames.PIECE, 0)
 
 
 def test_rows_wait_for_a_process_that_cannot_be_started_and_who_drains_does_not(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+    shadowed: Parts, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     begun = time.monotonic()
     shadows: Shadows = request.getfixturevalue("shadows")
     assert shadows.drain(), "nothing waits"
-    shadows.submit(parts.loaded, batch(parts.loaded, 3))
+    shadows.submit(shadowed.loaded, batch(shadowed.loaded, 3))
     assert not shadows.drain()
     assert not shadows.drain()
     took = time.monotonic() - begun
     assert took < 30.0
-    assert (shadows.waiting, parts.dropped()) == (3, 0)
+    assert (shadows.waiting, shadowed.dropped()) == (3, 0)
     told = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert 2 <= len(told) <= took + 2
     assert all("cannot be started" in each.message and each.exc_info is None for each in told)
     monkeypatch.undo()
     until(shadows.drain)
-    assert (parts.scored(), parts.dropped(), shadows.waiting) == (3, 0, 0)
+    assert (shadowed.scored(), shadowed.dropped(), shadows.waiting) == (3, 0, 0)
 
 
 @pytest.mark.parametrize("plain", [True, False])
@@ -186,18 +123,18 @@ def test_rows_that_cannot_be_handed_on_are_dropped_and_cost_no_others(tmp_path: 
 
 
 def test_plain_rows_for_which_there_is_no_memory_are_no_fault_of_who_has_an_answer(
-    parts: Parts, shadows: Shadows
+    shadowed: Parts, shadows: Shadows
 ) -> None:
     class Scarce(list[str]):
         def __getitem__(self, _: Any) -> Any:
             raise MemoryError
 
-    good = batch(parts.loaded, 5)
-    assert frames.plain(parts.loaded, good)
-    shadows.submit(parts.loaded, good._replace(prediction_ids=Scarce(good.prediction_ids)))
-    shadows.submit(parts.loaded, good)
+    good = batch(shadowed.loaded, 5)
+    assert frames.plain(shadowed.loaded, good)
+    shadows.submit(shadowed.loaded, good._replace(prediction_ids=Scarce(good.prediction_ids)))
+    shadows.submit(shadowed.loaded, good)
     assert shadows.drain()
-    assert (shadows.waiting, parts.scored(), parts.dropped()) == (0, 5, 5)
+    assert (shadows.waiting, shadowed.scored(), shadowed.dropped()) == (0, 5, 5)
 
 
 def _child() -> psutil.Process:
@@ -206,20 +143,20 @@ def _child() -> psutil.Process:
     return found
 
 
-def test_a_rollout_that_cannot_be_told_leaves_the_others_in_their_order(parts: Parts, tmp_path: Path) -> None:
+def test_a_rollout_that_cannot_be_told_leaves_the_others_in_their_order(shadowed: Parts, tmp_path: Path) -> None:
     odd = iter([KeyError("odd")])
 
     def folder_of(named: str) -> Path:
         for problem in odd:
             raise problem
-        return parts.kept.bundle(named)
+        return shadowed.kept.bundle(named)
 
     line = Line(frames.Begin(str(tmp_path / "log"), LIMITS), folder_of)
     mark = Mark()
     try:
         with pytest.raises(KeyError):
-            line.expect(parts.loaded)
-        line.expect(parts.loaded)
+            line.expect(shadowed.loaded)
+        line.expect(shadowed.loaded)
         line.mark(mark)
         heard: list[bool] = []
 

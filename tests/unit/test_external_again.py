@@ -8,16 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from podium.bundle import columns
-from podium.bundle.engines.external import hosts, model
-from podium.core import engine
 from podium.core.errors import Unavailable
 from podium.scoring.protocols import problem
-from tests import engine_kit
-from tests.vendor import Rude
+from tests.vendor import ROWS, Rude, asking
 
 ANSWER = b'{"outputs": [{"name": "s", "shape": [2], "data": [0.1, 0.2]}]}'
-ROWS = columns.from_rows(engine_kit.SIGNATURE, engine_kit.rows(2))
 AWAY_SECONDS = 0.3
 LEAST_PAUSES = 0.07
 """Seconds between the first try and the third, at least."""
@@ -27,12 +22,6 @@ def once(to: socket.socket) -> None:
     """Answer, and close the connection without a word about that."""
     to.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER))
     to.shutdown(socket.SHUT_RDWR)
-
-
-def asking(url: str, attempts: int = 3) -> model.Model:
-    known = {"127.0.0.1": hosts.Known(http=True), "vendor.invalid": hosts.Known(http=True)}
-    spec = engine.External(url=url, attempts=attempts, seconds=10.0)
-    return model.Model(engine_kit.SIGNATURE, spec, hosts.target(url, {} if url.startswith("https") else known))
 
 
 @contextmanager

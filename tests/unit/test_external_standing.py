@@ -9,8 +9,7 @@ from podium.bundle.engines.external import model
 from podium.bundle.engines.external.standing import DOUBT_SECONDS, Standing
 from podium.bundle.engines.worker import turn
 from podium.core.errors import Unavailable
-from tests.unit.test_external_again import ROWS, asking
-from tests.vendor import Vendor
+from tests.vendor import ROWS, Vendor, asking
 
 
 class Clock:

@@ -42,7 +42,8 @@ class Desk:
     def log(self, group: Group, batch: engine.Batch, outcome: engine.Outcome) -> None:
         """Log what was decided; the answers are written meanwhile, and leave when it is on disk."""
         ready: list[bytes] = []
-        settle = partial(self._settle, group, batch, outcome, ready)
+        sizes = group.sizes()
+        settle = partial(self._settle, group, batch, outcome, ready, sizes)
         try:
             if len(outcome.versions) != len(batch.keys):
                 raise ValueError("not as many scores as rows")
@@ -51,7 +52,7 @@ class Desk:
                 ready += _answers(group, batch, outcome)  # in time: what is on disk is settled in a later turn
             else:
                 ready += _answers(group, batch, outcome)
-                self._parts.log.append(outcome.parts, durable=False, then=settle, size=group.size())
+                self._parts.log.append(outcome.parts, durable=False, then=settle, size=sum(sizes))
         except Exception as error:  # noqa: BLE001 - a fault of ours; its rows may be logged, its callers hear of it
             self.failed(group, error)
             group.items, group.entries = [], []
@@ -79,6 +80,7 @@ class Desk:
         batch: engine.Batch,
         outcome: engine.Outcome,
         ready: list[bytes],
+        sizes: tuple[int, int],
         refused: Unavailable | None,
     ) -> None:
         if refused is not None:
@@ -89,16 +91,14 @@ class Desk:
         if not group.large:  # how long that takes says nothing of how many there are
             self._gate.measure(group.level, now - group.started - group.waited, now)
         singles = len(group.items)
-        size = 0
-        for (exchange, number, _, body), sized in zip(group.items, ready, strict=False):
-            size += len(body)
+        for (exchange, number, _, _), sized in zip(group.items, ready, strict=False):
             try:
                 exchange.ready(number, sized)
             except Exception:  # noqa: BLE001 - whatever is wrong with a connection, the others have their answers
                 _LOG.exception("an answer could not be given")
         if singles:
             self._count_singles(group, now - group.started)
-            self._gate.leave(singles, size)
+            self._gate.leave(singles, sizes[0])
         at = singles
         for entry in group.entries:
             self._tell(entry, batch, outcome, at)
@@ -106,7 +106,7 @@ class Desk:
         self._count_rows(outcome)
         if outcome.referred is not None:
             self._parts.counts.count("podium_referred_total", sum(outcome.referred), endpoint=group.endpoint)
-        self._parts.shadows.submit(group.loaded, batch, size + sum([entry.size for entry in group.entries]))
+        self._parts.shadows.submit(group.loaded, batch, sum(sizes))
 
     def _tell(self, entry: Entry, batch: engine.Batch, outcome: engine.Outcome, at: int) -> None:
         try:

@@ -95,10 +95,9 @@ class Group:
         """How many bytes each of their bodies has."""
         return [len(item[3]) for item in self.items] + [entry.size for entry in self.entries]
 
-    def size(self) -> int:
-        """How many bytes they have together."""
-        size = sum([len(item[3]) for item in self.items])
-        return size + sum([entry.size for entry in self.entries]) if self.entries else size
+    def sizes(self) -> tuple[int, int]:
+        """How many bytes the items' bodies have together, and the entries'."""
+        return sum([len(item[3]) for item in self.items]), sum([entry.size for entry in self.entries])
 
     def sheaf(self, reader: Reader) -> Sheaf:
         """Where the single rows of requests that this reader reads gather."""

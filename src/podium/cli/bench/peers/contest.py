@@ -3,7 +3,6 @@
 A peer that does not install, start or answer as the model does is reported with the reason, and has no figure.
 """
 
-import contextlib
 import pickle
 import subprocess
 import time
@@ -26,8 +25,6 @@ from podium.server import settings
 SCRIPTS = Path("benches") / "peers"
 """Where the peers' server scripts are, in a checkout of the source."""
 _START_S = 120.0
-_STARTS = 2
-"""A port that was free may be taken before a peer listens there: some choose others of theirs by chance."""
 _SILENT = {
     "BENTOML_DO_NOT_TRACK": "True",
     "DO_NOT_TRACK": "1",
@@ -70,10 +67,10 @@ def run(model: Model, peers: Sequence[Peer], plan: Plan, environments: Path) -> 
 def _one(model: Model, peer: Peer, plan: Plan, places: tuple[Path, Path]) -> dict[str, Any]:
     plan.say(f"{peer.title}: installing")
     python = environment.install(peer, places[0])
-    for _ in range(1, _STARTS):
-        with contextlib.suppress(NotStarted):
-            return _measured(model, peer, plan, python, places[1])
-    return _measured(model, peer, plan, python, places[1])
+    try:
+        return _measured(model, peer, plan, python, places[1])
+    except NotStarted:  # the port may have been taken meanwhile: some peers choose others of theirs by chance
+        return _measured(model, peer, plan, python, places[1])
 
 
 def _measured(model: Model, peer: Peer, plan: Plan, python: Path, files: Path) -> dict[str, Any]:
