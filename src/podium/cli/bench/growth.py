@@ -158,13 +158,16 @@ def models_together(model: models.Model, plan: speed.Plan, counts: Sequence[int]
         counts,
         step,
     )
-    for line, count in zip(found["steps"], counts, strict=False):
+    steps = list(zip(found["steps"], counts, strict=False))
+    for line, count in steps:
         del line["each_us"]  # a request is the unit
         line |= more[count]
     for connections in CROWDS:
         costs = [(count, line[f"cpu_us_c{connections}"]) for count, line in more.items()]
         meet = "requests to one model share a batch"
         found["said"] += f" With {connections} connections, where {meet}: {cliffs(costs, 'request')}"
+        alone = max(more[count][f"cpu_us_c{connections}"] / line["cpu_us"] for line, count in steps)
+        found["said"] += f" None costs more than {alone:.2f} of what one alone does, over 1 connection."
     if counts[-1] in more:
         first, last = more[counts[0]], more[counts[-1]]
         grown = {key: (last[key] - first[key]) / (counts[-1] - counts[0]) for key in ("idle_MB", "answered_MB")}
