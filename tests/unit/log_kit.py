@@ -35,11 +35,11 @@ def part(named: str, endpoint: str = "delay") -> rows.Rows:
 class Log:
     """A writer, and what those who wait were told."""
 
-    def __init__(self, folder: Path, on_sealed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, folder: Path, on_sealed: Callable[[], None] = lambda: None, queued: float = 0.2) -> None:
         self.folder = folder
         self.told: dict[str, list[Unavailable | None]] = {}
         names = iter(f"s{at}" for at in range(1000))
-        self.writer = Writer(folder, lambda: next(names), Limits(seconds=3600.0), on_sealed)
+        self.writer = Writer(folder, lambda: next(names), Limits(seconds=3600.0, queued=queued), on_sealed)
 
     def append(self, named: str, *endpoints: str) -> bool:
         """Whether rows of these endpoints are on disk, as told."""

@@ -2,9 +2,11 @@
 
 import os
 import queue
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,10 +41,11 @@ def log(tmp_path: Path) -> Iterator[Log]:
 @pytest.fixture
 def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Of each write, how many bytes."""
-    real, found = os.pwritev, []
+    real = os.pwritev
+    found: list[int] = []
 
-    def write(*given: object) -> int:
-        found.append(real(*given))  # type: ignore[arg-type]
+    def write(*given: Any) -> int:
+        found.append(real(*given))
         return found[-1]
 
     monkeypatch.setattr(os, "pwritev", write)
@@ -87,3 +90,29 @@ def test_who_wants_all_sealed_does_not_wait_for_more(log: Log) -> None:
         told.append("a")
         assert log.flush()
         assert told.next(1) == [("a", None)]
+
+
+def test_who_came_just_before_is_written_as_soon_as_no_more_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the log's thread was busy then, and nothing was added."""
+    log = Log(tmp_path / "log", queued=3600.0)
+    assert log.append("first")
+    real, writing, written = os.pwritev, threading.Event(), threading.Event()
+
+    def write(*given: Any) -> int:
+        writing.set()
+        assert written.wait(10)
+        return real(*given)
+
+    monkeypatch.setattr(os, "pwritev", write)
+    told = Told(log)
+    told.append("a")
+    assert writing.wait(10)
+    told.append("b")
+    with log.writer.together():
+        written.set()
+        assert told.next(1) == [("a", None)]
+        time.sleep(0.1)
+    assert told.next(1) == [("b", None)]
+    assert log.found() == {"first", "a", "b"}

@@ -162,26 +162,29 @@ class Tick:
     def _run(self) -> None:
         """The turn's end: let in what there is room for; read and score a slice of it, so that turns stay short."""
         self._scheduled = False
-        for group in self._joining.take():
-            self._together.score(group)
         if self._items:
             self._admit()
-        if not self._queue:
-            return
-        started, items = self._queue.popleft()
-        items, later = _slice(items)
-        if later:
-            self._queue.appendleft((started, later))
-        if self._queue:
-            self._schedule()
-        groups = self._reading.gather(items, started)
+        read = self._read_slice()
+        groups = self._joining.take() + read
         if len(groups) > 1:
             with self._parts.log.together():
                 self._score_all(groups)
         else:
             self._score_all(groups)
 
-    def _score_all(self, groups: list[Group]) -> None:
+    def _read_slice(self) -> list[Group]:
+        """The groups of the next slice of the queue."""
+        if not self._queue:
+            return []
+        started, items = self._queue.popleft()
+        items, later = _slice(items)
+        if later:
+            self._queue.appendleft((started, later))
+        if self._queue:
+            self._schedule()
+        return self._reading.gather(items, started)
+
+    def _score_all(self, groups: Sequence[Group]) -> None:
         for group in groups:
             if group.requests:
                 self._together.score(group)

@@ -121,7 +121,7 @@ class Places:
         each: Callable[..., Iterable[list[_Failed]]] = map
         if self._syncers is not None and len(groups) > 1:
             shares = [shares[0][at::_SYNCERS] for at in range(min(_SYNCERS, len(groups)))]
-            each = self._syncers.map  # syncs side by side share one commit of the file system
+            each = self._syncers.map  # each thread a share: syncs side by side share one commit of the file system
         problems = [found for share in each(self._append_all, shares) for found in share]
         failed = problems[0][1] if problems else None
         unwritten = [message for group, _ in problems for message in group]
@@ -130,7 +130,7 @@ class Places:
         return unwritten, failed
 
     def _append_all(self, share: Sequence[tuple[Place, list[Message]]]) -> list[_Failed]:
-        """Those of the share that could not be written."""
+        """What of the share could not be written, and why."""
         tried = [(messages, self._append(place, messages)) for place, messages in share]
         return [(messages, problem) for messages, problem in tried if problem is not None]
 

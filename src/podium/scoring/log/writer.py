@@ -72,9 +72,9 @@ class Writer:
         self._stopping = False
         self._ends = 0.0
         """When a disk that refuses is tried no more, once stopping."""
-        self._together = False
-        """More rows are about to come, and are to be written with those that are there."""
-        self._asleep = False
+        self._more_to_come = False
+        """What is pending is to be written with rows that are about to come."""
+        self._wake_later = False
         """The thread is to be woken once they have come."""
         self._urgent = False
         """Somebody waits for what is pending."""
@@ -104,20 +104,22 @@ class Writer:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Rows that are appended meanwhile are written by one commit, once all are there."""
-        self._together = True
+        """Rows that are appended meanwhile are written by one commit once all are there, or after `Limits.queued`
+        seconds. For one thread, and not within another such block.
+        """
+        self._more_to_come = True
         try:
             yield
         finally:
             with self._changed:
-                self._together = False
-                if self._asleep:
+                self._more_to_come = False
+                if self._wake_later or self._urgent:
                     self._wake()
 
     def _wake(self) -> None:
-        """Have the thread write what there is; not before all is there."""
-        self._asleep = self._together
-        if not self._together:
+        """Have the thread write what there is, once all is there."""
+        self._wake_later = self._more_to_come
+        if not self._more_to_come:
             self._changed.notify()
 
     def _take(self, parts: Sequence[rows.Rows], count: int, size: int, then: Then | None) -> bool:
@@ -242,7 +244,7 @@ class Writer:
 
     def _is_due(self) -> bool:
         """Whether the thread has something to do."""
-        urgent = self._urgent and not self._together
+        urgent = self._urgent and not self._more_to_come
         return urgent or bool(self._flushes) or self._stopping or self._gathered >= making.CHUNK or self._is_time()
 
     def _is_time(self) -> bool:
