@@ -32,6 +32,8 @@ PUBLIC = {signing.key_id(signing.public(KEY)): signing.public(KEY)}
 NOW = 1_363_000_000_000_000
 LATER = 4_000_000_000_000_000
 PROJECT, MODEL, ENDPOINT = "flights", "delay", "delay"
+ENDPOINTS = (ENDPOINT, "early", "late")
+"""Where several are wanted: all of that model."""
 ADMIN = "admin-secret"
 PROCESS = Path(__file__).with_name("scoring_process.py")
 ROWS: dict[str, list[Any]] = {"distance": [100.0, 1900.5, 700.0], "hour": [1, 23, 12]}
@@ -139,6 +141,11 @@ def document(number: int, *routes: rollout.Route, **changes: Any) -> rollout.Rol
 def sign(plain: rollout.Rollout, key: signing.Key = KEY) -> rollout.Signed:
     body = digest.canonical(plain)
     return rollout.Signed(body=body, signature=signing.sign(key, body), key_id=signing.key_id(signing.public(key)))
+
+
+def everywhere(number: int, *routes: rollout.Route, **changes: Any) -> list[rollout.Signed]:
+    """Such a rollout of each of `ENDPOINTS`."""
+    return [sign(document(number, *routes, endpoint=endpoint, **changes)) for endpoint in ENDPOINTS]
 
 
 def put_rollout(folder: Path, signed: rollout.Signed, endpoint: str = ENDPOINT) -> None:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -46,7 +46,8 @@ def body(identifier: str) -> bytes:
 
 
 class Load:
-    """Threads that ask again once they are answered. `address`: where the scorer is; asked for each connection.
+    """Threads that ask again once they are answered, the endpoints in turn. `address`: where the scorer is; asked for
+    each connection.
 
     Without `keep` each request has a connection of its own. With `retry`, a request that broke is sent again under the
     same id until it is answered, as an application does that must have its decision; else it is a failure.
@@ -61,6 +62,7 @@ class Load:
         retry: bool = False,
         pause: float = 0.0,
         keep: bool = True,
+        endpoints: Sequence[str] = (kit.ENDPOINT,),
     ) -> None:
         self.answered: dict[str, Answered] = {}
         self.failed: list[Failure] = []
@@ -70,6 +72,7 @@ class Load:
         self._retry = retry
         self._pause = pause
         self._keep = keep
+        self._endpoints = endpoints
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(f"{name}-{number}",)) for number in range(threads)]
         for thread in self._threads:
@@ -107,7 +110,7 @@ class Load:
             while True:
                 try:
                     connection = connection or connect(self._where())
-                    connection = self._ask(connection, identifier)
+                    connection = self._ask(connection, self._endpoints[number % len(self._endpoints)], identifier)
                     break
                 except (OSError, http.client.HTTPException) as problem:
                     if connection is not None:
@@ -123,8 +126,10 @@ class Load:
         if connection is not None:
             connection.close()
 
-    def _ask(self, connection: http.client.HTTPConnection, identifier: str) -> http.client.HTTPConnection | None:
-        connection.request("POST", f"/v2/models/{kit.ENDPOINT}/infer", body(identifier), JSON)
+    def _ask(
+        self, connection: http.client.HTTPConnection, endpoint: str, identifier: str
+    ) -> http.client.HTTPConnection | None:
+        connection.request("POST", f"/v2/models/{endpoint}/infer", body(identifier), JSON)
         answer = connection.getresponse()
         data = answer.read()
         if answer.status == 200:

@@ -59,13 +59,14 @@ def test_kill_9_under_load(
     kit.prepare(tmp_path)
     plane = kit.ControlPlane()
     settings: dict[str, Any] = {"url": plane.url, "name": "scorer", "segment_seconds": 0.5}
-    plane.publish(kit.sign(kit.document(1, kit.route("champion", 1, kit.bundle_digest()))), -1.0)
+    for signed in kit.everywhere(1, kit.route("champion", 1, kit.bundle_digest())):
+        plane.publish(signed, -1.0)
     nursery = kit.Nursery(tmp_path, **settings)
     address = ["http://127.0.0.1:9"]
     random_ = random.Random(1)
     slowest = (0.0, 0.0)
     forked: list[float] = []
-    clients = load.Load(lambda: address[0], "kill", retry=True)
+    clients = load.Load(lambda: address[0], "kill", retry=True, endpoints=kit.ENDPOINTS)
     try:
         for trial in range(trials):
             begun = time.monotonic()

@@ -45,7 +45,8 @@ def lost(
     """
     folder = tmp_path / "scorer"
     (named,) = kit.prepare(folder)
-    kit.put_rollout(folder, kit.sign(kit.document(1, kit.route("champion", 1, named), durability=durability)))
+    for signed in kit.everywhere(1, kit.route("champion", 1, named), durability=durability):
+        kit.put_rollout(folder, signed, signed.rollout().endpoint)
     log = folder / "log"
     log.mkdir()
     disk = power.Disk(library, log, tmp_path / "aside", lies=lies)
@@ -62,7 +63,7 @@ def lost(
                 kept = {}
             disk.begin()
             pid, url = nursery.start()
-            clients = load.Load(url, f"cut{trial}", threads=3)
+            clients = load.Load(url, f"cut{trial}", threads=3, endpoints=kit.ENDPOINTS)
             time.sleep(0.25 + chance.random() * (0.5 if durability is Durability.DURABLE else 1.5))
             nursery.kill(pid)
             at = time.monotonic()

@@ -27,6 +27,8 @@ _REPORT_SECONDS = 5.0
 _LONGEST_SECONDS = 5.0
 _START_SECONDS, _LONGEST_START_SECONDS = 8.0, 30.0
 """At the start, what takes long is waited for so long, and longer while nothing is served."""
+_FRESH_SECONDS = 2.0
+"""At a start from the cache, the control plane is waited for so long, and what it has that is new."""
 _LOOK_SECONDS = 0.2
 _KEPT = -1
 """Stands for the number of a rollout that was kept on disk."""
@@ -56,6 +58,8 @@ class Poller:
         self._too_many = False
         self._loads = Loads()
         self._stop = threading.Event()
+        self._asked = threading.Event()
+        """The thread has asked once, whatever came of it."""
         self._thread = threading.Thread(target=self._run, name="podium-poll", daemon=True)
         self._reported: tuple[float, dict[str, Any]] | None = None
         self._report_due = 0.0
@@ -110,6 +114,17 @@ class Poller:
             _LOG.exception("endpoint %s: the kept rollout cannot be loaded", endpoint)
             self._board.refuse(endpoint, Refused("The rollout's version breaks when it is loaded."), None)
 
+    def begin(self) -> None:
+        """Serve what was kept, and what is in force now, if that can be known soon; then follow."""
+        self.from_cache()
+        if self._board.endpoints():
+            self.start()
+            self._asked.wait(_FRESH_SECONDS)
+            return
+        with contextlib.suppress(PodiumError):
+            self.step()
+        self.start()
+
     def start(self) -> None:
         self._thread.start()
 
@@ -121,7 +136,7 @@ class Poller:
         return not self._only or endpoint in self._only
 
     def _run(self) -> None:
-        wait = self._seconds
+        wait = 0.0 if self._board.endpoints() else self._seconds
         while not self._stop.wait(wait):
             try:
                 self.step()
@@ -135,10 +150,11 @@ class Poller:
                 elif self.reachable:
                     _LOG.info("waiting for the control plane: %s", problem)
                 self.reachable = False
-                wait = min(wait * 2, _LONGEST_SECONDS)
+                wait = min(max(wait, self._seconds) * 2, _LONGEST_SECONDS)
             except Exception:  # noqa: BLE001 - the thread's edge: a fault in here must not end the following
                 _LOG.exception("polling failed")
                 wait = _LONGEST_SECONDS
+            self._asked.set()
 
     def step(self) -> None:
         """Ask once, and take what is new; raises when it cannot be asked. An endpoint's failure is its own."""

@@ -164,11 +164,7 @@ def run(
     )
     desk = Desk()
     parts = parts._replace(more=Explaining(parts, desk, kept.bundle).routes())
-    poller.from_cache()
-    if not board.endpoints():
-        with contextlib.suppress(PodiumError):
-            poller.step()
-    poller.start()
+    poller.begin()
     shipper.start()
     each_second = _nothing if others is None else lambda: others.write(counts.text())
     try:
