@@ -49,3 +49,24 @@ def test_who_is_not_answered_serves_what_was_kept(tmp_path: Path, plane: kit.Con
             until(lambda: process.infer(kit.tensors(), "early").status_code == 200)
     finally:
         go_on.set()
+
+
+def test_what_is_new_is_asked_for_before_what_was_kept(tmp_path: Path) -> None:
+    (first,) = kit.prepare(tmp_path)
+    plane = kit.ControlPlane()
+    for endpoint in (kit.ENDPOINT, "early"):
+        plane.publish(kit.sign(kit.document(1, kit.route("champion", 1, first), endpoint=endpoint)))
+    asked: list[str] = []
+
+    def note(_: str, path: list[str]) -> None:
+        if path[2:3] == ["endpoints"]:
+            asked.append(path[3])
+
+    plane.instead = note
+    try:
+        with kit.Process(tmp_path, url=plane.url) as process:
+            assert process.infer(kit.tensors(), "early").status_code == 200
+            until(lambda: len(asked) > 1)
+    finally:
+        plane.close()
+    assert asked[:2] == ["early", kit.ENDPOINT]

@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from podium.scoring import newest
 from podium.scoring.board import Board, Superseded
 from podium.scoring.cache import Cache, read_signed
 from podium.scoring.loads import Loads, Wanted
+from podium.scoring.reports import Reports
 from podium.scoring.retries import Retries
 from podium.scoring.source import ControlPlane, Folder
 
@@ -23,12 +24,12 @@ _LOG = logging.getLogger("podium.scorer")
 _MOST_ENDPOINTS = 10_000
 """Of a project that a scorer follows."""
 _END_SECONDS = 3.0
-_REPORT_SECONDS = 5.0
 _LONGEST_SECONDS = 5.0
 _START_SECONDS, _LONGEST_START_SECONDS = 8.0, 30.0
 """At the start, what takes long is waited for so long, and longer while nothing is served."""
-_FRESH_SECONDS = 2.0
-"""At a start from the cache, the control plane is waited for so long, and what it has that is new."""
+_FRESH_SECONDS, _SOON_SECONDS = 2.0, 4.0
+"""At a start from the cache, the control plane and what it has that is new are waited for so long, and for less where
+the start has taken long already: it is to be over in that time."""
 _LOOK_SECONDS = 0.2
 _KEPT = -1
 """Stands for the number of a rollout that was kept on disk."""
@@ -58,11 +59,12 @@ class Poller:
         self._too_many = False
         self._loads = Loads()
         self._stop = threading.Event()
+        self._at_once = False
+        """The thread asks as soon as it is started."""
         self._asked = threading.Event()
-        """The thread has asked once, whatever came of it."""
+        """All that is new has been tried once, or cannot be asked for."""
         self._thread = threading.Thread(target=self._run, name="podium-poll", daemon=True)
-        self._reported: tuple[float, dict[str, Any]] | None = None
-        self._report_due = 0.0
+        self._reports = Reports()
         self.scorer = ""
         self.tell: Callable[[], dict[str, Any]] = dict
         self.reachable = True
@@ -116,14 +118,16 @@ class Poller:
 
     def begin(self) -> None:
         """Serve what was kept, and what is in force now, if that can be known soon; then follow."""
+        begun = time.monotonic()
         self.from_cache()
-        if self._board.endpoints():
-            self.start()
-            self._asked.wait(_FRESH_SECONDS)
-            return
-        with contextlib.suppress(PodiumError):
-            self.step()
+        if not self._board.endpoints():
+            with contextlib.suppress(PodiumError):
+                self.step()
+        elif isinstance(self._source, ControlPlane):
+            self._at_once = True
         self.start()
+        if self._at_once:
+            self._asked.wait(min(_FRESH_SECONDS, max(0.0, begun + _SOON_SECONDS - time.monotonic())))
 
     def start(self) -> None:
         self._thread.start()
@@ -136,7 +140,7 @@ class Poller:
         return not self._only or endpoint in self._only
 
     def _run(self) -> None:
-        wait = 0.0 if self._board.endpoints() else self._seconds
+        wait = 0.0 if self._at_once else self._seconds
         while not self._stop.wait(wait):
             try:
                 self.step()
@@ -161,15 +165,17 @@ class Poller:
         if not self._board.keys and isinstance(self._source, ControlPlane):
             self._board.keys = self._pinned(self._source.key())
         try:
-            for endpoint, number in self._listed().items():
-                if self._due(endpoint, number):
-                    self._take(endpoint, number)
+            served, listed = self._board.numbers(), self._listed()
+            self._take_due({each: number for each, number in listed.items() if served.get(each) != number})
+            self._asked.set()
+            self._take_due(listed)
             if self._thread.ident is None:
                 self._wait()
         finally:
             self._board.late()
             self._board.rest()
-        self._report()
+        if isinstance(self._source, ControlPlane):
+            self._reports.tell(self._source, self.scorer, self._board.status(), self.tell)
 
     def _listed(self) -> dict[str, int]:
         """The rollouts in force. What is remembered of endpoints that have none any more is let go."""
@@ -208,6 +214,11 @@ class Poller:
         if self._retries.waits(endpoint, number):
             return False
         return self._loads.room(endpoint, served=self._board.serves(endpoint))
+
+    def _take_due(self, listed: Mapping[str, int]) -> None:
+        for endpoint, number in listed.items():
+            if self._due(endpoint, number):
+                self._take(endpoint, number)
 
     def _take(self, endpoint: str, number: int) -> None:
         try:
@@ -268,23 +279,6 @@ class Poller:
         if isinstance(self._source, ControlPlane) and self._saved.get(endpoint) != signed.body:
             self._cache.save_rollout(endpoint, signed)
             self._saved[endpoint] = signed.body
-
-    def _report(self) -> None:
-        """Say what is served: at once when it changed, else now and then."""
-        if not isinstance(self._source, ControlPlane) or time.monotonic() < self._report_due:
-            return
-        status = self._board.status()
-        due = self._reported is None or self._reported[1] != status
-        if due or (self._reported is not None and time.monotonic() - self._reported[0] > _REPORT_SECONDS):
-            try:
-                self._source.report(self.scorer, {**status, **self.tell()})
-            except PodiumError as problem:
-                if not self._report_due:
-                    _LOG.warning("the control plane does not take this scorer's status: %s", problem)
-                self._report_due = time.monotonic() + _REPORT_SECONDS
-                return
-            self._reported = (time.monotonic(), status)
-            self._report_due = 0.0
 
 
 @contextlib.contextmanager
