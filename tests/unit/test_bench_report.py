@@ -122,7 +122,7 @@ def test_one_row_a_request_is_judged_with_connections_in_all_and_with_as_many_fo
         1,
     ]
     assert table.rows[1][6] == "1,500"
-    two |= {"each64_rps": None, "each64_reason": "Answers under load were wrong: 29 times status 429."}
+    two |= {"each64_rps": None, "each64_reason": "answers: Wrong under load: 29 times status 429."}
     table = tables.processes({"1": one, "2": two, **workers.judged(one, two)})
     assert table.rows[1][6] == two["each64_reason"]
     assert "in all: two do" in table.said

@@ -147,7 +147,7 @@ def load(
     used = server.cpu_seconds() - before
     if found.wrong:
         what = ", ".join(f"{count} times {kind}" for kind, count in found.wrong.items())
-        raise Refused(f"Answers under load were wrong: {what}.", field="answers")
+        raise Refused(f"Wrong under load: {what}.", field="answers")
     if found.answers == 0:
         raise Refused("Nothing was answered in the time of the measurement.", field="answers")
     rps = found.answers / found.seconds
