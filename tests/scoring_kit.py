@@ -297,6 +297,7 @@ class ControlPlane:
         plane = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True  # an answer is sent in two parts, and who asks acknowledges the first late
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
